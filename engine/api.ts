@@ -1,0 +1,116 @@
+/** Host-side tensor: what crosses every boundary of the engine. `bool` is stored as 0/1 bytes, float16 as raw bits. */
+export interface HostTensor {
+  dtype: 'float32' | 'int32' | 'bool' | 'float16' | 'uint8' | 'int64';
+  shape: number[];
+  data: Float32Array | Int32Array | Uint8Array | Uint16Array | BigInt64Array;
+}
+
+export interface TrainingRow {
+  id: string;
+  prompt: string;
+  completion: string;
+}
+
+export interface TrainSpec {
+  /** Folder with config.json, model.safetensors, tokenizer.json. */
+  modelDir: string;
+  strategy: 'lora' | 'full';
+  /** PEFT folder to continue from (lora) or model folder (full). */
+  initialAdapterDir?: string;
+  /** JSONL files of {@link TrainingRow}, in training order of the first epoch. */
+  trainFile: string;
+  validationFile?: string;
+  /** Where the finished PEFT folder (or model folder) is written, atomically. */
+  outputDir: string;
+  checkpointDir: string;
+  checkpointEverySteps: number;
+  seed: number;
+  parameters: {
+    learningRate: number;
+    batchSize: number;
+    gradientAccumulationSteps: number;
+    numEpochs: number;
+    warmupRatio: number;
+    loraRank: number;
+    loraAlpha: number;
+    loraDropout: number;
+    weightDecay: number;
+    maxGradientNorm: number;
+    maxLength: number;
+    targetModules: 'auto' | 'all-linear' | string[];
+  };
+  /** Validations (one an epoch) without improvement before stopping; the best weights are restored. */
+  patience?: number;
+  /** Shuffle each epoch with the stream (seed, epoch, 'order'); false keeps the file's order (curriculum) in the first epoch. */
+  shuffleFirstEpoch?: boolean;
+}
+
+export interface StepReport {
+  step: number;
+  totalSteps: number;
+  loss: number;
+  gradientNorm: number;
+  learningRate: number;
+  /** Scored (label) tokens of the step. */
+  tokens: number;
+  milliseconds: number;
+}
+
+export interface CheckpointReference {
+  step: number;
+  path: string;
+  sha256: string;
+}
+
+export interface TrainResult {
+  steps: number;
+  trainLoss: number;
+  validationLoss: number | null;
+  bestStep: number;
+  stoppedEarly: boolean;
+  /** SHA-256 of the written adapter_model.safetensors (model.safetensors for full). */
+  sha256: string;
+  outputDir: string;
+  /** Step of the checkpoint this run resumed from; null for an undisturbed run. Not part of the result's identity. */
+  resumedFrom: number | null;
+  truncatedRows: number;
+  milliseconds: number;
+}
+
+export interface TrainHooks {
+  onStep?(report: StepReport): void;
+  onCheckpoint?(checkpoint: CheckpointReference): void;
+  /** Aborting saves a checkpoint, then rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+export interface GenerateSpec {
+  modelDir: string;
+  /** PEFT folder, or null for the base model alone. */
+  adapterDir: string | null;
+  prompts: string[];
+  maxNewTokens: number;
+  /** 0 = greedy. */
+  temperature: number;
+  topK?: number;
+  topP?: number;
+  seed?: number;
+  batchSize?: number;
+}
+
+export interface Generation {
+  text: string;
+  tokens: number[];
+  /** Mean natural-log probability of the generated tokens. */
+  meanLogProbability: number;
+  /** Mean entropy (nats) of the next-token distribution over generated positions. */
+  meanEntropy: number;
+  finished: boolean;
+}
+
+/** The engine in a worker thread: the caller's event loop (and its heartbeats) stays free. */
+export interface Engine {
+  train(spec: TrainSpec, hooks?: TrainHooks): Promise<TrainResult>;
+  generate(spec: GenerateSpec, hooks?: { onProgress?(done: number, total: number): void; signal?: AbortSignal }): Promise<Generation[]>;
+  close(): Promise<void>;
+}
