@@ -1,0 +1,238 @@
+/**
+ * The contract between `workflows/` and `activities/`: types only, one interface per task queue.
+ *
+ * Every payload is small: rows travel as an {@link ArtifactRef} (JSONL in the data folder), never inline.
+ * Every path is relative to the data folder. Every write is idempotent in its {@link RoundKey}: an activity that runs
+ * twice with the same input leaves the same rows and returns the same value.
+ */
+import type {
+  ArtifactRef,
+  CurriculumRow,
+  CurriculumStage,
+  CurriculumState,
+  EvaluationRow,
+  ExampleRow,
+  FeedbackEvent,
+  RejectedRow,
+  RewardRow,
+  SelectionRow,
+  BatchRow,
+  Stage,
+  TrainingParameters,
+} from '../config/domain.js';
+import type { LoopConfig } from '../config/loop.js';
+
+/** What every write is keyed by. Round 0 is the baseline: the base model before any training. */
+export interface RoundKey {
+  loop: string;
+  round: number;
+}
+
+/** A trained model. `path` is the PEFT folder (lora) or model folder (full), relative to the data folder. */
+export interface ModelReference {
+  /** `<loop>-round-<n>`; deterministic. */
+  id: string;
+  path: string;
+  sha256: string;
+}
+
+/** What training reports; the part of the engine's `TrainResult` that two equal runs share, bit for bit. */
+export interface TrainingSummary {
+  steps: number;
+  trainLoss: number;
+  validationLoss: number | null;
+  bestStep: number;
+  stoppedEarly: boolean;
+  truncatedRows: number;
+}
+
+/** Heartbeat details of `trainModel`, read by the status views through the pending activity. */
+export interface TrainingHeartbeat {
+  step: number;
+  totalSteps: number;
+  loss: number;
+  /** Newest checkpoint on disk; a hint only, the disk is the truth. */
+  checkpoint: string | null;
+}
+
+interface RoundInput {
+  key: RoundKey;
+  config: LoopConfig;
+}
+
+/** A request with the model's answer and how sure the model was; rows of the `answers` artifact. */
+export interface AnswerRow {
+  /** Id of the request; the feedback event on it gets an id derived from it. */
+  id: string;
+  text: string;
+  /** Mean natural-log probability of the generated tokens. */
+  meanLogProbability: number;
+  /** Mean entropy (nats) of the next-token distribution. */
+  meanEntropy: number;
+  finished: boolean;
+}
+
+/** Task queue `gpu`: whatever runs the engine. One slot a device. */
+export interface GpuActivities {
+  /** Answers the simulated users' requests with the champion (null: the base model). Rows: {@link AnswerRow}. */
+  answerRequests(
+    input: RoundInput & { champion: ModelReference | null; requestsRef: ArtifactRef },
+  ): Promise<ArtifactRef>;
+  /**
+   * Trains one adapter; resumes from the newest valid checkpoint on disk; heartbeats {@link TrainingHeartbeat}.
+   * On cancellation saves, then rethrows. Out of memory rejects with `E_OUT_OF_MEMORY` (the workflow halves the batch).
+   * A retry with other `parameters` starts its checkpoints anew (they are keyed by the parameters).
+   */
+  trainModel(
+    input: RoundInput & {
+      planRef: ArtifactRef;
+      validationRef: ArtifactRef | null;
+      parameters: TrainingParameters;
+      initialModel: ModelReference | null;
+      /** Name of the model version that is written, `<loop>-round-<n>`. */
+      outputName: string;
+    },
+  ): Promise<{ run: TrainingSummary; model: ModelReference }>;
+  /** Evaluates a model (null: the base model) on a held-out split: one row an artifact type and one for `all`. */
+  evaluateModel(
+    input: RoundInput & { model: ModelReference | null; split: 'test' | 'validation' },
+  ): Promise<{ rows: EvaluationRow[] }>;
+}
+
+/** Task queue `cpu`: pure work on files; no store, no engine. */
+export interface CpuActivities {
+  /** The requests the simulated users make this round. */
+  simulateRequests(input: RoundInput): Promise<ArtifactRef>;
+  /** The simulated users' verdict on the answers. Rows: {@link FeedbackEvent}. */
+  simulateFeedback(input: RoundInput & { requestsRef: ArtifactRef; answersRef: ArtifactRef }): Promise<ArtifactRef>;
+  /** Stage 2. Rows: {@link RewardRow}. */
+  scoreRewards(input: RoundInput & { feedbackRef: ArtifactRef }): Promise<ArtifactRef>;
+  /** Stage 3. Rows: {@link CurriculumRow}; `admitted` follows `curriculum.stage`. */
+  organizeCurriculum(
+    input: RoundInput & { feedbackRef: ArtifactRef; rewardsRef: ArtifactRef; curriculum: CurriculumState },
+  ): Promise<ArtifactRef>;
+  /**
+   * Stage 4. Chooses within the budget, has the chosen labelled (simulated annotator, or the corrections and accepted
+   * answers of real feedback) and passes the quality gate. `labels` = labels spent this round.
+   */
+  selectExamples(
+    input: RoundInput & {
+      feedbackRef: ArtifactRef;
+      rewardsRef: ArtifactRef;
+      curriculumRef: ArtifactRef;
+      /** Answers with their uncertainty; null where the feedback came from real users. */
+      answersRef: ArtifactRef | null;
+    },
+  ): Promise<{
+    /** Rows: {@link SelectionRow}. */
+    selectionRef: ArtifactRef;
+    /** Rows: {@link ExampleRow}. */
+    examplesRef: ArtifactRef;
+    /** Rows: {@link RejectedRow}. */
+    rejectedRef: ArtifactRef;
+    labels: number;
+  }>;
+  /** Stage 5. Mixes in hard negatives, then adds label-preserving variants. Originals and variants: {@link ExampleRow}. */
+  augmentExamples(input: RoundInput & { examplesRef: ArtifactRef }): Promise<ArtifactRef>;
+  /** Stage 6. Sizes the round over this round's and the earlier examples. Rows: {@link BatchRow}. */
+  assembleBatches(
+    input: RoundInput & {
+      examplesRef: ArtifactRef;
+      earlierExamplesRef: ArtifactRef | null;
+      curriculumStage: CurriculumStage;
+    },
+  ): Promise<{ batchesRef: ArtifactRef; ready: boolean; reason: string }>;
+  /** Stage 7. The stored best parameters where they are valid for this configuration, else the configured ones. */
+  chooseParameters(input: RoundInput & { stored: TrainingParameters | null }): Promise<TrainingParameters>;
+  /** Writes the training and validation files (rows: the engine's `TrainingRow`) and says what training starts from. */
+  planTraining(
+    input: RoundInput & {
+      batchesRef: ArtifactRef;
+      examplesRef: ArtifactRef;
+      earlierExamplesRef: ArtifactRef | null;
+      parameters: TrainingParameters;
+      champion: ModelReference | null;
+    },
+  ): Promise<{ planRef: ArtifactRef; validationRef: ArtifactRef | null; initialModel: ModelReference | null }>;
+  /** Stage 9. Compares the new model with the champion, decides on promotion and moves the curriculum. */
+  trackRound(
+    input: RoundInput & { before: EvaluationRow[]; after: EvaluationRow[]; curriculum: CurriculumState },
+  ): Promise<{ promote: boolean; reason: string; curriculum: CurriculumState }>;
+}
+
+/** Tables that `recordStage` fills from an artifact's rows. */
+export type StageTable = 'rewards' | 'curriculum' | 'selections' | 'examples' | 'batches' | 'rejected';
+
+/** Task queue `store`: the only owner of the DuckDB file. */
+export interface StoreActivities {
+  /** Stores feedback events; a known id is a duplicate and changes nothing. `cursor` is the newest event's position. */
+  ingestFeedback(input: {
+    key: RoundKey;
+    ref: ArtifactRef;
+  }): Promise<{ accepted: number; duplicates: number; cursor: number }>;
+  /** Writes up to `limit` events after the cursor to an artifact. `cursor` is the position of the last one written. */
+  pendingFeedback(input: {
+    key: RoundKey;
+    after: number;
+    limit: number;
+  }): Promise<{ ref: ArtifactRef; cursor: number; count: number }>;
+  /** Number of events after the cursor. */
+  countPending(input: { loop: string; after: number }): Promise<number>;
+  /** Marks a round as running. */
+  startRound(input: RoundInput & { feedbackCursor: number }): Promise<void>;
+  /** Loads an artifact's rows into the stage's table. */
+  recordStage(input: { key: RoundKey; stage: Stage; table: StageTable; ref: ArtifactRef }): Promise<void>;
+  /** Examples of all earlier rounds (augmented ones included) as an artifact; null before the first. */
+  earlierExamples(input: { key: RoundKey }): Promise<ArtifactRef | null>;
+  /** The best finished trial's parameters, or null. */
+  bestParameters(input: { loop: string }): Promise<TrainingParameters | null>;
+  recordTraining(input: {
+    key: RoundKey;
+    parameters: TrainingParameters;
+    planRef: ArtifactRef;
+    run: TrainingSummary;
+    model: ModelReference;
+    /** Model the run started from; null for the base model. */
+    parent: string | null;
+  }): Promise<void>;
+  recordEvaluations(input: { key: RoundKey; rows: EvaluationRow[] }): Promise<void>;
+  /** Makes the model the loop's champion. */
+  promoteModel(input: { key: RoundKey; model: ModelReference; reason: string }): Promise<void>;
+  finishRound(input: { key: RoundKey; result: RoundResult }): Promise<void>;
+}
+
+/** Mean over artifact types of one evaluation. */
+export interface ScoreSummary {
+  /** 0–100. */
+  score: number;
+  /** 0–1. */
+  successRate: number;
+  /** 0–100. */
+  edgeScore: number;
+}
+
+/** What a round leaves behind: two equal runs give equal results (durations are in the store). */
+export interface RoundResult {
+  round: number;
+  /** Stage the round trained in. */
+  stage: CurriculumStage;
+  feedbackEvents: number;
+  /** Labels used so far, this round included. */
+  labels: number;
+  /** False when too few examples were available; then nothing was trained and before = after. */
+  trained: boolean;
+  promoted: boolean;
+  /** Why it was (not) trained or promoted. */
+  reason: string;
+  steps: number;
+  loss: number | null;
+  validationLoss: number | null;
+  before: ScoreSummary;
+  after: ScoreSummary;
+  /** Model this round trained; null when it trained none. */
+  model: ModelReference | null;
+}
+
+/** A row of any artifact, for readers that want one name for all. */
+export type ArtifactRow =
+  FeedbackEvent | RewardRow | CurriculumRow | SelectionRow | ExampleRow | RejectedRow | BatchRow | AnswerRow;
