@@ -2,75 +2,147 @@ import { z } from 'zod';
 
 const fraction = z.number().min(0).max(1);
 
+/** Lets a rule over several keys run when another key is wrong, so that all faults are reported together. */
+const isMap = (payload: { value: unknown }) => typeof payload.value === 'object' && payload.value !== null;
+
 /** Everything that decides what a loop does. Stored, with its hash, with every round. */
 export const LoopConfig = z.strictObject({
-  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/).default('main').describe('Name of the loop; part of workflow ids and folders.'),
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, { error: 'must be lower-case letters, digits and hyphens, at most 63' })
+    .default('main')
+    .describe('Name of the loop; part of workflow ids and folders.'),
   seed: z.int().min(0).default(1).describe('Seed of every random stream; two runs with one seed give the same bits.'),
-  model: z.string().default('models/base').describe('Folder of the base model: config.json, safetensors, tokenizer.json.'),
+  model: z
+    .string()
+    .default('models/base')
+    .describe('Folder of the base model: config.json, safetensors, tokenizer.json.'),
   rounds: z.int().min(0).default(0).describe('Stop after this many rounds; 0 means run until stopped.'),
   minFeedback: z.int().min(1).default(20).describe('New feedback events that start a round.'),
   strategy: z.enum(['lora', 'full']).default('lora').describe('Which weights are trained.'),
-  components: z.strictObject({
-    curriculum: z.boolean().default(true).describe('Order examples from easy to hard.'),
-    activeLearning: z.boolean().default(true).describe('Choose informative examples instead of random ones.'),
-    augmentation: z.boolean().default(true).describe('Add label-preserving variants.'),
-    hardNegativeMining: z.boolean().default(true).describe('Mix failures (score < 60) into the batches.'),
-    preferenceLearning: z.literal(false).default(false).describe('Preference learning; comes with the engine\'s DPO objective.'),
-  }).prefault({}).describe('Switches of the loop; each can be changed between rounds.'),
-  reward: z.strictObject({
-    timeDecayRate: z.number().gt(0).max(1).default(0.95).describe('Reward kept per day of age.'),
-    difficultyWeight: z.number().min(1).default(1.5).describe('Factor on a positive reward at difficulty 1.'),
-    balanceThreshold: z.int().min(1).default(100).describe('Events of one artifact type above which rewards shrink.'),
-  }).prefault({}),
-  curriculum: z.strictObject({
-    easy: fraction.default(0.35).describe('Difficulty below this is easy.'),
-    medium: fraction.default(0.65).describe('Difficulty below this is medium; the rest is hard.'),
-    progression: z.number().min(0).max(100).default(75).describe('Average score that must be exceeded to advance.'),
-    evaluations: z.int().min(1).default(3).describe('Evaluations in a row above it before the stage advances.'),
-  }).prefault({}),
-  selection: z.strictObject({
-    budget: z.int().min(1).default(30).describe('Examples chosen a round.'),
-    uncertainty: fraction.default(0.4),
-    diversity: fraction.default(0.3),
-    quality: fraction.default(0.3),
-  }).prefault({}),
-  augmentation: z.strictObject({
-    factor: z.number().min(1).max(5).default(2).describe('Size of the augmented set over the original one.'),
-  }).prefault({}),
-  batching: z.strictObject({
-    min: z.int().min(1).default(20),
-    max: z.int().min(1).default(100),
-    default: z.int().min(1).default(50),
-    targetQuality: fraction.default(0.7),
-  }).prefault({}),
-  gate: z.strictObject({
-    minLabelScore: z.number().min(0).max(100).default(70).describe('An accepted answer below this never becomes a label.'),
-    minGroundedness: fraction.default(0.5).describe('Share of identifiers that must come from the request.'),
-  }).prefault({}),
-  tracking: z.strictObject({
-    validationRatio: z.number().gt(0).lt(1).default(0.2),
-    successThreshold: z.number().min(0).max(100).default(70),
-    patience: z.int().min(1).default(3).describe('Validations without improvement before a training run stops early.'),
-  }).prefault({}),
-  training: z.strictObject({
-    learningRate: z.number().positive().default(2e-4),
-    batchSize: z.int().min(1).default(4),
-    gradientAccumulationSteps: z.int().min(1).default(4),
-    numEpochs: z.number().positive().default(3),
-    warmupRatio: z.number().min(0).max(1).default(0.05),
-    loraRank: z.int().min(1).default(16),
-    loraAlpha: z.number().positive().default(32),
-    loraDropout: z.number().min(0).lt(1).default(0.1),
-    weightDecay: z.number().min(0).default(0.01),
-    maxGradientNorm: z.number().positive().default(1),
-    maxLength: z.int().min(8).default(512),
-    targetModules: z.union([z.literal('auto'), z.literal('all-linear'), z.array(z.string())]).default('auto').describe('Which projections get an adapter; auto follows the architecture as PEFT does.'),
-    checkpointEverySteps: z.int().min(1).default(20),
-  }).prefault({}),
-  simulatedUsers: z.strictObject({
-    requests: z.int().min(20).default(240).describe('Requests a round that the simulated users make.'),
-    wrongLabels: fraction.default(0.05).describe('Share of corrections that are wrong.'),
-    testSpecifications: z.int().min(10).default(300).describe('Held-out specifications the tracker evaluates on.'),
-  }).optional().describe('A simulated annotator (the validator and the generator\'s reference) plays the users.'),
+  components: z
+    .strictObject({
+      curriculum: z.boolean().default(true).describe('Order examples from easy to hard.'),
+      activeLearning: z.boolean().default(true).describe('Choose informative examples instead of random ones.'),
+      augmentation: z.boolean().default(true).describe('Add label-preserving variants.'),
+      hardNegativeMining: z.boolean().default(true).describe('Mix failures (score < 60) into the batches.'),
+      preferenceLearning: z
+        .literal(false)
+        .default(false)
+        .describe("Preference learning; comes with the engine's DPO objective."),
+    })
+    .prefault({})
+    .describe('Switches of the loop; each can be changed between rounds.'),
+  reward: z
+    .strictObject({
+      timeDecayRate: z.number().gt(0).max(1).default(0.95).describe('Reward kept per day of age.'),
+      difficultyWeight: z.number().min(1).default(1.5).describe('Factor on a positive reward at difficulty 1.'),
+      balanceThreshold: z.int().min(1).default(100).describe('Events of one artifact type above which rewards shrink.'),
+    })
+    .prefault({})
+    .describe('How an event is turned into a reward.'),
+  curriculum: z
+    .strictObject({
+      easy: fraction.default(0.35).describe('Difficulty below this is easy.'),
+      medium: fraction.default(0.65).describe('Difficulty below this is medium; the rest is hard.'),
+      progression: z.number().min(0).max(100).default(75).describe('Average score that must be exceeded to advance.'),
+      evaluations: z.int().min(1).default(3).describe('Evaluations in a row above it before the stage advances.'),
+    })
+    .refine((curriculum) => curriculum.easy < curriculum.medium, { error: 'easy must be below medium', when: isMap })
+    .prefault({})
+    .describe('Bands of difficulty and when the stage advances.'),
+  selection: z
+    .strictObject({
+      budget: z.int().min(1).default(30).describe('Examples chosen a round.'),
+      uncertainty: fraction.default(0.4).describe("Weight of the model's uncertainty."),
+      diversity: fraction.default(0.3).describe('Weight of the distance to what was chosen before.'),
+      quality: fraction.default(0.3).describe('Weight of the quality of the feedback.'),
+    })
+    .prefault({})
+    .describe('Which candidates are worth training on.'),
+  augmentation: z
+    .strictObject({
+      factor: z.number().min(1).max(5).default(2).describe('Size of the augmented set over the original one.'),
+    })
+    .prefault({})
+    .describe('How much the training set grows.'),
+  batching: z
+    .strictObject({
+      min: z.int().min(1).default(20).describe('Fewest examples a round trains on.'),
+      max: z.int().min(1).default(100).describe('Most examples a round trains on.'),
+      default: z.int().min(1).default(50).describe('Examples a round trains on before the factors.'),
+      targetQuality: fraction.default(0.7).describe('Average quality at which the quality factor is neutral.'),
+    })
+    .refine((batching) => batching.min <= batching.max, { error: 'min must not exceed max', when: isMap })
+    .prefault({})
+    .describe('How many examples a round trains on.'),
+  gate: z
+    .strictObject({
+      minLabelScore: z
+        .number()
+        .min(0)
+        .max(100)
+        .default(70)
+        .describe('An accepted answer below this never becomes a label.'),
+      minGroundedness: fraction.default(0.5).describe('Share of identifiers that must come from the request.'),
+    })
+    .prefault({})
+    .describe('What may become a label.'),
+  tracking: z
+    .strictObject({
+      validationRatio: z
+        .number()
+        .gt(0)
+        .lt(1)
+        .default(0.2)
+        .describe('Share of the examples kept for validation, stratified.'),
+      successThreshold: z
+        .number()
+        .min(0)
+        .max(100)
+        .default(70)
+        .describe('Score from which an answer counts as a success.'),
+      patience: z
+        .int()
+        .min(1)
+        .default(3)
+        .describe('Validations without improvement before a training run stops early.'),
+    })
+    .prefault({})
+    .describe('Split, success and early stopping.'),
+  training: z
+    .strictObject({
+      learningRate: z.number().positive().default(2e-4).describe('Peak learning rate.'),
+      batchSize: z.int().min(1).default(4).describe('Examples in a forward pass.'),
+      gradientAccumulationSteps: z.int().min(1).default(4).describe('Forward passes in an optimizer step.'),
+      numEpochs: z.number().positive().default(3).describe('Passes over the examples.'),
+      warmupRatio: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0.05)
+        .describe('Share of the steps over which the learning rate rises.'),
+      loraRank: z.int().min(1).default(16).describe('Rank of the adapter matrices.'),
+      loraAlpha: z.number().positive().default(32).describe('The adapter is scaled by alpha / rank.'),
+      loraDropout: z.number().min(0).lt(1).default(0.1).describe('Dropout in front of the adapter.'),
+      weightDecay: z.number().min(0).default(0.01).describe('Decoupled weight decay of AdamW.'),
+      maxGradientNorm: z.number().positive().default(1).describe('Gradients are clipped to this global norm.'),
+      maxLength: z.int().min(8).default(512).describe('Tokens of prompt and completion; longer rows are cut.'),
+      targetModules: z
+        .union([z.literal('auto'), z.literal('all-linear'), z.array(z.string())])
+        .default('auto')
+        .describe('Which projections get an adapter; auto follows the architecture as PEFT does.'),
+      checkpointEverySteps: z.int().min(1).default(20).describe('Optimizer steps between two checkpoints.'),
+    })
+    .prefault({})
+    .describe('Hyperparameters of a training run.'),
+  simulatedUsers: z
+    .strictObject({
+      requests: z.int().min(20).default(240).describe('Requests a round that the simulated users make.'),
+      wrongLabels: fraction.default(0.05).describe('Share of corrections that are wrong.'),
+      testSpecifications: z.int().min(10).default(300).describe('Held-out specifications the tracker evaluates on.'),
+    })
+    .optional()
+    .describe("A simulated annotator (the validator and the generator's reference) plays the users."),
 });
 export type LoopConfig = z.infer<typeof LoopConfig>;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { LoopConfig } from './loop.js';
 
 const port = z.int().min(0).max(65_535);
-const queueName = z.string().regex(/^[\w./-]{1,200}$/);
+const queueName = z.string().regex(/^[\w./-]{1,200}$/, { error: 'must be letters, digits and the signs . / - _' });
 
 const Connection = z.strictObject({
   address: z
@@ -12,7 +12,7 @@ const Connection = z.strictObject({
     .describe('host:port of a running Temporal service; empty starts our own development server.'),
   namespace: z
     .string()
-    .regex(/^[\w.-]{1,255}$/)
+    .regex(/^[\w.-]{1,255}$/, { error: 'must be letters, digits, dots, hyphens and underscores' })
     .default('default')
     .describe('Temporal namespace all workflows live in.'),
   tls: z
@@ -35,7 +35,7 @@ const Connection = z.strictObject({
 const Server = z.strictObject({
   version: z
     .string()
-    .regex(/^\d+\.\d+\.\d+$/)
+    .regex(/^\d+\.\d+\.\d+$/, { error: 'must be a version such as 1.5.1' })
     .default('1.5.1')
     .describe('Version of the Temporal command line that is downloaded or built when none is installed.'),
   allowDownload: z.boolean().default(true).describe('Download the official server when none is found.'),
@@ -127,7 +127,7 @@ const Schedule = z
   .strictObject({
     name: z
       .string()
-      .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
+      .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, { error: 'must be lower-case letters, digits and hyphens, at most 63' })
       .describe('Name of the schedule; part of its Temporal id.'),
     loop: z.string().default('main').describe('Loop that is checked for enough new feedback.'),
     everySeconds: z.int().min(1).optional().describe('Interval; give this or cron.'),
