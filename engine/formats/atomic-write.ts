@@ -1,0 +1,57 @@
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { diskError } from './disk-error.js';
+
+/** Largest single write; Linux writes at most 2 GiB at once. */
+const LARGEST_WRITE = 1 << 30;
+
+/** Makes a folder's entries (a rename, a new file) durable. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Writes the chunks one after the other to a new file and flushes them to the disk. */
+export async function writeSynced(path: string, chunks: Iterable<Uint8Array>): Promise<void> {
+  const handle = await open(path, 'w');
+  try {
+    for (const chunk of chunks) {
+      let at = 0;
+      while (at < chunk.byteLength) {
+        const { bytesWritten } = await handle.write(chunk, at, Math.min(LARGEST_WRITE, chunk.byteLength - at));
+        at += bytesWritten;
+      }
+    }
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Writes a file so that a reader, at any moment and after any crash, sees the old bytes or the new ones: a temporary
+ * file beside it, fsync, rename, fsync of the folder. The folder is created if missing.
+ *
+ * @throws RatchetError `E_DISK_FULL`, `E_DATA_FOLDER`
+ */
+export async function writeAtomic(path: string, chunks: Iterable<Uint8Array>): Promise<void> {
+  const folder = dirname(path);
+  const temporary = join(folder, `.${basename(path)}.${process.pid}.tmp`);
+  try {
+    await mkdir(folder, { recursive: true });
+    try {
+      await writeSynced(temporary, chunks);
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => undefined);
+      throw error;
+    }
+    await syncFolder(folder);
+  } catch (error) {
+    throw diskError(error, `writing ${path}`);
+  }
+}
