@@ -198,7 +198,10 @@ export interface StoreActivities {
   recordEvaluations(input: { key: RoundKey; rows: EvaluationRow[] }): Promise<void>;
   /** Makes the model the loop's champion. */
   promoteModel(input: { key: RoundKey; model: ModelReference; reason: string }): Promise<void>;
-  finishRound(input: { key: RoundKey; result: RoundResult }): Promise<void>;
+  /** Closes a round and keeps the loop's state after it, so that a new start of the loop goes on from there. */
+  finishRound(input: { key: RoundKey; result: RoundResult; state: LoopState }): Promise<void>;
+  /** The state kept by the newest `finishRound`; null for a loop without rounds. */
+  loopState(input: { loop: string }): Promise<LoopState | null>;
 }
 
 /** Mean over artifact types of one evaluation. */
@@ -231,6 +234,27 @@ export interface RoundResult {
   after: ScoreSummary;
   /** Model this round trained; null when it trained none. */
   model: ModelReference | null;
+}
+
+/** Where a loop stands after a round; small enough to live in workflow state and to continue as new with. */
+export interface LoopState {
+  /** Last finished round; 0 after the baseline. */
+  round: number;
+  /** Position of the last feedback event a round has used. */
+  cursor: number;
+  curriculum: CurriculumState;
+  /** Null: the base model. */
+  champion: ModelReference | null;
+  /** Labels used so far. */
+  labels: number;
+  /** Evaluations (one row an artifact type and one for `all`) of the base model on the test split. */
+  baseline: EvaluationRow[];
+  /** The champion's on the test split: reported, never decided on. */
+  test: EvaluationRow[];
+  /** The champion's on the validation split: what promotion and the curriculum decide on. */
+  validation: EvaluationRow[];
+  /** Results of the newest rounds, oldest first, at most 50; the store has all. */
+  results: RoundResult[];
 }
 
 /** A row of any artifact, for readers that want one name for all. */
