@@ -1,0 +1,11 @@
+/** Workflow id of a loop. */
+export const loopWorkflowId = (loop: string): string => `loop/${loop}`;
+
+/** Workflow id of one round; round 0 is the baseline. */
+export const roundWorkflowId = (loop: string, round: number): string => `loop/${loop}/round-${round}`;
+
+/** Workflow id of a round's training. */
+export const trainingWorkflowId = (loop: string, round: number): string => `loop/${loop}/round-${round}/train`;
+
+/** Id of the model version that a round trains; also the name of its folder. */
+export const modelVersionId = (loop: string, round: number): string => `${loop}-round-${round}`;

@@ -1,0 +1,4 @@
+export { measureBaseline } from './measure-baseline.js';
+export { runAdaptiveLoop } from './run-adaptive-loop.js';
+export { runRound } from './run-round.js';
+export { trainAdapter } from './train-adapter.js';

@@ -1,0 +1,56 @@
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { LoopState } from '../activities/interfaces.js';
+import type { Stage } from '../config/domain.js';
+import type { LoopConfig } from '../config/loop.js';
+
+/** What a loop is doing right now. `failed` waits for a resume signal, which tries the round again. */
+export type LoopPhase = 'baseline' | 'waiting' | 'running' | 'paused' | 'failed' | 'finished';
+
+export interface LoopStatus {
+  name: string;
+  phase: LoopPhase;
+  /** Round that is running, or the next one. */
+  round: number;
+  /** Rounds after which the loop ends; 0: it runs until stopped. */
+  rounds: number;
+  stopping: boolean;
+  /** New feedback events seen at the last look, and how many start a round. */
+  pending: number;
+  minFeedback: number;
+  /** Why the last attempt at a round failed; null when it did not. */
+  error: LoopError | null;
+  /** Null until the baseline is measured. */
+  state: LoopState | null;
+}
+
+export interface LoopError {
+  /** Code of the fault, such as `E_DISK_FULL`. */
+  code: string;
+  message: string;
+  hint: string | null;
+}
+
+/** New feedback is in the store. The cursor is a hint: the store is the truth, lost or double signals are harmless. */
+export const feedbackArrivedSignal = defineSignal<[cursor: number]>('feedbackArrived');
+/** No new round begins until {@link resumeSignal}; a running one is finished. */
+export const pauseSignal = defineSignal('pause');
+/** Ends a pause, and tries a failed round again. */
+export const resumeSignal = defineSignal('resume');
+/** Replaces the configuration (all but the name) from the next round on. The sender has checked it. */
+export const configureSignal = defineSignal<[config: LoopConfig]>('configure');
+/** Ends the loop after the running round. Cancel the workflow to end it at once (training saves a checkpoint). */
+export const stopSignal = defineSignal('stop');
+/** Starts a round without waiting for enough feedback; returns the number of the round it asks for. */
+export const startRoundUpdate = defineUpdate<number>('startRound');
+export const statusQuery = defineQuery<LoopStatus>('status');
+
+export interface RoundProgress {
+  round: number;
+  stage: Stage;
+  /** Feedback events and labels of this round, as far as known. */
+  feedbackEvents: number;
+  labels: number;
+}
+
+/** Query of a round workflow (`loop/<name>/round-<n>`). */
+export const progressQuery = defineQuery<RoundProgress>('progress');

@@ -1,0 +1,214 @@
+import {
+  allHandlersFinished,
+  ChildWorkflowCancellationType,
+  condition,
+  continueAsNew,
+  executeChild,
+  isCancellation,
+  ParentClosePolicy,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { LoopState, RoundResult } from '../activities/interfaces.js';
+import type { EvaluationRow } from '../config/domain.js';
+import type { LoopConfig } from '../config/loop.js';
+import { describeFailure } from './failure.js';
+import { roundWorkflowId } from './identifiers.js';
+import { measureBaseline } from './measure-baseline.js';
+import {
+  configureSignal,
+  feedbackArrivedSignal,
+  pauseSignal,
+  resumeSignal,
+  startRoundUpdate,
+  statusQuery,
+  stopSignal,
+  type LoopStatus,
+} from './messages.js';
+import { connectActivities, type WorkflowSettings } from './proxies.js';
+import { runRound, type RoundOutcome } from './run-round.js';
+
+export interface RunAdaptiveLoopInput {
+  config: LoopConfig;
+  settings: WorkflowSettings;
+  /** Set when the loop continues as new; a fresh start reads its state from the store. */
+  carried?: { state: LoopState; paused: boolean; stopping: boolean; requested: boolean };
+}
+
+export interface LoopResult {
+  rounds: number;
+  labels: number;
+  baseline: EvaluationRow[];
+  final: EvaluationRow[];
+  adapterSha256: string | null;
+  results: RoundResult[];
+}
+
+/** A look at the store even if no signal came: a lost signal costs at most this long. */
+const SAFETY_NET = '10 min';
+const RESULTS_KEPT = 50;
+const CHILD_OPTIONS = {
+  cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+  parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+} as const;
+
+/**
+ * The loop itself, one long-lived workflow `loop/<name>`: waits for enough feedback (or has simulated users make it),
+ * runs one round as a child, continues as new. A failed round pauses the loop instead of ending it: its cause is in the
+ * status, and a resume signal tries the round again.
+ */
+export async function runAdaptiveLoop(input: RunAdaptiveLoopInput): Promise<LoopResult> {
+  const { settings, carried } = input;
+  let { config } = input;
+  const { store } = connectActivities(settings);
+  let state: LoopState | null = carried?.state ?? null;
+  let paused = carried?.paused ?? false;
+  let stopping = carried?.stopping ?? false;
+  let requested = carried?.requested ?? false;
+  let arrived = false;
+  const status: Pick<LoopStatus, 'phase' | 'pending' | 'error'> = { phase: 'baseline', pending: 0, error: null };
+
+  setHandler(feedbackArrivedSignal, () => void (arrived = true));
+  setHandler(pauseSignal, () => void (paused = true));
+  setHandler(resumeSignal, () => {
+    paused = false;
+    status.error = null;
+  });
+  setHandler(configureSignal, (changed) => void (config = { ...changed, name: config.name }));
+  setHandler(stopSignal, () => void (stopping = true));
+  setHandler(startRoundUpdate, () => {
+    requested = true;
+    return (state?.round ?? 0) + (status.phase === 'running' ? 2 : 1);
+  });
+  setHandler(statusQuery, (): LoopStatus => ({
+    name: config.name,
+    round: status.phase === 'baseline' ? 0 : (state?.round ?? 0) + 1,
+    rounds: config.rounds,
+    stopping,
+    minFeedback: config.minFeedback,
+    state,
+    ...status,
+  }));
+
+  /** Runs what may fail for good; true when it went through, false when the loop was stopped instead. */
+  async function attempt(work: () => Promise<void>): Promise<boolean> {
+    const phase = status.phase;
+    for (;;) {
+      try {
+        status.phase = phase;
+        await work();
+        return true;
+      } catch (error) {
+        if (isCancellation(error)) throw error;
+        status.error = describeFailure(error);
+        status.phase = 'failed';
+        await condition(() => status.error === null || stopping);
+        if (stopping) return false;
+      }
+    }
+  }
+
+  if (state === null) {
+    const started = await attempt(async () => {
+      state = (await store.loopState({ loop: config.name })) ?? (await begin(config, settings));
+    });
+    if (!started) return summary(null);
+  }
+  let current = state as unknown as LoopState;
+  const isFinished = () => stopping || (config.rounds > 0 && current.round >= config.rounds);
+
+  while (!isFinished()) {
+    if (paused) {
+      status.phase = 'paused';
+      await condition(() => !paused || stopping);
+      continue;
+    }
+    if (!requested && config.simulatedUsers === undefined) {
+      status.phase = 'waiting';
+      arrived = false;
+      const counted = await attempt(async () => {
+        status.pending = await store.countPending({ loop: config.name, after: current.cursor });
+      });
+      if (!counted) break;
+      if (status.pending < config.minFeedback) {
+        await condition(() => arrived || requested || paused || stopping, SAFETY_NET);
+        if (workflowInfo().continueAsNewSuggested) await startOver();
+        continue;
+      }
+    }
+    status.phase = 'running';
+    requested = false;
+    const round = current.round + 1;
+    const done = await attempt(async () => {
+      const outcome = await executeChild(runRound, {
+        ...CHILD_OPTIONS,
+        workflowId: roundWorkflowId(config.name, round),
+        args: [{ round, config, settings, state: withoutResults(current) }],
+      });
+      const next = advance(current, outcome);
+      await store.finishRound({ key: { loop: config.name, round }, result: outcome.result, state: next });
+      state = current = next;
+    });
+    if (!done) break;
+    if (!isFinished()) await startOver();
+  }
+  status.phase = 'finished';
+  await condition(allHandlersFinished);
+  return summary(current);
+
+  async function startOver(): Promise<never> {
+    await condition(allHandlersFinished);
+    return await continueAsNew<typeof runAdaptiveLoop>({
+      config,
+      settings,
+      carried: { state: current, paused, stopping, requested },
+    });
+  }
+}
+
+/** Measures the base model and makes the state that the first round starts from. */
+async function begin(config: LoopConfig, settings: WorkflowSettings): Promise<LoopState> {
+  const { test, validation } = await executeChild(measureBaseline, {
+    ...CHILD_OPTIONS,
+    workflowId: roundWorkflowId(config.name, 0),
+    args: [{ config, settings }],
+  });
+  return {
+    round: 0,
+    cursor: 0,
+    curriculum: { stage: config.components.curriculum ? 'easy' : 'mixed', streak: 0, history: [] },
+    champion: null,
+    labels: 0,
+    baseline: test,
+    test,
+    validation,
+    results: [],
+  };
+}
+
+function advance(state: LoopState, outcome: RoundOutcome): LoopState {
+  const { result, ...changed } = outcome;
+  return {
+    ...state,
+    ...changed,
+    round: result.round,
+    labels: result.labels,
+    results: [...state.results, result].slice(-RESULTS_KEPT),
+  };
+}
+
+/** A round needs no history of results; its input stays small. */
+function withoutResults(state: LoopState): LoopState {
+  return { ...state, results: [] };
+}
+
+function summary(state: LoopState | null): LoopResult {
+  return {
+    rounds: state?.round ?? 0,
+    labels: state?.labels ?? 0,
+    baseline: state?.baseline ?? [],
+    final: state?.test ?? [],
+    adapterSha256: state?.champion?.sha256 ?? null,
+    results: state?.results ?? [],
+  };
+}

@@ -1,0 +1,58 @@
+import type { ModelReference, RoundKey, TrainingSummary } from '../activities/interfaces.js';
+import type { ArtifactRef, TrainingParameters } from '../config/domain.js';
+import type { LoopConfig } from '../config/loop.js';
+import { hasCode } from './failure.js';
+import { modelVersionId } from './identifiers.js';
+import { connectActivities, type WorkflowSettings } from './proxies.js';
+
+export interface TrainAdapterInput {
+  key: RoundKey;
+  config: LoopConfig;
+  settings: WorkflowSettings;
+  planRef: ArtifactRef;
+  validationRef: ArtifactRef | null;
+  parameters: TrainingParameters;
+  initialModel: ModelReference | null;
+}
+
+export interface TrainAdapterResult {
+  run: TrainingSummary;
+  model: ModelReference;
+  /** What the run was finished with: a smaller minibatch than asked for when memory ran out. */
+  parameters: TrainingParameters;
+}
+
+/**
+ * Trains one model version. When the device runs out of memory the minibatch is halved and the gradient accumulation
+ * grown so that an update still sees as many rows; at one row the failure is final.
+ */
+export async function trainAdapter(input: TrainAdapterInput): Promise<TrainAdapterResult> {
+  const { key, config, settings, planRef, validationRef, initialModel } = input;
+  const { gpu } = connectActivities(settings);
+  const outputName = modelVersionId(key.loop, key.round);
+  let parameters = input.parameters;
+  for (;;) {
+    try {
+      const trained = await gpu.trainModel({
+        key,
+        config,
+        planRef,
+        validationRef,
+        parameters,
+        initialModel,
+        outputName,
+      });
+      return { ...trained, parameters };
+    } catch (error) {
+      if (!hasCode(error, 'E_OUT_OF_MEMORY') || parameters.batchSize === 1) throw error;
+      parameters = halveBatch(parameters);
+    }
+  }
+}
+
+/** Half the minibatch (rounded down), with the accumulation that keeps at least as many rows an update. */
+export function halveBatch(parameters: TrainingParameters): TrainingParameters {
+  const batchSize = Math.max(1, Math.floor(parameters.batchSize / 2));
+  const rows = parameters.batchSize * parameters.gradientAccumulationSteps;
+  return { ...parameters, batchSize, gradientAccumulationSteps: Math.ceil(rows / batchSize) };
+}
