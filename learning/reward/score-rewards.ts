@@ -1,0 +1,66 @@
+import type { ArtifactType, FeedbackEvent, RewardRow } from '../../config/domain.js';
+import type { LoopConfig } from '../../config/loop.js';
+import { RatchetError } from '../../config/errors.js';
+import { SimilarityCalculator } from '../metrics/similarity-calculator.js';
+import { EnhancedRewardCalculator } from './enhanced-reward-calculator.js';
+
+export interface ScoreRewardsOptions {
+  /** The moment that ages are measured at: ISO 8601, UTC. Events later than it have age 0. */
+  asOf: string;
+  config: LoopConfig['reward'];
+  /** 0–1, from the input alone. */
+  difficultyOf: (event: FeedbackEvent) => number;
+  /** Events of each type that compete; default: those in `events`. */
+  countOfType?: Partial<Record<ArtifactType, number>>;
+  /** Similarity 0–1 of output and correction; default: {@link SimilarityCalculator} without embeddings. */
+  similarity?: (output: string, correction: string) => number;
+}
+
+const MILLISECONDS_PER_DAY = 86_400_000;
+
+/**
+ * R1 for a set of events: one row an event, in the order given; rows do not depend on that order.
+ * What the user said enters as a similarity: `USER_CORRECTION` (and any event with a corrected output) the similarity
+ * of output and correction, `EXPLICIT_POSITIVE` 1, `EXPLICIT_NEGATIVE` 0; `SUCCESS` and `VALIDATION_FAILURE` are the
+ * validator's word, already in the score.
+ * @throws RatchetError E_DATA_INVALID on an unreadable time or a number out of range.
+ */
+export function scoreRewards(events: readonly FeedbackEvent[], options: ScoreRewardsOptions): RewardRow[] {
+  const calculator = new EnhancedRewardCalculator(options.config);
+  const texts = new SimilarityCalculator();
+  const similarity = options.similarity ?? ((output, correction) => texts.calculateSimilarity(output, correction));
+  const asOf = timeOf(options.asOf, 'asOf');
+  const counts = new Map<ArtifactType, number>();
+  for (const event of events) counts.set(event.artifact_type, (counts.get(event.artifact_type) ?? 0) + 1);
+  return events.map((event) => {
+    const opinion = opinionOf(event, similarity);
+    return {
+      eventId: event.id,
+      ...calculator.calculateReward({
+        score: event.validation_score,
+        ...(opinion === undefined ? {} : { correctionSimilarity: opinion }),
+        ageDays: (asOf - timeOf(event.ts, `event ${event.id}`)) / MILLISECONDS_PER_DAY,
+        difficulty: options.difficultyOf(event),
+        countOfType: options.countOfType?.[event.artifact_type] ?? counts.get(event.artifact_type)!,
+      }),
+    };
+  });
+}
+
+function opinionOf(
+  event: FeedbackEvent,
+  similarity: (output: string, correction: string) => number,
+): number | undefined {
+  if (event.corrected_output !== undefined) return similarity(event.ai_output, event.corrected_output);
+  if (event.feedback_type === 'EXPLICIT_POSITIVE') return 1;
+  if (event.feedback_type === 'EXPLICIT_NEGATIVE') return 0;
+  return undefined;
+}
+
+function timeOf(text: string, where: string): number {
+  const time = Date.parse(text);
+  if (Number.isFinite(time)) return time;
+  throw new RatchetError('E_DATA_INVALID', `reward: ${where} has the time "${text}", which is not ISO 8601`, {
+    hint: 'Write times as 2026-11-21T09:30:00Z.',
+  });
+}
