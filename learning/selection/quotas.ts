@@ -1,7 +1,7 @@
 /**
  * Splits a budget among groups in proportion to their sizes, with a floor: each group gets at least
- * `floorShare` of an equal share, so that a rare group is not starved, and never more than it holds. Largest
- * remainders get the rest (ties by name). The quotas add up to min(budget, all rows).
+ * `floorShare` of an equal share, so that a rare group is not starved, and never more than it holds. The
+ * rest is dealt by Sainte-Laguë's rule (ties by name). The quotas add up to min(budget, all rows).
  */
 export function proportionalQuotas<Group extends string>(
   sizes: Readonly<Record<Group, number>>,
@@ -17,13 +17,11 @@ export function proportionalQuotas<Group extends string>(
     quotas[name] = Math.min(sizes[name], floor);
     rest -= quotas[name];
   }
-  const ideal = (name: Group) => (sizes[name] / total) * Math.min(budget, total);
+  const claim = (name: Group) => sizes[name] / (2 * quotas[name] + 1);
   while (rest > 0) {
     const open = names.filter((name) => quotas[name] < sizes[name]);
-    const neediest = open.reduce((best, name) =>
-      ideal(name) - quotas[name] > ideal(best) - quotas[best] ? name : best,
-    );
-    quotas[neediest]++;
+    const next = open.reduce((best, name) => (claim(name) > claim(best) ? name : best));
+    quotas[next]++;
     rest--;
   }
   return quotas;
