@@ -139,7 +139,8 @@ export interface CpuActivities {
     input: RoundInput & {
       examplesRef: ArtifactRef;
       earlierExamplesRef: ArtifactRef | null;
-      curriculumStage: CurriculumStage;
+      /** Its history gives the trend of the scores. */
+      curriculum: CurriculumState;
     },
   ): Promise<{ batchesRef: ArtifactRef; ready: boolean; reason: string }>;
   /** Stage 7. The stored best parameters where they are valid for this configuration, else the configured ones. */
@@ -156,7 +157,13 @@ export interface CpuActivities {
   ): Promise<{ planRef: ArtifactRef; validationRef: ArtifactRef | null; initialModel: ModelReference | null }>;
   /** Stage 9. Compares the new model with the champion, decides on promotion and moves the curriculum. */
   trackRound(
-    input: RoundInput & { before: EvaluationRow[]; after: EvaluationRow[]; curriculum: CurriculumState },
+    input: RoundInput & {
+      before: EvaluationRow[];
+      after: EvaluationRow[];
+      curriculum: CurriculumState;
+      feedbackRef: ArtifactRef;
+      curriculumRef: ArtifactRef;
+    },
   ): Promise<{ promote: boolean; reason: string; curriculum: CurriculumState }>;
 }
 

@@ -108,7 +108,7 @@ export async function runRound(input: RunRoundInput): Promise<RoundOutcome> {
     config,
     examplesRef,
     earlierExamplesRef,
-    curriculumStage: state.curriculum.stage,
+    curriculum: state.curriculum,
   });
   await record('batching', 'batches', batches.batchesRef);
   result.reason = batches.reason;
@@ -152,6 +152,8 @@ export async function runRound(input: RunRoundInput): Promise<RoundOutcome> {
     before: state.validation,
     after: validation.rows,
     curriculum: state.curriculum,
+    feedbackRef: feedback.ref,
+    curriculumRef,
   });
   const test = await gpu.evaluateModel({ key, config, model, split: 'test' });
   await store.recordEvaluations({ key, rows: [...validation.rows, ...test.rows] });

@@ -1,0 +1,56 @@
+import type { ArtifactType, ExampleRow } from '../config/domain.js';
+import { stream, type Stream } from '../config/random.js';
+import { contextVariation, paraphrase, permuteOutput, renameIdentifiers, validateArtifact } from '../datasets/index.js';
+import { DataAugmenter, type AugmentationOperator } from '../learning/augmentation/data-augmenter.js';
+import { RoundFiles, type Dependencies } from './dependencies.js';
+import type { CpuActivities } from './interfaces.js';
+
+type Variant = { specification: string; output: string } | null;
+
+function operator(
+  name: string,
+  make: (artifactType: ArtifactType, specification: string, output: string, random: Stream) => Variant,
+): AugmentationOperator {
+  return {
+    name,
+    apply(example, [seed, ...purpose]) {
+      const made = make(example.artifactType, example.input, example.target, stream(Number(seed), ...purpose));
+      return made && { input: made.specification, target: made.output };
+    },
+  };
+}
+
+const OPERATORS = [
+  operator('rename', renameIdentifiers),
+  operator('paraphrase', (type, specification, output, random) => {
+    const changed = paraphrase(type, specification, random);
+    return changed === null ? null : { specification: changed, output };
+  }),
+  operator('context', (type, specification, output, random) => {
+    const changed = contextVariation(type, specification, random);
+    return changed === null ? null : { specification: changed, output };
+  }),
+  operator('permute', (type, specification, output, random) => {
+    const changed = permuteOutput(type, output, random);
+    return changed === null ? null : { specification, output: changed };
+  }),
+];
+
+/** Stage 5: augmentation. */
+export function createAugmentationActivities(deps: Dependencies): Pick<CpuActivities, 'augmentExamples'> {
+  const files = new RoundFiles(deps.dataFolder);
+  return {
+    async augmentExamples({ key, config, examplesRef }) {
+      const examples = await files.read<ExampleRow>(examplesRef);
+      if (!config.components.augmentation) return files.write(key, 'examples', examples);
+      const augmented = await new DataAugmenter(config.augmentation.factor).augmentTrainingData(
+        examples,
+        OPERATORS,
+        (row) => validateArtifact(row.artifactType, row.input, row.target).score,
+        { seed: config.seed },
+      );
+      await files.write(key, 'augmentation-rejected', augmented.rejected);
+      return files.write(key, 'examples', augmented.examples);
+    },
+  };
+}

@@ -1,0 +1,54 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ArtifactRef } from '../config/domain.js';
+import { RatchetError } from '../config/errors.js';
+import type { LoopConfig } from '../config/loop.js';
+import { readRows, resolveInside, writeRows } from './artifacts.js';
+import type { RoundKey } from './interfaces.js';
+
+/** What every activity has: the data folder. Store and engine are given only to the activities of their queue. */
+export interface Dependencies {
+  dataFolder: string;
+}
+
+/** Reads and writes a round's rows: `loops/<loop>/round-<n>/<name>.jsonl` under the data folder. */
+export class RoundFiles {
+  constructor(private readonly dataFolder: string) {}
+
+  read<Row>(ref: ArtifactRef): Promise<Row[]> {
+    return readRows<Row>(this.dataFolder, ref);
+  }
+
+  write(key: RoundKey, name: string, rows: readonly unknown[]): Promise<ArtifactRef> {
+    return writeRows(this.dataFolder, `${roundFolder(key)}/${name}.jsonl`, rows);
+  }
+
+  /** Absolute path of something in the data folder. */
+  path(uri: string): string {
+    return resolveInside(this.dataFolder, uri);
+  }
+}
+
+/** Folder of a round, relative to the data folder. */
+export function roundFolder(key: RoundKey): string {
+  return `loops/${key.loop}/round-${key.round}`;
+}
+
+/** Folder of the base model: absolute, below the working directory, or one that ships with Ratchet. */
+export function baseModelFolder(config: LoopConfig): string {
+  const candidates = [path.resolve(config.model), path.join(packageRoot(), config.model)];
+  const found = candidates.find((folder) => existsSync(path.join(folder, 'config.json')));
+  if (found === undefined) {
+    throw new RatchetError('E_NOT_FOUND', `No model in ${candidates.join(' or ')}: config.json is missing.`, {
+      hint: 'Set loop.model to a folder with config.json, safetensors and tokenizer.json; `npm run pretrain` makes models/base.',
+    });
+  }
+  return found;
+}
+
+function packageRoot(): string {
+  let folder = path.dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(path.join(folder, 'package.json'))) folder = path.dirname(folder);
+  return folder;
+}

@@ -1,0 +1,47 @@
+import type { Engine } from '../engine/index.js';
+import type { Store } from '../store/index.js';
+import { createAugmentationActivities } from './augmentation.js';
+import { createBatchingActivities } from './batching.js';
+import { createCurriculumActivities } from './curriculum.js';
+import type { Dependencies } from './dependencies.js';
+import { createFeedbackCpuActivities, createFeedbackGpuActivities, createFeedbackStoreActivities } from './feedback.js';
+import type { CpuActivities, GpuActivities, StoreActivities } from './interfaces.js';
+import { createRewardActivities } from './reward.js';
+import { createSelectionActivities } from './selection.js';
+import { createTrackingCpuActivities, createTrackingGpuActivities, createTrackingStoreActivities } from './tracking.js';
+import { createTrainingCpuActivities, createTrainingGpuActivities, createTrainingStoreActivities } from './training.js';
+import { createTuningActivities, createTuningStoreActivities } from './tuning.js';
+
+/** Activities of the `store` queue. */
+export function createStoreActivities(deps: Dependencies & { store: Store }): StoreActivities {
+  return {
+    ...createFeedbackStoreActivities(deps),
+    ...createTuningStoreActivities(deps),
+    ...createTrainingStoreActivities(deps),
+    ...createTrackingStoreActivities(deps),
+  };
+}
+
+/** Activities of the `cpu` queue. */
+export function createCpuActivities(deps: Dependencies): CpuActivities {
+  return {
+    ...createFeedbackCpuActivities(deps),
+    ...createRewardActivities(deps),
+    ...createCurriculumActivities(deps),
+    ...createSelectionActivities(deps),
+    ...createAugmentationActivities(deps),
+    ...createBatchingActivities(deps),
+    ...createTuningActivities(),
+    ...createTrainingCpuActivities(deps),
+    ...createTrackingCpuActivities(deps),
+  };
+}
+
+/** Activities of the `gpu` queue. */
+export function createGpuActivities(deps: Dependencies & { engine: Engine }): GpuActivities {
+  return {
+    ...createFeedbackGpuActivities(deps),
+    ...createTrainingGpuActivities(deps),
+    ...createTrackingGpuActivities(deps),
+  };
+}

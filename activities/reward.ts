@@ -1,0 +1,23 @@
+import type { FeedbackEvent } from '../config/domain.js';
+import { estimateDifficulty } from '../datasets/index.js';
+import { scoreRewards } from '../learning/reward/score-rewards.js';
+import { RoundFiles, type Dependencies } from './dependencies.js';
+import type { CpuActivities } from './interfaces.js';
+
+/** Stage 2: reward. */
+export function createRewardActivities(deps: Dependencies): Pick<CpuActivities, 'scoreRewards'> {
+  const files = new RoundFiles(deps.dataFolder);
+  return {
+    async scoreRewards({ key, config, feedbackRef }) {
+      const events = await files.read<FeedbackEvent>(feedbackRef);
+      // Ages count from the newest event, not from the clock: a round that is run again gives the same rewards.
+      const asOf = events.reduce((newest, event) => (event.ts > newest ? event.ts : newest), events[0]!.ts);
+      const rewards = scoreRewards(events, {
+        asOf,
+        config: config.reward,
+        difficultyOf: (event) => estimateDifficulty(event.artifact_type, event.input_data),
+      });
+      return files.write(key, 'rewards', rewards);
+    },
+  };
+}

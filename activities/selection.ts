@@ -1,0 +1,160 @@
+import type { CurriculumRow, ExampleRow, FeedbackEvent, RewardRow, SelectionRow } from '../config/domain.js';
+import type { LoopConfig } from '../config/loop.js';
+import { annotate, groundedness, validateArtifact } from '../datasets/index.js';
+import { labelOf, labelTrust, type Label } from '../learning/feedback/label.js';
+import { QualityGates, type LabelCandidate } from '../learning/feedback/quality-gates.js';
+import { ActiveLearner, selectRandom, type SelectionCandidate } from '../learning/selection/active-learner.js';
+import { HardNegativeMiner } from '../learning/selection/hard-negative-miner.js';
+import { uncertaintyOf } from '../learning/selection/uncertainty.js';
+import { splitTrainValidation } from '../learning/tracking/split.js';
+import { RoundFiles, type Dependencies } from './dependencies.js';
+import { simulatedEventId } from './feedback.js';
+import type { AnswerRow, CpuActivities } from './interfaces.js';
+
+/** Trust in a label that the simulated annotator would give: it is right but for its rate of wrong labels. */
+const annotatorTrust = (config: LoopConfig): number => 1 - (config.simulatedUsers?.wrongLabels ?? 0);
+/** Share of the budget that goes to the hardest failures, when they are mined. */
+const HARD_NEGATIVE_SHARE = 0.25;
+
+interface Candidate extends SelectionCandidate {
+  event: FeedbackEvent;
+  label: Label | null;
+}
+
+/** Stage 4: selection, the labels of what is selected, and the quality gates. */
+export function createSelectionActivities(deps: Dependencies): Pick<CpuActivities, 'selectExamples'> {
+  const files = new RoundFiles(deps.dataFolder);
+  return {
+    async selectExamples({ key, config, feedbackRef, rewardsRef, curriculumRef, answersRef }) {
+      const events = await files.read<FeedbackEvent>(feedbackRef);
+      const rewards = new Map((await files.read<RewardRow>(rewardsRef)).map((row) => [row.eventId, row.reward]));
+      const lessons = new Map((await files.read<CurriculumRow>(curriculumRef)).map((row) => [row.eventId, row]));
+      const entropies = new Map<string, number>();
+      for (const answer of answersRef === null ? [] : await files.read<AnswerRow>(answersRef)) {
+        entropies.set(simulatedEventId(key, answer.id), answer.meanEntropy);
+      }
+
+      const candidates = events
+        .filter((event) => lessons.get(event.id)?.admitted)
+        .map((event) => toCandidate(event, config, entropies.get(event.id)))
+        .filter((candidate) => candidate !== null);
+      const { selected, rows, hardNegatives } = select(
+        candidates,
+        config,
+        key.round,
+        (id) => lessons.get(id)!.difficulty,
+      );
+
+      let labels = 0;
+      const labelled = selected.map(({ event, label }) => {
+        if (label === null) labels++;
+        const target =
+          label?.text ??
+          annotate(
+            { artifactType: event.artifact_type, specification: event.input_data },
+            { wrongRate: config.simulatedUsers!.wrongLabels, seed: config.seed },
+          );
+        return {
+          id: event.id,
+          artifactType: event.artifact_type,
+          input: event.input_data,
+          target,
+          labelScore: validateArtifact(event.artifact_type, event.input_data, target).score,
+          source: label?.source ?? ('correction' as const),
+        };
+      });
+      const gates = new QualityGates({
+        config: config.gate,
+        groundednessOf: (row: LabelCandidate) => groundedness(row.artifactType, row.input, row.target),
+      });
+      const { accepted, rejected } = gates.apply(labelled);
+      const sides = splitTrainValidation(accepted, { seed: config.seed, ratio: config.tracking.validationRatio });
+      const examples = accepted.map((row): ExampleRow => ({
+        ...row,
+        eventId: row.id,
+        difficulty: lessons.get(row.id)!.difficulty,
+        reward: rewards.get(row.id)!,
+        hardNegative: hardNegatives.has(row.id),
+        split: sides.get(row.id)!,
+      }));
+      return {
+        selectionRef: await files.write(key, 'selection', rows),
+        examplesRef: await files.write(key, 'labelled', examples),
+        rejectedRef: await files.write(
+          key,
+          'rejected',
+          rejected.map(({ row }) => row),
+        ),
+        labels,
+      };
+    },
+  };
+}
+
+/** An event that could teach something; null when it carries no label and there is no annotator to ask. */
+function toCandidate(event: FeedbackEvent, config: LoopConfig, meanEntropy: number | undefined): Candidate | null {
+  let label = labelOf(event);
+  // The simulated annotator is asked rather than an imperfect answer believed.
+  if (config.simulatedUsers && label?.source === 'accepted' && event.validation_score < 100) label = null;
+  if (label === null && !config.simulatedUsers) return null;
+  const labelScore = label && validateArtifact(event.artifact_type, event.input_data, label.text).score;
+  return {
+    eventId: event.id,
+    artifactType: event.artifact_type,
+    text: event.input_data,
+    uncertainty: uncertaintyOf(event.validation_score, meanEntropy),
+    quality: label ? labelTrust(event, label, labelScore!) : annotatorTrust(config),
+    event,
+    label,
+  };
+}
+
+/** Active learning or a random draw within the budget; mined failures take their share of it first. */
+function select(
+  candidates: readonly Candidate[],
+  config: LoopConfig,
+  round: number,
+  difficultyOf: (eventId: string) => number,
+): { selected: Candidate[]; rows: SelectionRow[]; hardNegatives: Set<string> } {
+  const { budget, uncertainty, diversity, quality } = config.selection;
+  const mined = config.components.hardNegativeMining ? mine(candidates, budget, difficultyOf) : [];
+  const taken = new Set(mined.map((candidate) => candidate.eventId));
+  const open = candidates.filter((candidate) => !taken.has(candidate.eventId));
+  const chosen = config.components.activeLearning
+    ? new ActiveLearner().selectInformativeExamples(open, {
+        budget: budget - mined.length,
+        weights: { uncertainty, diversity, quality },
+      })
+    : selectRandom(open, { budget: budget - mined.length, seed: config.seed + round });
+  const minedRows = mined.map((candidate, place): SelectionRow => {
+    const { eventId, artifactType } = candidate;
+    const score = uncertainty * candidate.uncertainty + diversity + quality * candidate.quality;
+    const parts = { uncertainty: candidate.uncertainty, diversity: 1, quality: candidate.quality };
+    return { eventId, artifactType, rank: place + 1, selected: true, ...parts, score };
+  });
+  const rows = [...minedRows, ...chosen.metadata.map((row) => ({ ...row, rank: row.rank + mined.length }))];
+  return { selected: [...mined, ...chosen.selected], rows, hardNegatives: taken };
+}
+
+/** The hardest failures, the same number of each artifact type as far as there are any. */
+function mine(
+  candidates: readonly Candidate[],
+  budget: number,
+  difficultyOf: (eventId: string) => number,
+): Candidate[] {
+  const miner = new HardNegativeMiner();
+  const byId = new Map(candidates.map((candidate) => [candidate.eventId, candidate]));
+  for (const { event } of candidates) {
+    miner.recordOutcome({
+      id: event.id,
+      artifactType: event.artifact_type,
+      input: event.input_data,
+      output: event.ai_output,
+      score: event.validation_score,
+      difficulty: difficultyOf(event.id),
+    });
+  }
+  const types = [...new Set(candidates.map((candidate) => candidate.artifactType))].sort();
+  const each = Math.floor((budget * HARD_NEGATIVE_SHARE) / Math.max(1, types.length));
+  return types.flatMap((type) => miner.getHardNegatives(type, Math.min(20, each)).map((row) => byId.get(row.id)!));
+}

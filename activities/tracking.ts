@@ -1,0 +1,106 @@
+import { Context } from '@temporalio/activity';
+import type { CurriculumRow, FeedbackEvent } from '../config/domain.js';
+import { formatPrompt, generateTasks, validateArtifact } from '../datasets/index.js';
+import type { Engine } from '../engine/index.js';
+import { CurriculumLearner } from '../learning/curriculum/curriculum-learner.js';
+import { EnhancedRewardCalculator } from '../learning/reward/enhanced-reward-calculator.js';
+import { mean } from '../learning/statistics/descriptive.js';
+import { summarizeEvaluation, type EvaluatedRow } from '../learning/tracking/summarize-evaluation.js';
+import type { Store } from '../store/index.js';
+import { baseModelFolder, RoundFiles, type Dependencies } from './dependencies.js';
+import { MAX_NEW_TOKENS } from './feedback.js';
+import type { CpuActivities, GpuActivities, StoreActivities } from './interfaces.js';
+
+/** Held-out specifications when no simulated users say how many. */
+const TEST_SPECIFICATIONS = 300;
+/** The validation split decides on promotion, the larger test split only reports. */
+const VALIDATION_SHARE = 1 / 2;
+
+/** Stage 9, the device's part: answers held-out specifications and scores the answers by the validator. */
+export function createTrackingGpuActivities(
+  deps: Dependencies & { engine: Engine },
+): Pick<GpuActivities, 'evaluateModel'> {
+  const files = new RoundFiles(deps.dataFolder);
+  return {
+    async evaluateModel({ key, config, model, split }) {
+      const context = Context.current();
+      const size = config.simulatedUsers?.testSpecifications ?? TEST_SPECIFICATIONS;
+      const tasks = generateTasks({
+        seed: config.seed,
+        purpose: 'evaluation',
+        count: split === 'test' ? size : Math.max(1, Math.round(size * VALIDATION_SHARE)),
+        distribution: 'target',
+        split,
+      });
+      const started = performance.now();
+      const generations = await deps.engine.generate(
+        {
+          modelDir: baseModelFolder(config),
+          adapterDir: model && files.path(model.path),
+          prompts: tasks.map((task) => formatPrompt(task.artifactType, task.specification)),
+          maxNewTokens: MAX_NEW_TOKENS,
+          temperature: 0,
+        },
+        { signal: context.cancellationSignal, onProgress: (done, total) => context.heartbeat({ done, total }) },
+      );
+      const latencyMs = (performance.now() - started) / tasks.length;
+      const rewards = new EnhancedRewardCalculator(config.reward);
+      const rows = tasks.map((task, index): EvaluatedRow => {
+        const { score } = validateArtifact(task.artifactType, task.specification, generations[index]!.text);
+        const { reward } = rewards.calculateReward({
+          score,
+          ageDays: 0,
+          difficulty: task.difficulty,
+          countOfType: 1,
+        });
+        return { artifactType: task.artifactType, score, edge: task.edgeCase, reward, latencyMs };
+      });
+      const head = { loop: key.loop, round: key.round, model: model?.id ?? 'base', split };
+      return { rows: summarizeEvaluation(rows, head, config.tracking.successThreshold) };
+    },
+  };
+}
+
+/** Stage 9: decides on promotion and moves the curriculum. */
+export function createTrackingCpuActivities(deps: Dependencies): Pick<CpuActivities, 'trackRound'> {
+  const files = new RoundFiles(deps.dataFolder);
+  return {
+    async trackRound({ key, config, before, after, curriculum, feedbackRef, curriculumRef }) {
+      const overall = (rows: typeof before) => rows.find((row) => row.artifactType === 'all')?.score ?? 0;
+      const [old, fresh] = [overall(before), overall(after)];
+      const promote = fresh > old;
+      const reason = `validation score ${old.toFixed(1)} → ${fresh.toFixed(1)}`;
+      // The curriculum asks how the model in use does on what the stage admits, so it looks at the users' verdicts.
+      const admitted = new Set(
+        (await files.read<CurriculumRow>(curriculumRef)).filter((row) => row.admitted).map((row) => row.eventId),
+      );
+      const scores = (await files.read<FeedbackEvent>(feedbackRef))
+        .filter((event) => admitted.has(event.id))
+        .map((event) => event.validation_score);
+      const learner = new CurriculumLearner(config.curriculum, curriculum);
+      if (scores.length > 0) learner.recordEvaluation(key.round, mean(scores));
+      return { promote, reason, curriculum: learner.state };
+    },
+  };
+}
+
+/** Stage 9, the store's part, and the frame of a round. */
+export function createTrackingStoreActivities(
+  deps: Dependencies & { store: Store },
+): Pick<
+  StoreActivities,
+  'startRound' | 'finishRound' | 'loopState' | 'recordStage' | 'recordEvaluations' | 'promoteModel'
+> {
+  const { store } = deps;
+  const files = new RoundFiles(deps.dataFolder);
+  return {
+    startRound: ({ key, config, feedbackCursor }) => store.startRound(key.loop, key.round, { config, feedbackCursor }),
+    finishRound: ({ key, result, state }) => store.finishRound(key.loop, key.round, { result, state }),
+    loopState: ({ loop }) => store.loopState(loop),
+    recordEvaluations: ({ rows }) => store.recordEvaluations(rows),
+    promoteModel: ({ key, model, reason }) => store.promoteModel(key.loop, key.round, model, reason),
+    async recordStage({ key, table, ref }) {
+      await store.recordStage(key.loop, key.round, table, await files.read(ref));
+    },
+  };
+}

@@ -1,0 +1,118 @@
+import path from 'node:path';
+import { Context } from '@temporalio/activity';
+import type { BatchRow, ExampleRow } from '../config/domain.js';
+import { configHash } from '../config/hash.js';
+import { formatPrompt } from '../datasets/index.js';
+import type { Engine } from '../engine/index.js';
+import { planTraining } from '../learning/training/plan-training.js';
+import type { Store } from '../store/index.js';
+import { baseModelFolder, roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
+import type { CpuActivities, GpuActivities, StoreActivities, TrainingHeartbeat } from './interfaces.js';
+
+/** Stage 8, before the device: which rows, in which order, from which model. */
+export function createTrainingCpuActivities(deps: Dependencies): Pick<CpuActivities, 'planTraining'> {
+  const files = new RoundFiles(deps.dataFolder);
+  return {
+    async planTraining({ key, config, batchesRef, examplesRef, earlierExamplesRef, parameters, champion }) {
+      const batches = await files.read<BatchRow>(batchesRef);
+      const known = [
+        ...(earlierExamplesRef === null ? [] : await files.read<ExampleRow>(earlierExamplesRef)),
+        ...(await files.read<ExampleRow>(examplesRef)),
+      ];
+      const batched = new Set(batches.flatMap((batch) => batch.exampleIds));
+      const types = new Set(batches.map((batch) => batch.artifactType));
+      const examples = known
+        .filter((row) =>
+          row.split === 'validation' ? types.has(row.artifactType) : batched.has(row.parentId ?? row.id),
+        )
+        .map((row) => ({ ...row, input: formatPrompt(row.artifactType, row.input) }));
+      const plan = planTraining({
+        examples,
+        parameters,
+        curriculum: config.components.curriculum,
+        seed: config.seed + key.round,
+      });
+      return {
+        planRef: await files.write(key, 'train', plan.train),
+        validationRef: plan.validation.length === 0 ? null : await files.write(key, 'validation', plan.validation),
+        initialModel: champion,
+      };
+    },
+  };
+}
+
+/** Stage 8: training. */
+export function createTrainingGpuActivities(
+  deps: Dependencies & { engine: Engine },
+): Pick<GpuActivities, 'trainModel'> {
+  const files = new RoundFiles(deps.dataFolder);
+  return {
+    async trainModel({ key, config, planRef, validationRef, parameters, initialModel, outputName }) {
+      const context = Context.current();
+      // Other parameters are another run: its checkpoints and its output must not be mistaken for this one's.
+      const run = `${roundFolder(key)}/training-${configHash({ parameters, planRef }).slice(0, 12)}`;
+      const output = `${roundFolder(key)}/models/${outputName}-${configHash(parameters).slice(0, 8)}`;
+      const heartbeat: TrainingHeartbeat = { step: 0, totalSteps: 0, loss: Number.NaN, checkpoint: null };
+      const alive = setInterval(() => context.heartbeat({ ...heartbeat }), 1000);
+      try {
+        const result = await deps.engine.train(
+          {
+            modelDir: baseModelFolder(config),
+            strategy: config.strategy,
+            ...(initialModel && { initialAdapterDir: files.path(initialModel.path) }),
+            trainFile: files.path(planRef.uri),
+            ...(validationRef && { validationFile: files.path(validationRef.uri) }),
+            outputDir: files.path(output),
+            checkpointDir: files.path(`${run}/checkpoints`),
+            checkpointEverySteps: config.training.checkpointEverySteps,
+            seed: config.seed + key.round,
+            parameters: { ...parameters, targetModules: config.training.targetModules },
+            patience: config.tracking.patience,
+            // With a curriculum the file's order, easy to hard, is the lesson plan of the first epoch.
+            shuffleFirstEpoch: !config.components.curriculum,
+          },
+          {
+            signal: context.cancellationSignal,
+            onStep: ({ step, totalSteps, loss }) => {
+              Object.assign(heartbeat, { step, totalSteps, loss });
+              context.heartbeat({ ...heartbeat });
+            },
+            onCheckpoint: (checkpoint) => {
+              heartbeat.checkpoint = path.relative(deps.dataFolder, checkpoint.path);
+              context.heartbeat({ ...heartbeat });
+            },
+          },
+        );
+        return {
+          run: {
+            steps: result.steps,
+            trainLoss: result.trainLoss,
+            validationLoss: result.validationLoss,
+            bestStep: result.bestStep,
+            stoppedEarly: result.stoppedEarly,
+            truncatedRows: result.truncatedRows,
+          },
+          model: { id: outputName, path: output, sha256: result.sha256 },
+        };
+      } finally {
+        clearInterval(alive);
+      }
+    },
+  };
+}
+
+/** Stage 8, the store's part. */
+export function createTrainingStoreActivities(
+  deps: Dependencies & { store: Store },
+): Pick<StoreActivities, 'recordTraining' | 'earlierExamples'> {
+  const files = new RoundFiles(deps.dataFolder);
+  return {
+    async earlierExamples({ key }) {
+      const examples = await deps.store.allExamples(key.loop, key.round - 1);
+      return examples.length === 0 ? null : files.write(key, 'earlier-examples', examples);
+    },
+    async recordTraining({ key, parameters, planRef, run, model, parent }) {
+      await deps.store.recordTrainingRun({ loop: key.loop, round: key.round, parameters, planRef, run, model, parent });
+    },
+  };
+}
