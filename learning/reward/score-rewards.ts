@@ -57,8 +57,11 @@ function opinionOf(
   return undefined;
 }
 
+/** Milliseconds since 1970; a time without a zone is UTC, whatever the machine's zone. */
 function timeOf(text: string, where: string): number {
-  const time = Date.parse(text);
+  const zoned = /T[^Z+-]*$/i.test(text) ? `${text}Z` : text;
+  // oxlint-disable-next-line no-restricted-globals -- reading a text is not reading the clock
+  const time = Date.parse(zoned);
   if (Number.isFinite(time)) return time;
   throw new RatchetError('E_DATA_INVALID', `reward: ${where} has the time "${text}", which is not ISO 8601`, {
     hint: 'Write times as 2026-11-21T09:30:00Z.',

@@ -102,6 +102,13 @@ describe('scoreRewards', () => {
     expect(rows[101]!.balanceFactor).toBe(1);
   });
 
+  it('R1: a time without a zone is UTC, on every machine', () => {
+    const ages = ['2026-11-20T12:00:00', '2026-11-20T12:00:00Z', '2026-11-20T14:00:00+02:00'].map(
+      (ts) => scoreRewards([feedbackEvent({ ts })], options)[0]!.ageDays,
+    );
+    expect(ages).toEqual([1, 1, 1]);
+  });
+
   it('R1: an unreadable time is named', () => {
     expect(() => scoreRewards([feedbackEvent({ id: 'odd', ts: 'yesterday' })], options)).toThrow(
       'event odd has the time "yesterday"',
