@@ -1,0 +1,98 @@
+import { availableParallelism } from 'node:os';
+import * as ort from 'onnxruntime-node';
+import { RatchetError } from '../../config/errors.js';
+import type { HostTensor } from '../api.js';
+import type { Graph } from './graph.js';
+import { toOnnx } from './onnx.js';
+
+export interface CompileOptions {
+  /** Threads inside an operator; all cores when left out. Results do not depend on it. */
+  threads?: number;
+  /** Keep freed memory for the next run: faster by about 15 %, and markedly larger. */
+  memoryArena?: boolean;
+}
+
+/** A compiled graph. Runs do not share state, but one object must not run twice at the same time. */
+export class Executable {
+  readonly inputs: string[];
+  readonly outputs: string[];
+  /** onnxruntime's tensors over the host arrays of earlier runs; most feeds (frozen weights) are the same at each step. */
+  private readonly wrapped = new WeakMap<HostTensor, ort.Tensor>();
+  private session: ort.InferenceSession | null;
+
+  private constructor(session: ort.InferenceSession) {
+    this.session = session;
+    this.inputs = [...session.inputNames];
+    this.outputs = [...session.outputNames];
+  }
+
+  /** Compiles a recorded graph or the bytes of an ONNX model. @throws E_OUT_OF_MEMORY, E_INTERNAL */
+  static async compile(onnx: Uint8Array | Graph, options: CompileOptions = {}): Promise<Executable> {
+    const bytes = onnx instanceof Uint8Array ? onnx : toOnnx(onnx);
+    try {
+      return new Executable(
+        await ort.InferenceSession.create(bytes, {
+          executionMode: 'sequential',
+          graphOptimizationLevel: 'all',
+          interOpNumThreads: 1,
+          intraOpNumThreads: options.threads ?? availableParallelism(),
+          enableCpuMemArena: options.memoryArena ?? false,
+          logSeverityLevel: 3,
+        }),
+      );
+    } catch (error) {
+      throw runtimeError('The graph could not be compiled', error);
+    }
+  }
+
+  /**
+   * Runs the graph. Host arrays are read in place; feeds that the graph does not use are ignored.
+   * @param fetch names of the wanted outputs; all when left out
+   * @throws E_INTERNAL when an input is missing, E_OUT_OF_MEMORY
+   */
+  async run(feeds: Record<string, HostTensor>, fetch: string[] = this.outputs): Promise<Record<string, HostTensor>> {
+    if (!this.session) throw new RatchetError('E_INTERNAL', 'The executable was released before this run.');
+    const missing = this.inputs.filter((name) => !feeds[name]);
+    if (missing.length > 0)
+      throw new RatchetError('E_INTERNAL', `The graph needs inputs that were not fed: ${missing.join(', ')}.`);
+    const operands: Record<string, ort.Tensor> = {};
+    for (const name of this.inputs) operands[name] = this.wrap(feeds[name]!);
+    try {
+      const results = await this.session.run(operands, fetch);
+      return Object.fromEntries(fetch.map((name) => [name, unwrap(results[name]!)]));
+    } catch (error) {
+      throw runtimeError('The graph could not be run', error);
+    }
+  }
+
+  /** Frees the native memory. Safe to call twice. */
+  release(): void {
+    const { session } = this;
+    this.session = null;
+    void session?.release();
+  }
+
+  private wrap(host: HostTensor): ort.Tensor {
+    const known = this.wrapped.get(host);
+    if (known && known.data === (host.data as unknown)) return known;
+    const tensor = new ort.Tensor(host.dtype, host.data as never, host.shape);
+    this.wrapped.set(host, tensor);
+    return tensor;
+  }
+}
+
+const unwrap = (tensor: ort.Tensor): HostTensor => ({
+  dtype: tensor.type as HostTensor['dtype'],
+  shape: [...tensor.dims],
+  data: tensor.data as HostTensor['data'],
+});
+
+function runtimeError(what: string, cause: unknown): RatchetError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  if (/allocate|bad_alloc|out of memory/i.test(message))
+    return new RatchetError('E_OUT_OF_MEMORY', `${what}: memory ran out. ${message}`, {
+      hint: 'Use a smaller batch with more gradient accumulation steps, or a shorter maximum length.',
+      cause,
+    });
+  return new RatchetError('E_INTERNAL', `${what}: ${message}`, { cause });
+}

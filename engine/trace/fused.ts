@@ -1,0 +1,6 @@
+/** The differentiable operations that models are written with, each one fused operator when compiled. */
+export { layerNorm, rmsNorm } from './fused-normalization.js';
+export { gelu, silu } from './fused-activation.js';
+export { addMatMul, batchMatMul, linear } from './fused-matrix.js';
+export { crossEntropySum, pickLogProbabilities } from './fused-cross-entropy.js';
+export { dropout, dropoutMask } from './fused-dropout.js';
