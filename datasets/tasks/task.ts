@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto';
+import { ARTIFACT_TYPES, type ArtifactType } from '../../config/domain.js';
+import { RatchetError } from '../../config/errors.js';
+import { stream, type Stream } from '../../config/random.js';
+import { estimateDifficulty } from './difficulty.js';
+import { EDGE_CONSTRUCTS, type Distribution } from './family.js';
+import { familyOf, parseSpecification } from './families.js';
+import { formatPrompt, preTokenize } from './prompt.js';
+
+/** One request with its canonical answer. */
+export interface Task {
+  /** SHA-256 of artifact type and specification, 32 hex digits: equal requests have equal ids. */
+  id: string;
+  artifactType: ArtifactType;
+  specification: string;
+  reference: string;
+  constructs: string[];
+  size: number;
+  /** 0–1, see {@link estimateDifficulty}. */
+  difficulty: number;
+  /** Belongs to the frozen slice of edge cases. */
+  edgeCase: boolean;
+}
+
+export type Split = 'test' | 'pool' | 'pretrain';
+
+/** Longest prompt with its reference, in pre-tokens; longer draws are drawn again. */
+export const MAX_PRE_TOKENS = 160;
+
+/** The id of a request: the same for the same artifact type and text. */
+export function taskId(artifactType: ArtifactType, specification: string): string {
+  return createHash('sha256').update(`${artifactType}\n${specification}`).digest('hex').slice(0, 32);
+}
+
+/** The task of a specification; throws `E_DATA_INVALID` for a text outside the closed language. */
+export function taskOf(artifactType: ArtifactType, specification: string): Task {
+  const family = familyOf(artifactType);
+  const statements = parseSpecification(artifactType, specification);
+  const constructs = family.constructs(statements);
+  return {
+    id: taskId(artifactType, specification),
+    artifactType,
+    specification,
+    reference: family.reference(statements),
+    constructs,
+    size: family.size(statements),
+    difficulty: estimateDifficulty(artifactType, specification),
+    edgeCase: constructs.some((name) => EDGE_CONSTRUCTS.has(name)),
+  };
+}
+
+/** Which of the disjoint splits a request belongs to, by its id: 15 % test, 25 % pool, 60 % pretrain. */
+export function splitOf(id: string): Split {
+  const share = Number.parseInt(id.slice(0, 8), 16) / 0x1_0000_0000;
+  return share < 0.15 ? 'test' : share < 0.4 ? 'pool' : 'pretrain';
+}
+
+/** Draws one task of at most {@link MAX_PRE_TOKENS} pre-tokens. */
+export function generateTask(
+  source: Stream,
+  options: { artifactType?: ArtifactType; distribution: Distribution },
+): Task {
+  const artifactType = options.artifactType ?? source.pick(ARTIFACT_TYPES);
+  const family = familyOf(artifactType);
+  for (;;) {
+    const statements = family.draw(source, options.distribution);
+    const specification = family.render(statements);
+    const text = formatPrompt(artifactType, specification) + family.reference(statements);
+    if (preTokenize(text).length <= MAX_PRE_TOKENS) return taskOf(artifactType, specification);
+  }
+}
+
+/** What {@link generateTasks} draws. */
+export interface TaskRequest {
+  seed: number;
+  /** Names the stream; different purposes draw independently. */
+  purpose: string;
+  count: number;
+  distribution: Distribution;
+  artifactType?: ArtifactType;
+  /** Only tasks of this split. */
+  split?: Split;
+  /** Ids that must not be drawn. */
+  exclude?: ReadonlySet<string>;
+  /** No task twice; by default in the target distribution. The easy one is too small for that. */
+  unique?: boolean;
+}
+
+/** Draws tasks; the same request gives the same tasks. Throws `E_DATA_INVALID` when so many different ones do not exist. */
+export function generateTasks(request: TaskRequest): Task[] {
+  const { seed, purpose, count, distribution, split, exclude } = request;
+  const unique = request.unique ?? distribution === 'target';
+  const source = stream(seed, 'tasks', purpose);
+  const seen = new Set<string>();
+  const tasks: Task[] = [];
+  let misses = 0;
+  while (tasks.length < count) {
+    const task = generateTask(source, { distribution, artifactType: request.artifactType });
+    if (exclude?.has(task.id) || (unique && seen.has(task.id)) || (split && splitOf(task.id) !== split)) {
+      if (++misses > 10_000) {
+        throw new RatchetError(
+          'E_DATA_INVALID',
+          `only ${tasks.length} of ${count} different tasks exist for "${purpose}"`,
+          {
+            hint: 'Ask for fewer, for another split, or set unique to false.',
+          },
+        );
+      }
+      continue;
+    }
+    misses = 0;
+    seen.add(task.id);
+    tasks.push(task);
+  }
+  return tasks;
+}
