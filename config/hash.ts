@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
+import { RatchetError } from './errors.js';
 
 /**
  * JSON with the keys of every object sorted and absent (`undefined`) members dropped: equal values give equal text.
- * Numbers print as JavaScript prints them; -0 prints as 0. Values that JSON does not know (NaN, Infinity, bigint, functions) throw a TypeError.
+ * Numbers print as JavaScript prints them; -0 prints as 0. Values that JSON does not know (NaN, Infinity, bigint, functions) throw E_DATA_INVALID.
  */
 export function canonicalJson(value: unknown): string {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return JSON.stringify(value);
   if (typeof value === 'number') {
-    if (!Number.isFinite(value)) throw new TypeError(`${value} has no JSON form`);
+    if (!Number.isFinite(value)) throw noJson(String(value));
     return JSON.stringify(value);
   }
   if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`;
@@ -18,7 +19,13 @@ export function canonicalJson(value: unknown): string {
       .map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`);
     return `{${members.join(',')}}`;
   }
-  throw new TypeError(`a ${typeof value} has no JSON form`);
+  throw noJson(`a ${typeof value}`);
+}
+
+function noJson(what: string): RatchetError {
+  return new RatchetError('E_DATA_INVALID', `${what} has no JSON form`, {
+    hint: 'Use finite numbers, texts, booleans, null, lists and maps.',
+  });
 }
 
 /** SHA-256 (hex) of a text in UTF-8. */

@@ -48,7 +48,10 @@ export const LoopConfig = z.strictObject({
       progression: z.number().min(0).max(100).default(75).describe('Average score that must be exceeded to advance.'),
       evaluations: z.int().min(1).default(3).describe('Evaluations in a row above it before the stage advances.'),
     })
-    .refine((curriculum) => curriculum.easy < curriculum.medium, { error: 'easy must be below medium', when: isMap })
+    .refine((curriculum) => !(curriculum.easy >= curriculum.medium), {
+      error: 'easy must be below medium',
+      when: isMap,
+    })
     .prefault({})
     .describe('Bands of difficulty and when the stage advances.'),
   selection: z
@@ -73,7 +76,7 @@ export const LoopConfig = z.strictObject({
       default: z.int().min(1).default(50).describe('Examples a round trains on before the factors.'),
       targetQuality: fraction.default(0.7).describe('Average quality at which the quality factor is neutral.'),
     })
-    .refine((batching) => batching.min <= batching.max, { error: 'min must not exceed max', when: isMap })
+    .refine((batching) => !(batching.min > batching.max), { error: 'min must not exceed max', when: isMap })
     .prefault({})
     .describe('How many examples a round trains on.'),
   gate: z

@@ -1,0 +1,263 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { existsSync } from 'node:fs';
+import { mkdir, realpath } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { DuckDBInstance, StatementType, type DuckDBConnection, type DuckDBValue } from '@duckdb/node-api';
+import { isRatchetError, RatchetError } from '../config/errors.js';
+import { MIGRATIONS, migrate, readMigrations } from './migrate.js';
+import { readColumns, type Column } from './rows.js';
+import { isInvalidated, lockedError, storeError } from './store-error.js';
+
+export interface OpenOptions {
+  /** Opens an existing file without the right to write; fails while another process owns it. */
+  readOnly?: boolean;
+  /** DuckDB's buffer memory, `512MB` by default. */
+  memoryLimit?: string;
+  /** Threads of a query; 2 by default. */
+  threads?: number;
+  /** Folder of the migrations, for tests. */
+  migrations?: string;
+}
+
+/** Runs tasks one after the other, in the order they arrive. */
+class Queue {
+  #tail: Promise<unknown> = Promise.resolve();
+
+  run<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#tail.then(task);
+    this.#tail = result.catch(() => undefined);
+    return result;
+  }
+}
+
+interface Handles {
+  instance: DuckDBInstance;
+  writer: DuckDBConnection;
+  reader: DuckDBConnection;
+  /** For ad-hoc queries: a slow one must not hold up the loop's own reads. */
+  visitor: DuckDBConnection;
+  columns: Map<string, Column[]>;
+}
+
+/** DuckDB's lock is per process: within one process a second opener would corrupt the file, so we count ourselves. */
+const opened = new Set<string>();
+
+/** The one owner of a DuckDB file: writes in transactions one after the other, reads from committed snapshots. */
+export class Database {
+  readonly path: string;
+  readonly #options: OpenOptions;
+  #handles: Handles | undefined;
+  #closed = false;
+  readonly #writes = new Queue();
+  readonly #reads = new Queue();
+  readonly #visits = new Queue();
+  /** Set inside a transaction: nested writes join it, one after the other. */
+  readonly #scope = new AsyncLocalStorage<Queue>();
+
+  private constructor(path: string, options: OpenOptions, handles: Handles) {
+    this.path = path;
+    this.#options = options;
+    this.#handles = handles;
+  }
+
+  /** Opens (and, when writable, creates and migrates) the file. Throws E_LOCKED, E_DATA_FOLDER, E_DATA_INVALID, E_DISK_FULL, E_NOT_FOUND. */
+  static async open(path: string, options: OpenOptions = {}): Promise<Database> {
+    const real = await prepare(path, options);
+    if (opened.has(real)) throw lockedError(real, null, undefined);
+    opened.add(real);
+    try {
+      return new Database(real, options, await connect(real, options));
+    } catch (error) {
+      opened.delete(real);
+      throw storeError(error, real);
+    }
+  }
+
+  /** Runs `task` in one transaction, or joins the one it is called in. Any error undoes all of it. */
+  write<T>(task: (connection: DuckDBConnection, columns: Map<string, Column[]>) => Promise<T>): Promise<T> {
+    const outer = this.#scope.getStore();
+    const nested = new Queue();
+    if (outer !== undefined)
+      return outer.run(() =>
+        this.#scope.run(nested, async () => {
+          const { writer, columns } = await this.#ready();
+          return task(writer, columns);
+        }),
+      );
+    return this.#writes.run(() =>
+      this.#guard(async () => {
+        const { writer, columns } = await this.#ready();
+        if (this.#options.readOnly === true)
+          throw new RatchetError('E_STORE', `${this.path} is open for reading only`, { retryable: false });
+        await writer.run('BEGIN TRANSACTION');
+        try {
+          const result = await this.#scope.run(nested, () => task(writer, columns));
+          await writer.run('COMMIT');
+          return result;
+        } catch (error) {
+          await writer.run('ROLLBACK').catch(() => undefined);
+          throw error;
+        }
+      }),
+    );
+  }
+
+  /** Rows of a query as plain data; inside a transaction it sees that transaction's writes. */
+  async read(sql: string, values: readonly DuckDBValue[] = []): Promise<Record<string, unknown>[]> {
+    const outer = this.#scope.getStore();
+    const run = async (connection: DuckDBConnection) => {
+      const result = await connection.runAndReadAll(sql, [...values]);
+      return result.getRowObjectsJS().map(plainRow);
+    };
+    if (outer !== undefined) return outer.run(async () => run((await this.#ready()).writer));
+    return this.#reads.run(() => this.#guard(async () => run((await this.#ready()).reader)));
+  }
+
+  /** One SELECT of a user: no other statement, no files, at most `limit` rows, interrupted after `timeoutSeconds`. */
+  visit(
+    sql: string,
+    values: readonly DuckDBValue[],
+    limit: number,
+    timeoutSeconds: number,
+  ): Promise<Record<string, unknown>[]> {
+    return this.#visits.run(async () => {
+      const { visitor } = await this.#ready();
+      let interrupted = false;
+      const timer = setTimeout(() => {
+        interrupted = true;
+        visitor.interrupt();
+      }, timeoutSeconds * 1000);
+      try {
+        const statements = await visitor.extractStatements(sql);
+        if (statements.count !== 1) throw refusal(`${statements.count} statements`);
+        const statement = await statements.prepare(0);
+        if (![StatementType.SELECT, StatementType.EXPLAIN].includes(statement.statementType))
+          throw refusal(StatementType[statement.statementType] ?? 'another statement');
+        statement.bind([...values]);
+        const result = await statement.runAndReadUntil(limit);
+        return result.getRowObjectsJS().slice(0, limit).map(plainRow);
+      } catch (error) {
+        if (interrupted)
+          throw new RatchetError('E_USAGE', `the query ran longer than ${timeoutSeconds} s`, {
+            hint: 'Narrow it with WHERE or LIMIT.',
+          });
+        const mapped = storeError(error, this.path);
+        if (isRatchetError(mapped) && mapped.code !== 'E_STORE') throw mapped;
+        throw new RatchetError(
+          'E_USAGE',
+          `the query failed: ${error instanceof Error ? error.message : String(error)}`,
+          {
+            hint: 'Only one SELECT over the tables of the store is accepted; `SHOW TABLES` lists them.',
+            cause: error,
+          },
+        );
+      } finally {
+        clearTimeout(timer);
+      }
+    });
+  }
+
+  /** The columns of every table. */
+  async columns(): Promise<Map<string, Column[]>> {
+    return (await this.#ready()).columns;
+  }
+
+  /** Moves the write-ahead log into the database file. */
+  checkpoint(): Promise<void> {
+    return this.#writes.run(() =>
+      this.#guard(async () => {
+        await (await this.#ready()).writer.run('CHECKPOINT');
+      }),
+    );
+  }
+
+  /** Waits for running writes and reads, then closes the file. Closing twice is harmless. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await Promise.all([this.#writes, this.#reads, this.#visits].map((queue) => queue.run(() => Promise.resolve())));
+    this.#disconnect();
+    opened.delete(this.path);
+  }
+
+  /** Opens the file again when DuckDB shut it down after a failed write. */
+  async #ready(): Promise<Handles> {
+    if (this.#handles !== undefined) return this.#handles;
+    if (this.#closed) throw new RatchetError('E_STORE', `the store ${this.path} is closed`, { retryable: false });
+    this.#handles = await connect(this.path, this.#options);
+    return this.#handles;
+  }
+
+  async #guard<T>(task: () => Promise<T>): Promise<T> {
+    try {
+      return await task();
+    } catch (error) {
+      if (isInvalidated(error)) this.#disconnect();
+      throw storeError(error, this.path);
+    }
+  }
+
+  #disconnect(): void {
+    const handles = this.#handles;
+    this.#handles = undefined;
+    if (handles === undefined) return;
+    for (const connection of [handles.writer, handles.reader, handles.visitor]) connection.closeSync();
+    handles.instance.closeSync();
+  }
+}
+
+async function prepare(path: string, options: OpenOptions): Promise<string> {
+  if (options.readOnly === true && !existsSync(path))
+    throw new RatchetError('E_NOT_FOUND', `no database ${path}`, { hint: 'Start `ratchet up` once to create it.' });
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    return join(await realpath(dirname(path)), basename(path));
+  } catch (error) {
+    throw storeError(error, path);
+  }
+}
+
+async function connect(path: string, options: OpenOptions): Promise<Handles> {
+  const instance = await DuckDBInstance.create(path, {
+    access_mode: options.readOnly === true ? 'READ_ONLY' : 'READ_WRITE',
+    threads: String(options.threads ?? 2),
+    memory_limit: options.memoryLimit ?? '512MB',
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+  });
+  try {
+    const writer = await instance.connect();
+    await writer.run('SET enable_external_access = false');
+    if (options.readOnly !== true) await migrate(writer, await readMigrations(options.migrations ?? MIGRATIONS), path);
+    return {
+      instance,
+      writer,
+      reader: await instance.connect(),
+      visitor: await instance.connect(),
+      columns: await readColumns(writer),
+    };
+  } catch (error) {
+    instance.closeSync();
+    throw error;
+  }
+}
+
+function refusal(what: string): RatchetError {
+  return new RatchetError('E_USAGE', `a query must be one SELECT, this is ${what}`, {
+    hint: 'Write one SELECT; the store is changed only through its own commands.',
+  });
+}
+
+function plainRow(row: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(row).map(([key, value]) => [key, plain(value)]));
+}
+
+/** 64-bit integers become numbers where exact (else text), times become ISO 8601 text. */
+function plain(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
+  if (value instanceof Date) return value.toISOString();
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype)
+    return plainRow(value as Record<string, unknown>);
+  return value;
+}

@@ -1,0 +1,308 @@
+import type { DuckDBValue } from '@duckdb/node-api';
+import type {
+  ArtifactType,
+  BatchRow,
+  CurriculumRow,
+  CurriculumState,
+  EvaluationRow,
+  ExampleRow,
+  FeedbackEvent,
+  RejectedRow,
+  RewardRow,
+  SelectionRow,
+} from '../config/domain.js';
+import { Database, type OpenOptions } from './database.js';
+import { appendFeedback, countFeedback, readFeedback, rejectedRows, rejectRows } from './feedback.js';
+import { contentHashes, tableCounts } from './inspect.js';
+import { readAll, readBestTrial, readExamples, readStage, recordStage } from './stages.js';
+import * as tracking from './tracking.js';
+import type {
+  AppendResult,
+  AuditEntry,
+  CheckpointRow,
+  Lineage,
+  ModelVersionRow,
+  RoundFinish,
+  RoundRow,
+  RoundStart,
+  Statistics,
+  StoredEvent,
+  TrainingRunRow,
+  TrainingStepRow,
+  TrialRow,
+} from './types.js';
+
+const RUN_RESULTS = [
+  'status',
+  'strategy',
+  'seed',
+  'base_model',
+  'initial_adapter',
+  'parameters',
+  'batch_ids',
+  'train_file',
+  'validation_file',
+  'steps',
+  'train_loss',
+  'validation_loss',
+  'best_step',
+  'stopped_early',
+  'sha256',
+  'output_dir',
+  'resumed_from',
+  'truncated_rows',
+  'milliseconds',
+  'error',
+];
+
+/**
+ * The durable store of the loop: one DuckDB file, owned by one process.
+ *
+ * Every write is one transaction and idempotent by its natural key: repeating it, in any order, leaves the same rows.
+ * Faults are {@link RatchetError}s: E_LOCKED, E_DISK_FULL, E_DATA_FOLDER, E_DATA_INVALID, E_STORE.
+ */
+export class Store {
+  readonly #database: Database;
+
+  private constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Opens the file, creating folder, file and tables as needed. A second opener gets E_LOCKED with the owner's process id. */
+  static async open(path: string, options: OpenOptions = {}): Promise<Store> {
+    return new Store(await Database.open(path, options));
+  }
+
+  get path(): string {
+    return this.#database.path;
+  }
+
+  /** Runs several writes as one transaction; any error undoes all of them. */
+  transaction<T>(task: () => Promise<T>): Promise<T> {
+    return this.#database.write(() => task());
+  }
+
+  /**
+   * Runs the writes of an activity exactly once: the first call stores them with their answer in one transaction,
+   * a repeat (a retried activity, also after a crash) gets the stored answer. The answer must be JSON.
+   */
+  applyOnce<T>(workflowId: string, activityKey: string, task: () => Promise<T>): Promise<T> {
+    const values = [workflowId, activityKey];
+    return this.transaction(async () => {
+      const [applied] = await readAll<{ result?: { value: T } }>(
+        this.#database,
+        'applied_writes',
+        'workflow_id = $1 AND activity_key = $2',
+        values,
+        'workflow_id',
+      );
+      if (applied !== undefined) return applied.result?.value as T;
+      const value = await task();
+      await tracking.record(this.#database, 'applied_writes', [{ workflowId, activityKey, result: { value } }], {
+        key: ['workflow_id', 'activity_key'],
+      });
+      return value;
+    });
+  }
+
+  /** Appends events to a loop. `source` names their origin in the ledger when an id comes back with other content. */
+  appendFeedback(loop: string, events: readonly FeedbackEvent[], source = 'api'): Promise<AppendResult> {
+    return appendFeedback(this.#database, loop, events, source);
+  }
+
+  /** Writes refused rows to the ledger; returns the number of new entries. */
+  rejectRows(rows: readonly RejectedRow[]): Promise<number> {
+    return rejectRows(this.#database, rows);
+  }
+
+  /** The ledger, ordered by source and line. */
+  rejectedRows(limit = 1000): Promise<RejectedRow[]> {
+    return rejectedRows(this.#database, limit);
+  }
+
+  /** Events after a cursor, in order. */
+  pendingFeedback(loop: string, afterSeq: number, limit = 10_000): Promise<StoredEvent[]> {
+    return readFeedback(this.#database, loop, afterSeq, Number.MAX_SAFE_INTEGER, limit);
+  }
+
+  /** Events with afterSeq < seq ≤ uptoSeq, in order. */
+  feedbackBetween(loop: string, afterSeq: number, uptoSeq: number): Promise<StoredEvent[]> {
+    return readFeedback(this.#database, loop, afterSeq, uptoSeq, Number.MAX_SAFE_INTEGER);
+  }
+
+  /** Number of events after a cursor. */
+  async countPending(loop: string, afterSeq: number): Promise<number> {
+    return (await countFeedback(this.#database, loop, afterSeq)).pending;
+  }
+
+  /** Place of the newest event in the loop's sequence; 0 without events. */
+  async lastSeq(loop: string): Promise<number> {
+    return (await countFeedback(this.#database, loop, 0)).lastSeq;
+  }
+
+  recordRewards(loop: string, round: number, rows: readonly RewardRow[]): Promise<number> {
+    return recordStage(this.#database, 'rewards', loop, round, rows);
+  }
+  recordCurriculum(loop: string, round: number, rows: readonly CurriculumRow[]): Promise<number> {
+    return recordStage(this.#database, 'curriculum', loop, round, rows);
+  }
+  recordSelections(loop: string, round: number, rows: readonly SelectionRow[]): Promise<number> {
+    return recordStage(this.#database, 'selections', loop, round, rows);
+  }
+  recordExamples(loop: string, round: number, rows: readonly ExampleRow[]): Promise<number> {
+    return recordStage(this.#database, 'examples', loop, round, rows);
+  }
+  recordBatches(loop: string, round: number, rows: readonly BatchRow[]): Promise<number> {
+    return recordStage(this.#database, 'batches', loop, round, rows);
+  }
+  recordTrials(loop: string, round: number, rows: readonly TrialRow[]): Promise<number> {
+    return recordStage(this.#database, 'trials', loop, round, rows);
+  }
+
+  rewards(loop: string, round: number): Promise<RewardRow[]> {
+    return readStage(this.#database, 'rewards', loop, round);
+  }
+  curriculum(loop: string, round: number): Promise<CurriculumRow[]> {
+    return readStage(this.#database, 'curriculum', loop, round);
+  }
+  selections(loop: string, round: number): Promise<SelectionRow[]> {
+    return readStage(this.#database, 'selections', loop, round);
+  }
+  examples(loop: string, round: number): Promise<ExampleRow[]> {
+    return readStage(this.#database, 'examples', loop, round);
+  }
+  batches(loop: string, round: number): Promise<BatchRow[]> {
+    return readStage(this.#database, 'batches', loop, round);
+  }
+  trials(loop: string, round: number): Promise<TrialRow[]> {
+    return readStage(this.#database, 'trials', loop, round);
+  }
+
+  /** All examples up to and including a round, each once, in order. */
+  allExamples(loop: string, uptoRound: number): Promise<(ExampleRow & { round: number })[]> {
+    return readExamples(this.#database, loop, uptoRound);
+  }
+
+  /** The complete trial with the lowest objective, or null. */
+  bestTrial(loop: string, artifactType: ArtifactType | 'all'): Promise<(TrialRow & { round: number }) | null> {
+    return readBestTrial(this.#database, loop, artifactType);
+  }
+
+  /** Stores the curriculum's state after a round. */
+  recordCurriculumState(loop: string, round: number, state: CurriculumState): Promise<void> {
+    return tracking.recordCurriculumState(this.#database, loop, round, state);
+  }
+  /** The curriculum's newest state, or null before the first round. */
+  curriculumState(loop: string): Promise<CurriculumState | null> {
+    return tracking.readCurriculumState(this.#database, loop);
+  }
+
+  startRound(loop: string, round: number, fields: RoundStart = {}): Promise<void> {
+    return tracking.startRound(this.#database, loop, round, fields);
+  }
+  finishRound(loop: string, round: number, fields: RoundFinish = {}): Promise<void> {
+    return tracking.finishRound(this.#database, loop, round, fields);
+  }
+  rounds(loop: string): Promise<RoundRow[]> {
+    return tracking.readRounds(this.#database, loop);
+  }
+
+  /** Records a run when it starts and again with its results; a completed run never changes. */
+  async recordTrainingRun(run: TrainingRunRow): Promise<void> {
+    await tracking.record(this.#database, 'training_runs', [{ ...run }], {
+      key: ['id'],
+      update: RUN_RESULTS,
+      where:
+        "training_runs.status <> 'completed' AND (excluded.status <> 'running' OR training_runs.status <> 'cancelled')",
+    });
+  }
+  async trainingRun(id: string): Promise<TrainingRunRow | null> {
+    return (await readAll<TrainingRunRow>(this.#database, 'training_runs', 'id = $1', [id], 'id'))[0] ?? null;
+  }
+  trainingRuns(loop: string): Promise<TrainingRunRow[]> {
+    return readAll(this.#database, 'training_runs', 'loop = $1', [loop], 'round, id');
+  }
+
+  /** Records optimizer steps; steps repeated after a resume are the same steps. */
+  recordSteps(runId: string, steps: readonly TrainingStepRow[]): Promise<number> {
+    const rows = steps.map((step) => ({ ...step, runId }));
+    return tracking.record(this.#database, 'training_steps', rows, { key: ['run_id', 'step'] });
+  }
+  steps(runId: string): Promise<TrainingStepRow[]> {
+    return readAll(this.#database, 'training_steps', 'run_id = $1', [runId], 'step', '* EXCLUDE (run_id)');
+  }
+
+  recordCheckpoint(checkpoint: CheckpointRow): Promise<number> {
+    return tracking.record(this.#database, 'checkpoints', [{ ...checkpoint }], { key: ['run_id', 'step'] });
+  }
+  checkpoints(runId: string): Promise<CheckpointRow[]> {
+    return readAll(this.#database, 'checkpoints', 'run_id = $1', [runId], 'step', '* EXCLUDE (recorded_at)');
+  }
+
+  /** Records a version; with `champion: true` it also becomes the loop's champion. */
+  recordModelVersion(version: ModelVersionRow): Promise<void> {
+    return this.transaction(async () => {
+      const row = { ...version, champion: false };
+      const added = await tracking.record(this.#database, 'model_versions', [row], { key: ['id'] });
+      if (added === 1 && version.champion) await this.setChampion(version.loop, version.id, 'recorded as champion');
+    });
+  }
+  modelVersions(loop: string): Promise<ModelVersionRow[]> {
+    return readAll(this.#database, 'model_versions', 'loop = $1', [loop], 'round, id', '* EXCLUDE (recorded_at)');
+  }
+  /** Makes a version the champion; false when it was already. */
+  setChampion(loop: string, id: string, reason = ''): Promise<boolean> {
+    return tracking.setChampion(this.#database, loop, id, reason);
+  }
+  /** The loop's champion, or null while the base model is. */
+  champion(loop: string): Promise<ModelVersionRow | null> {
+    return tracking.readChampion(this.#database, loop);
+  }
+
+  recordEvaluations(rows: readonly EvaluationRow[]): Promise<number> {
+    const fields = rows.map((row, position) => ({ ...row, position }));
+    return tracking.record(this.#database, 'evaluations', fields, { key: ['id'] });
+  }
+  evaluations(loop: string): Promise<EvaluationRow[]> {
+    return readAll(this.#database, 'evaluations', 'loop = $1', [loop], 'round, position, id', '* EXCLUDE (position)');
+  }
+
+  recordAudit(entry: AuditEntry): Promise<void> {
+    return tracking.recordAudit(this.#database, entry);
+  }
+
+  /** R12. */
+  statistics(loop: string): Promise<Statistics> {
+    return tracking.readStatistics(this.#database, loop);
+  }
+  /** Everything behind a model version; null when there is none of this id. */
+  lineage(modelVersionId: string): Promise<Lineage | null> {
+    return tracking.readLineage(this.#database, modelVersionId);
+  }
+
+  /** Rows of every table, by table name. */
+  tableCounts(): Promise<Record<string, number>> {
+    return tableCounts(this.#database);
+  }
+  /** SHA-256 of every table's content without wall-clock times: equal for a disturbed and an undisturbed run. */
+  contentHashes(): Promise<Record<string, string>> {
+    return contentHashes(this.#database);
+  }
+
+  /** One SELECT with `$1 …` parameters: rows as plain data (times as ISO text), at most `limit` of them. Throws E_USAGE for anything else. */
+  query(
+    sql: string,
+    parameters: readonly DuckDBValue[] = [],
+    { limit = 10_000, timeoutSeconds = 30 }: { limit?: number; timeoutSeconds?: number } = {},
+  ): Promise<Record<string, unknown>[]> {
+    return this.#database.visit(sql, parameters, limit, timeoutSeconds);
+  }
+
+  /** Moves the write-ahead log into the file. */
+  checkpoint(): Promise<void> {
+    return this.#database.checkpoint();
+  }
+  close(): Promise<void> {
+    return this.#database.close();
+  }
+}
