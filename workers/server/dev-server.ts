@@ -13,6 +13,7 @@ export interface DevServerOptions {
   uiPort: number;
   logFile: string;
   config: Pick<RatchetConfig, 'connection' | 'server'>;
+  onSpawn?(pid: number): void;
 }
 
 export interface DevServer {
@@ -23,6 +24,12 @@ export interface DevServer {
   /** SIGTERM, then SIGKILL when it has not ended within the grace time. */
   stop(graceMilliseconds?: number): Promise<void>;
 }
+
+/**
+ * The server cannot notice that the process that started it was killed, so a shell beside it waits for the end of a pipe
+ * which that process holds, and then kills the server: `$$` is the shell's pid, which the server keeps through `exec`.
+ */
+const TIED_TO_PARENT = '(cat <&3 >/dev/null; kill -9 $$) & exec "$@" 3<&-';
 
 /** File of the development server's database. */
 export function databaseFile(dataFolder: string): string {
@@ -41,10 +48,18 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
   mkdirSync(path.dirname(databaseFile(options.dataFolder)), { recursive: true });
   mkdirSync(path.dirname(logFile), { recursive: true });
   const log = openSync(logFile, 'a');
-  const child = spawn(options.binary, serverArguments(options), { stdio: ['ignore', log, log] });
+  const [command, args] =
+    process.platform === 'win32'
+      ? [options.binary, serverArguments(options)]
+      : ['/bin/sh', ['-c', TIED_TO_PARENT, 'sh', options.binary, ...serverArguments(options)]];
+  const child = spawn(command, args, { stdio: ['ignore', log, log, 'pipe'] });
   closeSync(log);
+  if (child.pid !== undefined) options.onSpawn?.(child.pid);
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
-    child.once('exit', (code, signal) => resolve({ code, signal }));
+    child.once('exit', (code, signal) => {
+      child.stdio[3]?.destroy();
+      resolve({ code, signal });
+    });
     child.once('error', () => resolve({ code: -1, signal: null }));
   });
   const server: DevServer = { pid: child.pid ?? 0, address, exited, stop: (grace) => stop(child, exited, grace) };

@@ -1,0 +1,20 @@
+import path from 'node:path';
+import { createStoreActivities } from '../activities/index.js';
+import { Store } from '../store/store.js';
+import { runWorkerProcess, workflowBundle } from './worker-process.js';
+
+/** The owner of the DuckDB file; it runs the workflows as well, which are small and talk to the store most. */
+await runWorkerProcess('store-worker', async ({ config, dataFolder }) => {
+  const store = await Store.open(path.join(dataFolder, 'ratchet.duckdb'));
+  return {
+    workers: [
+      {
+        taskQueue: config.taskQueues.store,
+        activities: createStoreActivities({ dataFolder, store }),
+        maxConcurrentActivityTaskExecutions: config.workers.storeSlots,
+      },
+      { taskQueue: config.taskQueues.loop, workflowBundle: workflowBundle() },
+    ],
+    close: () => store.close(),
+  };
+});

@@ -1,0 +1,130 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { isRatchetError, RatchetError } from '../config/errors.js';
+import { loadConfig } from '../config/load.js';
+import type { RatchetConfig } from '../config/schema.js';
+import { interceptActivity } from './activity-interceptor.js';
+import { connectWorker } from './connection.js';
+import { openLog, temporalLogger } from './log.js';
+import { exitWithSupervisor } from './orphan.js';
+
+export interface WorkerContext {
+  config: RatchetConfig;
+  /** Absolute path. */
+  dataFolder: string;
+  log: Logger;
+}
+
+/** What a process runs: one or more Temporal workers that share its connection, and how to close what they use. */
+export interface WorkerPlan {
+  workers: Omit<WorkerOptions, 'connection' | 'namespace'>[];
+  close?(): Promise<void>;
+}
+
+/** Messages of a worker process to its supervisor. */
+export type WorkerMessage =
+  { type: 'ready' } | { type: 'failed'; code: string; message: string; hint: string | null; retryable: boolean };
+
+/** The bundle that `npm run build` leaves in `dist`. */
+export function workflowBundle(): { codePath: string } {
+  return { codePath: path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../workflow-bundle.js') };
+}
+
+/**
+ * Runs a worker process from `--data FOLDER --address HOST:PORT --config FILE` until SIGTERM, SIGINT or the end of its
+ * supervisor, and then leaves the process: exit code 0 after a clean stop, 1 after a failure, which is logged and told to
+ * the supervisor.
+ */
+export async function runWorkerProcess(
+  name: string,
+  prepare: (context: WorkerContext) => Promise<WorkerPlan>,
+): Promise<never> {
+  let log: Logger | undefined;
+  let plan: WorkerPlan | undefined;
+  let code = 0;
+  try {
+    const { values } = parseArgs({
+      options: { data: { type: 'string' }, address: { type: 'string' }, config: { type: 'string' } },
+    });
+    const loaded = await loadConfig({ file: values.config });
+    const { config } = loaded;
+    const dataFolder = path.resolve(values.data ?? loaded.dataFolder);
+    const address = values.address ?? config.connection.address;
+    if (address === '') {
+      throw new RatchetError('E_USAGE', `The ${name} worker was given no address of a Temporal service.`, {
+        hint: 'Give --address host:port, or set connection.address.',
+      });
+    }
+    mkdirSync(dataFolder, { recursive: true });
+    log = openLog(name, config.logging, dataFolder);
+    log.info({ pid: process.pid, address }, 'starting');
+    exitWithSupervisor(log);
+    process.on('uncaughtException', (error) => crash(log, error));
+    process.on('unhandledRejection', (error) => crash(log, error));
+    Runtime.install({ logger: temporalLogger(log), shutdownSignals: ['SIGTERM', 'SIGINT', 'SIGQUIT'] });
+    plan = await prepare({ config, dataFolder, log });
+    await serve(plan, config, address, name);
+    log.info('stopped');
+  } catch (error) {
+    code = 1;
+    report(log, error);
+  }
+  try {
+    await plan?.close?.();
+  } catch (error) {
+    log?.error({ err: error }, 'closing failed');
+  }
+  process.exit(code);
+}
+
+async function serve(plan: WorkerPlan, config: RatchetConfig, address: string, name: string): Promise<void> {
+  const connection = await connectWorker(config, address);
+  const { workers: settings } = config;
+  const workers = await Promise.all(
+    plan.workers.map((options) =>
+      Worker.create({
+        identity: `${name}@${process.pid}`,
+        shutdownForceTime: `${settings.shutdownGraceSeconds} s`,
+        maxHeartbeatThrottleInterval: settings.maxHeartbeatThrottleMilliseconds,
+        defaultHeartbeatThrottleInterval: settings.defaultHeartbeatThrottleMilliseconds,
+        stickyQueueScheduleToStartTimeout: '2 s',
+        interceptors: { activity: [interceptActivity(settings.heartbeatSeconds * 1000)] },
+        ...options,
+        connection,
+        namespace: config.connection.namespace,
+      }),
+    ),
+  );
+  const running = workers.map((worker) => worker.run());
+  process.send?.({ type: 'ready' } satisfies WorkerMessage);
+  try {
+    await Promise.all(running);
+  } finally {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    await Promise.allSettled(running);
+    await connection.close();
+  }
+}
+
+function report(log: Logger | undefined, error: unknown): void {
+  log?.fatal({ err: error }, 'failed');
+  const known = isRatchetError(error);
+  const message: WorkerMessage = {
+    type: 'failed',
+    code: known ? error.code : 'E_INTERNAL',
+    message: error instanceof Error ? error.message : String(error),
+    hint: known ? (error.hint ?? null) : null,
+    retryable: known ? error.retryable : true,
+  };
+  if (process.send === undefined) process.stderr.write(`${message.code} ${message.message}\n`);
+  else if (process.connected) process.send(message);
+}
+
+function crash(log: Logger | undefined, error: unknown): void {
+  report(log, error);
+  process.exit(1);
+}
