@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import type { ArtifactType, FeedbackEvent } from '../config/domain.js';
 import { formatPrompt, generateTasks, simulateFeedback, validateArtifact } from '../datasets/index.js';
 import type { Engine } from '../engine/index.js';
-import type { Store } from '../store/index.js';
+import type { Store } from '../store/store.js';
 import { baseModelFolder, RoundFiles, type Dependencies } from './dependencies.js';
 import type { AnswerRow, CpuActivities, GpuActivities, RoundKey, StoreActivities } from './interfaces.js';
 
@@ -102,7 +102,7 @@ export function createFeedbackStoreActivities(
   return {
     async ingestFeedback({ key, ref }) {
       const events = await files.read<FeedbackEvent>(ref);
-      const { accepted, duplicates, lastSeq } = await deps.store.appendFeedback(key.loop, events);
+      const { accepted, duplicates, lastSeq } = await deps.store.appendFeedback(key.loop, events, ref.uri);
       return { accepted, duplicates, cursor: lastSeq };
     },
 
@@ -111,7 +111,7 @@ export function createFeedbackStoreActivities(
       const ref = await files.write(
         key,
         'feedback',
-        pending.map((row) => row.event),
+        pending.map(({ seq: _, ...event }) => event),
       );
       return { ref, cursor: pending.at(-1)?.seq ?? after, count: pending.length };
     },

@@ -1,5 +1,5 @@
 import type { Engine } from '../engine/index.js';
-import type { Store } from '../store/index.js';
+import type { Store } from '../store/store.js';
 import { createAugmentationActivities } from './augmentation.js';
 import { createBatchingActivities } from './batching.js';
 import { createCurriculumActivities } from './curriculum.js';

@@ -144,7 +144,7 @@ export interface CpuActivities {
     },
   ): Promise<{ batchesRef: ArtifactRef; ready: boolean; reason: string }>;
   /** Stage 7. The stored best parameters where they are valid for this configuration, else the configured ones. */
-  chooseParameters(input: RoundInput & { stored: TrainingParameters | null }): Promise<TrainingParameters>;
+  chooseParameters(input: RoundInput & { stored: Partial<TrainingParameters> | null }): Promise<TrainingParameters>;
   /** Writes the training and validation files (rows: the engine's `TrainingRow`) and says what training starts from. */
   planTraining(
     input: RoundInput & {
@@ -192,7 +192,7 @@ export interface StoreActivities {
   /** Examples of all earlier rounds (augmented ones included) as an artifact; null before the first. */
   earlierExamples(input: { key: RoundKey }): Promise<ArtifactRef | null>;
   /** The best finished trial's parameters, or null. */
-  bestParameters(input: { loop: string }): Promise<TrainingParameters | null>;
+  bestParameters(input: { loop: string }): Promise<Partial<TrainingParameters> | null>;
   recordTraining(input: {
     key: RoundKey;
     parameters: TrainingParameters;

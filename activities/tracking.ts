@@ -1,15 +1,16 @@
 import { Context } from '@temporalio/activity';
 import type { CurriculumRow, FeedbackEvent } from '../config/domain.js';
+import { configHash } from '../config/hash.js';
 import { formatPrompt, generateTasks, validateArtifact } from '../datasets/index.js';
 import type { Engine } from '../engine/index.js';
 import { CurriculumLearner } from '../learning/curriculum/curriculum-learner.js';
 import { EnhancedRewardCalculator } from '../learning/reward/enhanced-reward-calculator.js';
 import { mean } from '../learning/statistics/descriptive.js';
 import { summarizeEvaluation, type EvaluatedRow } from '../learning/tracking/summarize-evaluation.js';
-import type { Store } from '../store/index.js';
+import type { Store } from '../store/store.js';
 import { baseModelFolder, RoundFiles, type Dependencies } from './dependencies.js';
 import { MAX_NEW_TOKENS } from './feedback.js';
-import type { CpuActivities, GpuActivities, StoreActivities } from './interfaces.js';
+import type { CpuActivities, GpuActivities, LoopState, RoundKey, StageTable, StoreActivities } from './interfaces.js';
 
 /** Held-out specifications when no simulated users say how many. */
 const TEST_SPECIFICATIONS = 300;
@@ -94,13 +95,50 @@ export function createTrackingStoreActivities(
   const { store } = deps;
   const files = new RoundFiles(deps.dataFolder);
   return {
-    startRound: ({ key, config, feedbackCursor }) => store.startRound(key.loop, key.round, { config, feedbackCursor }),
-    finishRound: ({ key, result, state }) => store.finishRound(key.loop, key.round, { result, state }),
-    loopState: ({ loop }) => store.loopState(loop),
-    recordEvaluations: ({ rows }) => store.recordEvaluations(rows),
-    promoteModel: ({ key, model, reason }) => store.promoteModel(key.loop, key.round, model, reason),
+    startRound: ({ key, config, feedbackCursor }) =>
+      store.startRound(key.loop, key.round, { config, configHash: configHash(config), afterSeq: feedbackCursor }),
+
+    async finishRound({ key, result, state }) {
+      await store.recordCurriculumState(key.loop, key.round, state.curriculum);
+      await store.finishRound(key.loop, key.round, {
+        status: result.trained ? 'completed' : 'skipped',
+        curriculumStage: result.stage,
+        labels: result.labels,
+        promoted: result.promoted,
+        reason: result.reason,
+        ...result.after,
+        ...(result.model && { modelVersionId: result.model.id }),
+        ...(result.loss !== null && { trainLoss: result.loss }),
+        ...(result.validationLoss !== null && { validationLoss: result.validationLoss }),
+        summary: state,
+      });
+    },
+
+    async loopState({ loop }) {
+      const finished = (await store.rounds(loop)).filter((round) => round.summary !== undefined);
+      return (finished.at(-1)?.summary as LoopState | undefined) ?? null;
+    },
+
+    async recordEvaluations({ rows }) {
+      await store.recordEvaluations(rows);
+    },
+
+    async promoteModel({ key, model, reason }) {
+      await store.setChampion(key.loop, model.id, reason);
+    },
+
     async recordStage({ key, table, ref }) {
-      await store.recordStage(key.loop, key.round, table, await files.read(ref));
+      await record[table](store, key, await files.read<never>(ref));
     },
   };
 }
+
+/** Which write fills which table. */
+const record: Record<StageTable, (store: Store, key: RoundKey, rows: never[]) => Promise<number>> = {
+  rewards: (store, { loop, round }, rows) => store.recordRewards(loop, round, rows),
+  curriculum: (store, { loop, round }, rows) => store.recordCurriculum(loop, round, rows),
+  selections: (store, { loop, round }, rows) => store.recordSelections(loop, round, rows),
+  examples: (store, { loop, round }, rows) => store.recordExamples(loop, round, rows),
+  batches: (store, { loop, round }, rows) => store.recordBatches(loop, round, rows),
+  rejected: (store, _key, rows) => store.rejectRows(rows),
+};

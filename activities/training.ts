@@ -5,7 +5,7 @@ import { configHash } from '../config/hash.js';
 import { formatPrompt } from '../datasets/index.js';
 import type { Engine } from '../engine/index.js';
 import { planTraining } from '../learning/training/plan-training.js';
-import type { Store } from '../store/index.js';
+import type { Store } from '../store/store.js';
 import { baseModelFolder, roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
 import type { CpuActivities, GpuActivities, StoreActivities, TrainingHeartbeat } from './interfaces.js';
 
@@ -28,7 +28,7 @@ export function createTrainingCpuActivities(deps: Dependencies): Pick<CpuActivit
         .map((row) => ({ ...row, input: formatPrompt(row.artifactType, row.input) }));
       const plan = planTraining({
         examples,
-        parameters,
+        parameters: { ...parameters },
         curriculum: config.components.curriculum,
         seed: config.seed + key.round,
       });
@@ -111,8 +111,35 @@ export function createTrainingStoreActivities(
       const examples = await deps.store.allExamples(key.loop, key.round - 1);
       return examples.length === 0 ? null : files.write(key, 'earlier-examples', examples);
     },
+
     async recordTraining({ key, parameters, planRef, run, model, parent }) {
-      await deps.store.recordTrainingRun({ loop: key.loop, round: key.round, parameters, planRef, run, model, parent });
+      const id = `${roundFolder(key)}/train`;
+      await deps.store.recordTrainingRun({
+        id,
+        loop: key.loop,
+        round: key.round,
+        kind: 'round',
+        status: 'completed',
+        parameters: { ...parameters },
+        trainFile: planRef,
+        sha256: model.sha256,
+        outputDir: model.path,
+        ...(parent !== null && { initialAdapter: parent }),
+        steps: run.steps,
+        trainLoss: run.trainLoss,
+        validationLoss: run.validationLoss,
+        bestStep: run.bestStep,
+        stoppedEarly: run.stoppedEarly,
+        truncatedRows: run.truncatedRows,
+      });
+      await deps.store.recordModelVersion({
+        ...model,
+        loop: key.loop,
+        round: key.round,
+        runId: id,
+        champion: false,
+        ...(parent !== null && { parentId: parent }),
+      });
     },
   };
 }

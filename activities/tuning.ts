@@ -1,6 +1,6 @@
 import { bestOrDefault } from '../learning/tuning/best-or-default.js';
 import { defaultParameters } from '../learning/tuning/search-space.js';
-import type { Store } from '../store/index.js';
+import type { Store } from '../store/store.js';
 import type { CpuActivities, StoreActivities } from './interfaces.js';
 
 /** Stage 7: tuning. */
@@ -15,5 +15,5 @@ export function createTuningActivities(): Pick<CpuActivities, 'chooseParameters'
 
 /** Stage 7, the store's part. */
 export function createTuningStoreActivities(deps: { store: Store }): Pick<StoreActivities, 'bestParameters'> {
-  return { bestParameters: async ({ loop }) => (await deps.store.bestTrial(loop))?.parameters ?? null };
+  return { bestParameters: async ({ loop }) => (await deps.store.bestTrial(loop, 'all'))?.parameters ?? null };
 }
