@@ -45,6 +45,13 @@ function tokenText(value: unknown): string | undefined {
   return typeof content === 'string' ? content : undefined;
 }
 
+/** The library's byte-fallback decoder swallows U+FEFF at the start of each run of bytes; this one keeps it. */
+function keepByteOrderMarks(decoder: unknown): void {
+  const part = decoder as { text_decoder?: TextDecoder; decoders?: unknown[] } | null;
+  if (part?.text_decoder) part.text_decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  part?.decoders?.forEach(keepByteOrderMarks);
+}
+
 /**
  * Loads `tokenizer.json` and, where present, `tokenizer_config.json` and `special_tokens_map.json` of a model folder
  * through @huggingface/tokenizers.
@@ -58,7 +65,9 @@ export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
   const special = await readJson(join(folder, 'special_tokens_map.json'), false);
   let library: LibraryTokenizer;
   try {
-    library = new LibraryTokenizer(model, config);
+    // Cleaning up spaces after decoding is opt-in, as in transformers 5; the library's own default is true.
+    library = new LibraryTokenizer(model, { clean_up_tokenization_spaces: false, ...config });
+    keepByteOrderMarks(library.decoder);
   } catch (error) {
     throw new RatchetError('E_MODEL_INVALID', `${file}: the tokenizer cannot be built (${(error as Error).message}).`, {
       hint: 'Copy the tokenizer files of the model again.',
