@@ -1,4 +1,4 @@
-import type { tf } from '../trace/tfjs.js';
+import type { tf } from '../trace/index.js';
 
 /** LoRA matrices to add to some linear modules of a forward pass. */
 export interface AdapterInputs {

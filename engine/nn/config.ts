@@ -68,7 +68,9 @@ function reader(source: string, json: Record<string, unknown>) {
   return {
     count(name: string, fallback?: number): number {
       const value = json[name] ?? fallback;
-      return Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : fail(name, 'a positive integer');
+      return Number.isSafeInteger(value) && (value as number) > 0
+        ? (value as number)
+        : fail(name, 'a positive integer');
     },
     positive(name: string, fallback?: number): number {
       const value = json[name] ?? fallback;
@@ -101,7 +103,11 @@ function llamaConfig(source: string, json: Record<string, unknown>): ModelConfig
   const rope = (json['rope_parameters'] ?? json['rope_scaling'] ?? {}) as Record<string, unknown>;
   const kind = rope['rope_type'] ?? rope['type'] ?? 'default';
   if (kind !== 'default')
-    throw invalid(source, `rope type ${JSON.stringify(kind)} is not supported.`, 'Use a model with plain rotary embedding.');
+    throw invalid(
+      source,
+      `rope type ${JSON.stringify(kind)} is not supported.`,
+      'Use a model with plain rotary embedding.',
+    );
   const theta = rope['rope_theta'] ?? json['rope_theta'] ?? 10000;
   if (typeof theta !== 'number' || !(theta > 0))
     throw invalid(source, `rope_theta is ${JSON.stringify(theta)}.`, 'It should be a positive number.');
@@ -110,7 +116,11 @@ function llamaConfig(source: string, json: Record<string, unknown>): ModelConfig
   const keyValueHeads = read.count('num_key_value_heads', heads);
   const headSize = read.count('head_dim', hiddenSize / heads);
   if (heads % keyValueHeads !== 0)
-    throw invalid(source, `${heads} heads cannot share ${keyValueHeads} key/value heads.`, 'Check num_key_value_heads.');
+    throw invalid(
+      source,
+      `${heads} heads cannot share ${keyValueHeads} key/value heads.`,
+      'Check num_key_value_heads.',
+    );
   if (headSize % 2 !== 0) throw invalid(source, `head_dim ${headSize} is odd.`, 'Rotary embedding needs an even one.');
   return {
     architecture: 'llama',

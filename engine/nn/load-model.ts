@@ -41,9 +41,13 @@ function selectWeights(folder: string, config: ModelConfig, tensors: Map<string,
     else weights.set(name, tensor);
   }
   if (faults.length > 0)
-    throw new RatchetError('E_MODEL_INVALID', `${folder}: ${faults.slice(0, 5).join('; ')}${more(faults.length - 5)}.`, {
-      hint: 'The weights and config.json belong to different models, or the download was incomplete.',
-    });
+    throw new RatchetError(
+      'E_MODEL_INVALID',
+      `${folder}: ${faults.slice(0, 5).join('; ')}${more(faults.length - 5)}.`,
+      {
+        hint: 'The weights and config.json belong to different models, or the download was incomplete.',
+      },
+    );
   return weights;
 }
 

@@ -1,4 +1,4 @@
-import { tf } from '../trace/tfjs.js';
+import { tf } from '../trace/index.js';
 import type { AdapterInputs } from './adapters.js';
 import { attentionBias, type CacheLayer, type CacheWrite } from './attention.js';
 import type { ModelConfig } from './config.js';

@@ -65,8 +65,7 @@ export function parameterShapes(config: ModelConfig): Map<string, number[]> {
     shapes.set(`${name}.weight`, layout === 'in-out' ? [inputs, outputs] : [outputs, inputs]);
     if (bias) shapes.set(`${name}.bias`, [outputs]);
   }
-  for (let layer = 0; layer < config.layers; layer++)
-    for (const name of normNames(config, layer)) norm(name);
+  for (let layer = 0; layer < config.layers; layer++) for (const name of normNames(config, layer)) norm(name);
   norm(gpt2 ? 'transformer.ln_f' : 'model.norm');
   if (!config.tiedHead) shapes.set('lm_head.weight', [config.vocabularySize, hidden]);
   return shapes;

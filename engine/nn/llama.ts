@@ -1,0 +1,33 @@
+import { silu, tf } from '../trace/index.js';
+import { attend, type LayerCache } from './attention.js';
+import type { LayerContext } from './layer-context.js';
+import { linearModule, normalise } from './layers.js';
+import { normNames } from './parameters.js';
+import { rotate, type RotaryTables } from './rotary.js';
+
+/** One Llama decoder layer: pre-norm rotary attention, then the gated MLP; rows `[batch · time, hidden]` to the same. */
+export function llamaLayer(
+  context: LayerContext,
+  layer: number,
+  rows: tf.Tensor,
+  rotary: RotaryTables,
+  bias: tf.Tensor,
+  cache: LayerCache | undefined,
+): tf.Tensor {
+  const { config } = context;
+  const prefix = `model.layers.${layer}`;
+  const [attentionNorm, mlpNorm] = normNames(config, layer);
+  const linear = (name: string, x: tf.Tensor) => linearModule(context, `${prefix}.${name}`, x, 'out-in');
+  const heads = (x: tf.Tensor, count: number) => tf.reshape(x, [x.shape[0]!, count, config.headSize]);
+
+  const normed = normalise(context, attentionNorm, rows);
+  const query = rotate(heads(linear('self_attn.q_proj', normed), config.heads), rotary);
+  const key = rotate(heads(linear('self_attn.k_proj', normed), config.keyValueHeads), rotary);
+  const value = heads(linear('self_attn.v_proj', normed), config.keyValueHeads);
+  const attended = attend(context, query, key, value, bias, cache);
+  const middle = tf.add(rows, linear('self_attn.o_proj', attended));
+
+  const input = normalise(context, mlpNorm, middle);
+  const gated = tf.mul(silu(linear('mlp.gate_proj', input)), linear('mlp.up_proj', input));
+  return tf.add(middle, linear('mlp.down_proj', gated));
+}

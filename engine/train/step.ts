@@ -1,0 +1,201 @@
+import { RatchetError } from '../../config/errors.js';
+import type { HostTensor } from '../api.js';
+import type { ModelConfig } from '../nn/config.js';
+import type { LoadedModel } from '../nn/load-model.js';
+import { logits } from '../nn/model.js';
+import { AdamW } from '../optim/adamw.js';
+import { clipFactor, globalNorm } from '../optim/clip.js';
+import type { LoraAdapter } from '../peft/lora.js';
+import { CompileCache, tf, trace } from '../trace/index.js';
+import { superviseRows, type MicroBatch } from './loss.js';
+import {
+  batchFeeds,
+  gradientName,
+  gradientProgram,
+  hiddenStatesProgram,
+  LOSS,
+  lossProgram,
+  shapeKey,
+} from './program.js';
+
+export type { MicroBatch } from './loss.js';
+
+export interface TrainStepOptions {
+  config: ModelConfig;
+  weights: ReadonlyMap<string, HostTensor>;
+  /** The adapter to train, its tensors are copied; null trains every weight. */
+  adapter: LoraAdapter | null;
+  weightDecay: number;
+  maxGradientNorm: number;
+  beta1?: number;
+  beta2?: number;
+  epsilon?: number;
+  /** Of the dropout masks. */
+  seed?: number;
+  /** Threads of onnxruntime; all cores when left out. */
+  threads?: number;
+}
+
+export interface StepResult {
+  /** Mean negative log likelihood of the step's scored tokens, before the update. */
+  loss: number;
+  /** L2 norm over all trainable gradients, before clipping. */
+  gradientNorm: number;
+  /** Scored tokens. */
+  tokens: number;
+}
+
+type Program = (tensors: Record<string, tf.Tensor>) => Record<string, tf.Tensor>;
+
+/** Compiled graphs kept at once: about a dozen lengths times a few numbers of scored rows. */
+const KEPT_GRAPHS = 48;
+
+/**
+ * Trains a causal language model one optimizer step at a time: forward, loss and backward as one compiled graph for each
+ * shape, clipping and AdamW on the results.
+ */
+export class TrainStep {
+  readonly optimizer: AdamW;
+  private readonly trainable = new Map<string, HostTensor>();
+  private readonly feeds: Record<string, HostTensor> = {};
+  private readonly graphs: CompileCache;
+
+  constructor(private readonly options: TrainStepOptions) {
+    const { weights, adapter } = options;
+    this.optimizer = new AdamW(options);
+    this.graphs = new CompileCache(KEPT_GRAPHS, { threads: options.threads, memoryArena: true });
+    for (const [name, tensor] of weights) this.feeds[name] = tensor;
+    for (const [name, tensor] of adapter ? adapter.tensors : weights) {
+      const copy: HostTensor = { ...tensor, data: Float32Array.from(tensor.data as Float32Array) };
+      this.trainable.set(name, copy);
+      this.feeds[name] = copy;
+    }
+  }
+
+  /** The live trainable parameters by name (PEFT keys for an adapter); updated in place by each step. */
+  trainables(): ReadonlyMap<string, HostTensor> {
+    return this.trainable;
+  }
+
+  /**
+   * One optimizer step over all micro-batches together: the loss is the sum of the token losses divided by the scored
+   * tokens of all of them, so that the division into micro-batches does not change the result.
+   *
+   * @throws RatchetError `E_NUMERIC` when the loss or the gradient is not finite; the parameters are then unchanged
+   */
+  async step(microBatches: readonly MicroBatch[], learningRate: number): Promise<StepResult> {
+    const supervisions = microBatches.map(superviseRows);
+    const tokens = supervisions.reduce((sum, supervision) => sum + supervision.tokens, 0);
+    const names = [...this.trainable.keys()];
+    const number = this.optimizer.updates + 1;
+    const gradients = new Map<string, Float32Array>();
+    let loss = 0;
+    for (const [i, batch] of microBatches.entries()) {
+      const supervision = supervisions[i]!;
+      if (supervision.tokens === 0) continue;
+      const draw = [this.options.seed ?? 0, number * 1024 + i] as const;
+      const feeds = batchFeeds(batch, supervision, { lossWeight: 1 / tokens, draw });
+      const results = await this.run('gradient', shapeKey(batch, supervision), feeds, (tensors) =>
+        gradientProgram(this.options, names, tensors),
+      );
+      loss += (results[LOSS]!.data as Float32Array)[0]!;
+      for (const name of names) accumulate(gradients, name, results[gradientName(name)]!.data as Float32Array);
+    }
+    if (tokens === 0) throw new RatchetError('E_DATA_INVALID', `Step ${number} has no scored token.`);
+    const gradientNorm = globalNorm(gradients.values());
+    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm))
+      throw new RatchetError(
+        'E_NUMERIC',
+        `Step ${number}: the ${Number.isFinite(loss) ? `gradient norm is ${gradientNorm}` : `loss is ${loss}`}.`,
+        { hint: 'Use a lower learning rate or more warm-up, and check the data and weights for extreme values.' },
+      );
+    const parameters = new Map([...this.trainable].map(([name, { data }]) => [name, data as Float32Array]));
+    this.optimizer.update(parameters, gradients, learningRate, clipFactor(gradientNorm, this.options.maxGradientNorm));
+    return { loss, gradientNorm, tokens };
+  }
+
+  /** Sum of the token losses of a batch, without dropout, and how many tokens were scored. */
+  async evaluate(batch: MicroBatch): Promise<{ lossSum: number; tokens: number }> {
+    const supervision = superviseRows(batch);
+    const results = await this.run('loss', shapeKey(batch, supervision), batchFeeds(batch, supervision), (tensors) =>
+      lossProgram(this.options, tensors),
+    );
+    return { lossSum: (results[LOSS]!.data as Float32Array)[0]!, tokens: supervision.tokens };
+  }
+
+  /** Frees the compiled graphs. */
+  async release(): Promise<void> {
+    await this.graphs.clear();
+  }
+
+  private async run(kind: string, shape: string, batch: Record<string, HostTensor>, program: Program) {
+    const feeds = { ...this.feeds, ...batch };
+    const executable = await this.graphs.get(`${kind}:${shape}`, () => trace(feeds, program));
+    return executable.run(feeds);
+  }
+}
+
+function accumulate(gradients: Map<string, Float32Array>, name: string, gradient: Float32Array): void {
+  const sum = gradients.get(name);
+  if (!sum) gradients.set(name, gradient);
+  else for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + gradient[i]!;
+}
+
+export interface ForwardEvaluation {
+  /** `[batch, time, vocabulary]`, padded positions too. */
+  logits: Float32Array;
+  /** Mean negative log likelihood of the scored tokens. */
+  loss: number;
+  /** `[batch, time, hidden]` after the embedding and after each layer; the last after the final norm. */
+  hiddenStates: Float32Array[];
+  /** Of the mean loss, for the asked parameters. */
+  gradients: Map<string, Float32Array>;
+  /** L2 norm of the gradient by all parameters (of the adapter, where there is one). */
+  gradientNorm: number;
+}
+
+/**
+ * Everything one forward and backward pass computes: for comparisons with a reference implementation.
+ *
+ * @param options.execute compiles and runs a program; compiled with onnxruntime when left out
+ */
+export async function evaluateForward(
+  model: LoadedModel & { adapter?: LoraAdapter | null },
+  batch: MicroBatch,
+  options: {
+    gradients?: readonly string[];
+    execute?: (feeds: Record<string, HostTensor>, program: Program) => Promise<Record<string, HostTensor>>;
+  } = {},
+): Promise<ForwardEvaluation> {
+  const programModel = { config: model.config, adapter: model.adapter ?? null };
+  const graphs = new CompileCache(1);
+  const execute =
+    options.execute ??
+    (async (feeds, program) => (await graphs.get('program', () => trace(feeds, program))).run(feeds));
+  const supervision = superviseRows(batch);
+  const adapterTensors = model.adapter?.tensors ?? new Map<string, HostTensor>();
+  const trainable = [...(model.adapter ? adapterTensors : model.weights).keys()];
+  const feeds = {
+    ...Object.fromEntries([...model.weights, ...adapterTensors]),
+    ...batchFeeds(batch, supervision, { lossWeight: 1 / supervision.tokens }),
+  };
+  const results = await execute(feeds, (tensors) => {
+    const states = hiddenStatesProgram(programModel, tensors);
+    const last = states[`hidden.${model.config.layers}`]!;
+    const flat = tf.reshape(last, [batch.batch * batch.time, model.config.hiddenSize]);
+    return {
+      ...states,
+      logits: logits(model.config, tensors, flat),
+      ...gradientProgram(programModel, trainable, tensors),
+    };
+  });
+  await graphs.clear();
+  const array = (name: string) => results[name]!.data as Float32Array;
+  return {
+    logits: array('logits'),
+    loss: array(LOSS)[0]!,
+    hiddenStates: Array.from({ length: model.config.layers + 1 }, (_, i) => array(`hidden.${i}`)),
+    gradients: new Map((options.gradients ?? []).map((name) => [name, array(gradientName(name))])),
+    gradientNorm: globalNorm(trainable.map((name) => array(gradientName(name)))),
+  };
+}
