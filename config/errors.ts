@@ -3,20 +3,28 @@ const BRAND = Symbol.for('ratchet.error');
 
 /** Every fault Ratchet reports. The CLI exit code and the Temporal failure type derive from the code. */
 export const ERROR_CODES = {
-  E_CONFIG_INVALID: { exitCode: 2, retryable: false },
-  E_USAGE: { exitCode: 2, retryable: false },
-  E_DATA_INVALID: { exitCode: 3, retryable: false },
-  E_MODEL_INVALID: { exitCode: 3, retryable: false },
-  E_CHECKPOINT_CORRUPT: { exitCode: 3, retryable: false },
-  E_DATA_FOLDER: { exitCode: 4, retryable: false },
-  E_DISK_FULL: { exitCode: 4, retryable: true },
-  E_STORE: { exitCode: 4, retryable: true },
-  E_SERVER_UNAVAILABLE: { exitCode: 5, retryable: true },
-  E_LOCKED: { exitCode: 5, retryable: true },
-  E_NOT_FOUND: { exitCode: 6, retryable: false },
-  E_OUT_OF_MEMORY: { exitCode: 7, retryable: false },
-  E_NUMERIC: { exitCode: 7, retryable: false },
-  E_INTERNAL: { exitCode: 1, retryable: true },
+  E_CONFIG_INVALID: {
+    exitCode: 2,
+    retryable: false,
+    meaning: 'A key of the configuration is unknown, missing or out of range.',
+  },
+  E_USAGE: { exitCode: 2, retryable: false, meaning: 'A command or query was written wrongly.' },
+  E_DATA_INVALID: { exitCode: 3, retryable: false, meaning: 'A row or file of data breaks its format.' },
+  E_MODEL_INVALID: { exitCode: 3, retryable: false, meaning: 'A model or adapter folder cannot be used.' },
+  E_CHECKPOINT_CORRUPT: { exitCode: 3, retryable: false, meaning: 'A checkpoint fails its checksum.' },
+  E_DATA_FOLDER: { exitCode: 4, retryable: false, meaning: 'The data folder cannot be created, read or written.' },
+  E_DISK_FULL: { exitCode: 4, retryable: true, meaning: 'The disk has no space left.' },
+  E_STORE: { exitCode: 4, retryable: true, meaning: 'The database failed or is closed.' },
+  E_SERVER_UNAVAILABLE: { exitCode: 5, retryable: true, meaning: 'No Temporal server can be reached or started.' },
+  E_LOCKED: { exitCode: 5, retryable: true, meaning: 'Another process owns the file or port.' },
+  E_NOT_FOUND: { exitCode: 6, retryable: false, meaning: 'What was named does not exist.' },
+  E_OUT_OF_MEMORY: {
+    exitCode: 7,
+    retryable: false,
+    meaning: 'The device or the machine has too little memory for the batch.',
+  },
+  E_NUMERIC: { exitCode: 7, retryable: false, meaning: 'A loss or gradient is not finite.' },
+  E_INTERNAL: { exitCode: 1, retryable: true, meaning: 'A fault of Ratchet itself.' },
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

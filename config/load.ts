@@ -154,13 +154,13 @@ function hintForUnknown(key: string, siblings: string[], keys: ConfigKey[]): str
   return elsewhere.length > 0 ? `; it belongs at ${elsewhere.join(' or ')}` : `; known here: ${siblings.join(', ')}`;
 }
 
-/** `; did you mean "x"?` when a known name is at most a third of its length away, else nothing. */
+/** `; did you mean "x"?` when a known name is at most two edits or a third of its length away, else nothing. */
 function suggestion(wrong: string, known: string[]): string {
   const ranked = known
     .map((name) => ({ name, edits: distance(wrong.toLowerCase(), name.toLowerCase()) }))
     .sort((a, b) => a.edits - b.edits);
   const best = ranked[0];
-  return best !== undefined && best.edits <= Math.max(1, Math.floor(best.name.length / 3))
+  return best !== undefined && best.edits <= Math.max(2, Math.floor(best.name.length / 3))
     ? `; did you mean "${best.name}"?`
     : '';
 }
