@@ -62,6 +62,14 @@ describe('DataAugmenter', () => {
     expect([spoiled.examples.length, spoiled.rejected.length]).toEqual([10, 10]);
   });
 
+  it('R9: a variant equal to a row that is there does not count', async () => {
+    const same: AugmentationOperator = { name: 'same', apply: ({ input, target }) => ({ input, target }) };
+    const neighbour: AugmentationOperator = { name: 'neighbour', apply: () => ({ input: 'thing 3', target: 't3' }) };
+    const result = await new DataAugmenter().augmentTrainingData(rows, [same, neighbour], verify, { seed: 1 });
+    expect(result.examples).toEqual(rows);
+    expect(result.rejected).toEqual([]);
+  });
+
   it('R9: leaves the validation split alone', async () => {
     const mixed = rows.map((row, index) => (index < 4 ? { ...row, split: 'validation' as const } : row));
     const { examples } = await new DataAugmenter().augmentTrainingData(mixed, [rephrase], verify, { seed: 1 });

@@ -57,6 +57,11 @@ describe('R2 BLEU against sacreBLEU', () => {
     }
   });
 
+  it('R2: a sentence shorter than four words is judged by the orders it has', () => {
+    expect(sentenceBleu('two words', ['two words']).score).toBeCloseTo(100, 9);
+    expect(corpusBleu(['two words'], [['two words']]).score).toBeLessThan(1);
+  });
+
   it.each(Object.entries(golden.corpus))('R2: scores the corpus, %s', (key, expected) => {
     const references = golden.pairs.map((pair) => pair.reference);
     const rotated = [...references.slice(1), references[0]!];

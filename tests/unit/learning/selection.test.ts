@@ -68,6 +68,20 @@ describe('ActiveLearner', () => {
     expect(selected.filter((row) => row.eventId.startsWith('twin'))).toHaveLength(1);
   });
 
+  it('R6: the same words in another order are another request', () => {
+    const rows = [
+      candidate('a', { text: 'the client calls the server', uncertainty: 1 }),
+      candidate('b', { text: 'the client calls the server' }),
+      candidate('c', { text: 'the server calls the client' }),
+    ];
+    const { metadata } = learner.selectInformativeExamples(rows, { budget: 1 });
+    expect(metadata.map((row) => [row.eventId, row.diversity])).toEqual([
+      ['a', 1],
+      ['c', expect.closeTo(2 / 9, 12)],
+      ['b', 0],
+    ]);
+  });
+
   it('R6: rows of one group are worth choosing once', () => {
     const rows = [
       candidate('a', { text: 'first words', groups: ['spec-1'] }),

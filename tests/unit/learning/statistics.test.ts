@@ -39,6 +39,12 @@ describe('signFlipTest', () => {
     expect(result.less).toBeCloseTo(set.p.p.less, 12);
   });
 
+  it('R4: sums that differ by rounding alone count as equal', () => {
+    // 0.1 + 0.2 − 0.3 and its opposite are both 0: five of sixteen patterns reach 0.7.
+    expect(signFlipTest([0.1, 0.2, -0.3, 0.7])).toMatchObject({ greater: 5 / 16, less: 13 / 16, twoSided: 10 / 16 });
+    expect(signFlipTest([-0.1, -0.2, 0.3, 0.7])).toMatchObject({ greater: 5 / 16, less: 13 / 16, twoSided: 10 / 16 });
+  });
+
   it('R4: five pairs cannot go below 0.0625', () => {
     expect(signFlipTest([1, 2, 3, 4, 5]).twoSided).toBe(0.0625);
     expect(() => signFlipTest([])).toThrow('takes 1 … 24 pairs, not 0');

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { bestCheckpoint, hasPlateaued, PerformanceTracker } from '../../../learning/tracking/performance-tracker.js';
+import { connectedGroups } from '../../../learning/tracking/groups.js';
 import { splitTrainValidation, type Splittable } from '../../../learning/tracking/split.js';
 import { summarizeEvaluation } from '../../../learning/tracking/summarize-evaluation.js';
 
@@ -44,6 +45,13 @@ describe('splitTrainValidation', () => {
   it('R4: takes the keys of near-duplicates it is given', () => {
     const sides = splitTrainValidation(rows.slice(0, 5), { seed: 1, keysOf: () => ['same'] });
     expect(new Set(sides.values()).size).toBe(1);
+  });
+
+  it('R4: rows that are alike through others stay together', () => {
+    const keys: Record<string, string[]> = { a: ['1'], b: ['2'], c: ['1', '2'], d: ['3'], e: ['3', '2'], f: ['4'] };
+    const chain = Object.keys(keys).map((id) => ({ id, artifactType: 'erd' as const, input: id }));
+    const groups = connectedGroups(chain, (row) => keys[row.id]!).map((group) => group.map((row) => row.id).join(''));
+    expect(groups.sort()).toEqual(['abcde', 'f']);
   });
 
   it('R4: a row keeps the side of an earlier round', () => {
