@@ -1,5 +1,4 @@
 import type { HostTensor } from '../api.js';
-import './recorder.js';
 import { tf } from './tfjs.js';
 
 /**

@@ -4,8 +4,8 @@ import { tf } from './tfjs.js';
 const runLayerNorm = defineFusedKernel({
   name: 'RatchetLayerNorm',
   record: (graph, { x, gain, bias }, { eps }) => {
-    const statistics = { type: 'float32' as const, shape: x!.shape.with(-1, 1) };
-    const operands = [graph.full(x!), graph.full(gain!), bias ? graph.full(bias) : null];
+    const statistics = { type: 'float32' as const, shape: [...x!.shape.slice(0, -1), 1] };
+    const operands = [x!, gain!, ...(bias ? [bias] : [])].map((view) => graph.full(view));
     return graph.node('LayerNormalization', operands, [{ type: 'float32', shape: x!.shape }, statistics, statistics], {
       axis: { int: -1 },
       epsilon: { float: eps },
@@ -38,7 +38,7 @@ const runLayerNorm = defineFusedKernel({
 const runRmsNorm = defineFusedKernel({
   name: 'RatchetRmsNorm',
   record: (graph, { x, gain }, { eps }) => {
-    const statistics = { type: 'float32' as const, shape: x!.shape.with(-1, 1) };
+    const statistics = { type: 'float32' as const, shape: [...x!.shape.slice(0, -1), 1] };
     const outputs = [{ type: 'float32' as const, shape: x!.shape }, statistics];
     return graph.node('SimplifiedLayerNormalization', [graph.full(x!), graph.full(gain!)], outputs, {
       axis: { int: -1 },

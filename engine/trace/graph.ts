@@ -10,7 +10,7 @@ export type Attribute = { int: number } | { float: number } | { ints: number[] }
 export interface GraphNode {
   op: string;
   domain: string;
-  inputs: (Value | null)[];
+  inputs: Value[];
   outputs: Value[];
   attributes: Record<string, Attribute>;
 }
@@ -47,7 +47,7 @@ export const sameShape = (a: readonly number[], b: readonly number[]): boolean =
 
 /** The shape that all given shapes broadcast to (NumPy rules). @throws E_INTERNAL when they do not. */
 export function broadcastShapes(...shapes: (readonly number[])[]): number[] {
-  const result = new Array<number>(Math.max(0, ...shapes.map((shape) => shape.length))).fill(1);
+  const result = Array.from({ length: Math.max(0, ...shapes.map((shape) => shape.length)) }, () => 1);
   for (const shape of shapes)
     shape.forEach((extent, i) => {
       const axis = result.length - shape.length + i;
@@ -123,7 +123,7 @@ export class GraphBuilder {
   /** Adds a node with any number of outputs. Inputs are physical values: see {@link full} for operators that do not broadcast. */
   node(
     op: string,
-    inputs: (Value | null)[],
+    inputs: Value[],
     outputs: OutputSpec[],
     attributes: Record<string, Attribute> = {},
     domain = '',
@@ -139,13 +139,7 @@ export class GraphBuilder {
   }
 
   /** Adds a node with one output. */
-  emit(
-    op: string,
-    inputs: (Value | null)[],
-    output: OutputSpec,
-    attributes: Record<string, Attribute> = {},
-    domain = '',
-  ) {
+  emit(op: string, inputs: Value[], output: OutputSpec, attributes: Record<string, Attribute> = {}, domain = '') {
     return this.node(op, inputs, [output], attributes, domain)[0]!;
   }
 
@@ -212,7 +206,7 @@ export class GraphBuilder {
       const node = this.nodes[i]!;
       if (!node.outputs.some((value) => needed.has(value))) continue;
       nodes.push(node);
-      for (const input of node.inputs) if (input) needed.add(input);
+      for (const input of node.inputs) needed.add(input);
     }
     const inputs = [...this.inputs].filter(([, value]) => needed.has(value));
     return {

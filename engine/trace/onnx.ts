@@ -17,8 +17,7 @@ export function toOnnx(graph: Graph): Uint8Array {
   const body = new ProtobufWriter();
   const initializers: ProtobufWriter[] = [];
 
-  const nameOf = (value: Value | null): string => {
-    if (!value) return '';
+  const nameOf = (value: Value): string => {
     const known = value.input ?? names.get(value);
     if (known !== undefined) return known;
     if (!value.data) throw new Error('a node uses a value that no node before it produces');
@@ -49,7 +48,7 @@ export function toOnnx(graph: Graph): Uint8Array {
   return model.finish();
 }
 
-function nodeMessage(node: GraphNode, index: number, nameOf: (value: Value | null) => string): ProtobufWriter {
+function nodeMessage(node: GraphNode, index: number, nameOf: (value: Value) => string): ProtobufWriter {
   const message = new ProtobufWriter();
   for (const input of node.inputs) message.string(1, nameOf(input));
   for (const output of node.outputs) message.string(2, nameOf(output));

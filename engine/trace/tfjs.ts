@@ -2,6 +2,7 @@
  * The one place where tfjs is loaded. `@tensorflow/tfjs` is imported for its side effects: it registers the gradients
  * of every op and the cpu backend (tfjs-core's own `register_all_gradients.js` cannot be loaded as an ES module by Node).
  */
+// oxlint-disable-next-line import/no-unassigned-import -- loaded for its registrations
 import '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 

@@ -147,7 +147,7 @@ export const elementwiseKernels: KernelTable = {
     const rank = t!.shape.length;
     const oneAxis = condition!.shape.length === 1 && rank > 1;
     const aligned = oneAxis
-      ? graph.reshape(condition!, [condition!.shape[0]!, ...new Array<number>(rank - 1).fill(1)])
+      ? graph.reshape(condition!, [condition!.shape[0]!, ...t!.shape.slice(1).map(() => 1)])
       : condition!;
     return where(graph, aligned, t!, e!);
   },

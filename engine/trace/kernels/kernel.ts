@@ -1,6 +1,7 @@
 import type { GraphBuilder, View } from '../graph.js';
 
 /** Attributes as tfjs hands them to a kernel; their shapes are those of tfjs-core's `kernel_names`. */
+// oxlint-disable-next-line typescript/no-explicit-any -- every kernel has its own attribute types, and tfjs checks none
 export type KernelAttributes = Record<string, any>;
 
 /** Records one kernel call: operands in, the views of its outputs out. */

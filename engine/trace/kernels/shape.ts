@@ -73,7 +73,7 @@ export const shapeKernels: KernelTable = {
   Unpack: (graph, { value }, { axis }) => {
     const along = parseAxis(axis, value!.shape.length);
     const shape = value!.shape.toSpliced(along, 1);
-    const sizes = new Array<number>(value!.shape[along]!).fill(1);
+    const sizes = Array.from({ length: value!.shape[along]! }, () => 1);
     return split(graph, value!, sizes, along).map((part) => graph.reshape(part, shape));
   },
   SplitV: (graph, { x }, { numOrSizeSplits, axis }) => {
@@ -117,7 +117,9 @@ export const shapeKernels: KernelTable = {
       shrinkAxisMask,
     );
     const stops = info.end.map((stop, i) => (info.strides[i]! < 0 && stop < 0 ? BEFORE_START : stop));
-    const sparse = slice(graph, x!, info.begin, stops, info.strides, info.finalShapeSparse);
+    // The shape before axes are dropped or added; tfjs gives only the shapes after.
+    const extents = info.begin.map((start, i) => Math.max(0, Math.ceil((info.end[i]! - start) / info.strides[i]!)));
+    const sparse = slice(graph, x!, info.begin, stops, info.strides, extents);
     return graph.reshape(sparse, info.finalShape);
   },
   Reverse: (graph, { x }, { dims }) => {
