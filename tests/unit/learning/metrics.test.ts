@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { corpusBleu, sentenceBleu, type BleuOptions, type BleuResult } from '../../../learning/metrics/bleu.js';
+import { chrf } from '../../../learning/metrics/chrf.js';
 import { levenshteinDistance, levenshteinSimilarity } from '../../../learning/metrics/levenshtein.js';
 import { rougeL, rougeN, type RougeScore } from '../../../learning/metrics/rouge.js';
 import { SimilarityCalculator } from '../../../learning/metrics/similarity-calculator.js';
@@ -22,6 +23,7 @@ interface Reference {
     tok13a: { hypothesis: string; reference: string };
     bleu: Record<string, ReferenceBleu>;
     levenshtein: { distance: number; normalized_similarity: number };
+    chrf: Record<'chrF2' | 'chrF2++' | 'chrF1', number>;
     rouge: Record<'rouge1' | 'rouge2' | 'rougeL', { p: number; r: number; f: number }>;
   }[];
   corpus: Record<string, ReferenceBleu>;
@@ -84,6 +86,12 @@ describe('R2 other text metrics', () => {
       pair.levenshtein.normalized_similarity,
       12,
     );
+  });
+
+  it.each(named)('R2: chrF of %s as sacreBLEU', (_, pair) => {
+    expect(chrf(pair.hypothesis, pair.reference)).toBeCloseTo(pair.chrf.chrF2, 9);
+    expect(chrf(pair.hypothesis, pair.reference, { wordOrder: 2 })).toBeCloseTo(pair.chrf['chrF2++'], 9);
+    expect(chrf(pair.hypothesis, pair.reference, { beta: 1 })).toBeCloseTo(pair.chrf.chrF1, 9);
   });
 
   it.each(named)('R2: ROUGE of %s as rouge-score', (_, pair) => {

@@ -40,9 +40,9 @@ describe('signFlipTest', () => {
   });
 
   it('R4: sums that differ by rounding alone count as equal', () => {
-    // 0.1 + 0.2 − 0.3 and its opposite are both 0: five of sixteen patterns reach 0.7.
-    expect(signFlipTest([0.1, 0.2, -0.3, 0.7])).toMatchObject({ greater: 5 / 16, less: 13 / 16, twoSided: 10 / 16 });
-    expect(signFlipTest([-0.1, -0.2, 0.3, 0.7])).toMatchObject({ greater: 5 / 16, less: 13 / 16, twoSided: 10 / 16 });
+    // 1.1 + 2.2 − 3.3 is 4e-16 here and its opposite −4e-16: both are 0, and eight of sixteen patterns reach 0.7.
+    expect(signFlipTest([1.1, 2.2, -3.3, 0.7])).toMatchObject({ greater: 8 / 16, less: 10 / 16, twoSided: 1 });
+    expect(signFlipTest([-1.1, -2.2, 3.3, 0.7])).toMatchObject({ greater: 8 / 16, less: 10 / 16, twoSided: 1 });
   });
 
   it('R4: five pairs cannot go below 0.0625', () => {
