@@ -1,0 +1,69 @@
+import { stream } from '../../config/random.js';
+import { IGNORED, type MicroBatch } from './loss.js';
+import type { TokenRow } from './training-rows.js';
+
+/** Lengths are padded up to a multiple of this, so that few graphs are compiled. */
+const LENGTH_BUCKET = 16;
+/** Steps whose rows are sorted by length together in a shuffled epoch: less padding, still mixed. */
+const STEPS_A_WINDOW = 16;
+
+export interface BatchPlan {
+  seed: number;
+  batchSize: number;
+  accumulation: number;
+  /** False keeps the order of the rows in the first epoch. */
+  shuffleFirstEpoch: boolean;
+  /** Longest padded row: the model's positions. */
+  maxPositions: number;
+}
+
+/** Optimizer steps an epoch takes. */
+export const stepsPerEpoch = (rows: number, { batchSize, accumulation }: BatchPlan): number =>
+  Math.ceil(rows / (batchSize * accumulation));
+
+/**
+ * The micro-batches of each step of one epoch, a function of (seed, epoch) alone. A shuffled epoch draws a random
+ * order, sorts stretches of it by length and then shuffles the steps.
+ *
+ * @param epoch from 0
+ */
+export function planEpoch(rows: readonly TokenRow[], plan: BatchPlan, epoch: number): MicroBatch[][] {
+  const perStep = plan.batchSize * plan.accumulation;
+  const inOrder = epoch === 0 && !plan.shuffleFirstEpoch;
+  if (inOrder) return chunks(rows, perStep).map((step) => microBatches(step, plan));
+  const draws = stream(plan.seed, epoch, 'order');
+  const windows = chunks(draws.shuffle(rows), perStep * STEPS_A_WINDOW);
+  const steps = windows.flatMap((window) => chunks(byLength(window), perStep));
+  return draws.shuffle(steps).map((step) => microBatches(step, plan));
+}
+
+/** All rows as micro-batches, sorted by length: the order does not matter for a validation. */
+export const planValidation = (rows: readonly TokenRow[], plan: BatchPlan): MicroBatch[] =>
+  microBatches(byLength(rows), plan);
+
+const byLength = (rows: readonly TokenRow[]): TokenRow[] => rows.toSorted((a, b) => a.tokens.length - b.tokens.length);
+
+function chunks<T>(items: readonly T[], size: number): T[][] {
+  const result: T[][] = [];
+  for (let start = 0; start < items.length; start += size) result.push(items.slice(start, start + size));
+  return result;
+}
+
+const microBatches = (rows: readonly TokenRow[], plan: BatchPlan): MicroBatch[] =>
+  chunks(rows, plan.batchSize).map((part) => padRight(part, plan.batchSize, plan.maxPositions));
+
+/** Rows padded on the right to one bucketed length; empty rows fill the batch up to `batch`. */
+export function padRight(rows: readonly TokenRow[], batch: number, maxPositions: number): MicroBatch {
+  const longest = Math.max(...rows.map((row) => row.tokens.length));
+  const time = Math.min(Math.ceil(longest / LENGTH_BUCKET) * LENGTH_BUCKET, maxPositions);
+  const inputIds = new Int32Array(batch * time);
+  const attentionMask = new Int32Array(batch * time);
+  const labels = new Int32Array(batch * time).fill(IGNORED);
+  for (const [index, { tokens, promptLength }] of rows.entries()) {
+    const start = index * time;
+    inputIds.set(tokens, start);
+    attentionMask.fill(1, start, start + tokens.length);
+    labels.set(tokens.slice(promptLength), start + promptLength);
+  }
+  return { batch, time, inputIds, attentionMask, labels };
+}

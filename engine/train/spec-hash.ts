@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { configHash } from '../../config/hash.js';
+import type { TrainSpec } from '../api.js';
+import { diskError } from '../formats/disk-error.js';
+
+/** Raised when the same spec would train to other bits, so that older checkpoints are not continued. */
+const ALGORITHM = 1;
+
+/** SHA-256 (hex) of a file. @throws RatchetError `E_NOT_FOUND`, `E_DATA_FOLDER` */
+export async function fileHash(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  try {
+    for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  } catch (error) {
+    throw diskError(error, `reading ${file}`);
+  }
+  return hash.digest('hex');
+}
+
+async function folderHashes(folder: string): Promise<Record<string, string>> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    throw diskError(error, `reading ${folder}`);
+  });
+  const wanted = names.filter(
+    (name) => /\.safetensors(\.index\.json)?$/.test(name) || /config\.json$|^tokenizer\.json$/.test(name),
+  );
+  const hashes: Record<string, string> = {};
+  for (const name of wanted.sort()) hashes[name] = await fileHash(join(folder, name));
+  return hashes;
+}
+
+/** Identity of a training run: everything that decides its result, by content and not by path. */
+export async function specHash(spec: TrainSpec): Promise<string> {
+  return configHash({
+    algorithm: ALGORITHM,
+    strategy: spec.strategy,
+    seed: spec.seed,
+    parameters: spec.parameters,
+    patience: spec.patience ?? null,
+    shuffleFirstEpoch: spec.shuffleFirstEpoch ?? true,
+    model: await folderHashes(spec.modelDir),
+    initial: spec.initialAdapterDir === undefined ? null : await folderHashes(spec.initialAdapterDir),
+    train: await fileHash(spec.trainFile),
+    validation: spec.validationFile === undefined ? null : await fileHash(spec.validationFile),
+  });
+}

@@ -1,0 +1,189 @@
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { RatchetError } from '../../config/errors.js';
+import type { HostTensor, TrainHooks, TrainResult, TrainSpec } from '../api.js';
+import { readAdapter } from '../formats/peft.js';
+import { loadModel } from '../nn/load-model.js';
+import { linearSchedule, warmupSteps } from '../optim/schedule.js';
+import { createLora, loraFromPeft, type LoraAdapter } from '../peft/lora.js';
+import { loadTokenizer } from '../tokenizer/tokenizer.js';
+import { planEpoch, planValidation, stepsPerEpoch, type BatchPlan } from './batch-plan.js';
+import type { MicroBatch } from './loss.js';
+import { resumeRun, saveRun, startState, type BestWeights } from './run-state.js';
+import { specHash } from './spec-hash.js';
+import { TrainStep } from './step.js';
+import { readTrainingRows, tokenizeRows, type TokenRow } from './training-rows.js';
+import { storedResult, writeOutput } from './training-output.js';
+
+export interface TrainRuntime {
+  /** Threads of onnxruntime; all cores when left out. */
+  threads?: number;
+}
+
+/**
+ * Trains an adapter or a whole model as `spec` says. The result is a function of the spec and the files it names: a run
+ * that was stopped anywhere and started again writes the same bits. A finished run is not repeated.
+ *
+ * @throws RatchetError `E_DATA_INVALID`, `E_MODEL_INVALID`, `E_CONFIG_INVALID`, `E_NUMERIC` naming the step,
+ *   `E_OUT_OF_MEMORY`, `E_DISK_FULL`; the signal's reason when aborted, after a checkpoint was saved
+ */
+export async function trainModel(
+  spec: TrainSpec,
+  hooks: TrainHooks = {},
+  runtime: TrainRuntime = {},
+): Promise<TrainResult> {
+  hooks.signal?.throwIfAborted();
+  const started = performance.now();
+  const hash = await specHash(spec);
+  const stored = await storedResult(spec, hash);
+  if (stored) return stored;
+  const { trainer, adapter, train, validation, truncated, plan } = await prepare(spec, runtime);
+  try {
+    const checkpoints = join(spec.checkpointDir, `run-${hash.slice(0, 12)}`);
+    const resumed = await resumeRun(checkpoints, hash, trainer);
+    const state = resumed?.state ?? startState(hash);
+    const resumedFrom = resumed ? state.step : null;
+    let best: BestWeights | null = resumed?.best ?? null;
+    const { parameters, patience } = spec;
+    const epochSteps = stepsPerEpoch(train.length, plan);
+    const totalSteps = Math.max(1, Math.ceil(epochSteps * parameters.numEpochs - 1e-9));
+    const warmup = warmupSteps(totalSteps, parameters.warmupRatio);
+    const save = async () => hooks.onCheckpoint?.(await saveRun(checkpoints, state, trainer, best));
+    const validationBatches = planValidation(validation, plan);
+    let epochPlan: { epoch: number; steps: MicroBatch[][] } = { epoch: -1, steps: [] };
+    let stoppedEarly = false;
+
+    for (;;) {
+      if (hooks.signal?.aborted) {
+        await save();
+        hooks.signal.throwIfAborted();
+      }
+      const due = state.step > 0 && (state.step % epochSteps === 0 || state.step === totalSteps);
+      if (due && validationBatches.length > 0 && state.validations.at(-1)?.step !== state.step) {
+        const loss = await validate(trainer, validationBatches, hooks.signal);
+        if (loss === null) continue;
+        state.validations.push({ step: state.step, loss });
+        if (!state.best || loss < state.best.loss) {
+          state.best = { step: state.step, loss };
+          state.stale = 0;
+          best = copyWeights(trainer);
+        } else state.stale++;
+      }
+      stoppedEarly = patience !== undefined && state.best !== null && state.stale >= patience;
+      if (stoppedEarly || state.step >= totalSteps) break;
+
+      const epoch = Math.floor(state.step / epochSteps);
+      if (epochPlan.epoch !== epoch) epochPlan = { epoch, steps: planEpoch(train, plan, epoch) };
+      const learningRate = linearSchedule(parameters.learningRate, state.step, totalSteps, warmup);
+      const stepStarted = performance.now();
+      const outcome = await trainer.step(epochPlan.steps[state.step % epochSteps]!, learningRate);
+      state.step++;
+      state.history.push({ loss: outcome.loss, tokens: outcome.tokens });
+      const milliseconds = performance.now() - stepStarted;
+      hooks.onStep?.({ ...outcome, step: state.step, totalSteps, learningRate, milliseconds });
+      if (state.step % spec.checkpointEverySteps === 0) await save();
+      await nextTurn();
+    }
+
+    const restore = patience !== undefined && best !== null && state.best !== null;
+    const weights = new Map<string, HostTensor>();
+    for (const [name, tensor] of trainer.trainables())
+      weights.set(name, restore ? { ...tensor, data: best!.get(name)! } : tensor);
+    return await writeOutput(
+      spec,
+      hash,
+      { weights, adapter },
+      {
+        steps: state.step,
+        trainLoss: epochLoss(state.history, epochSteps),
+        validationLoss: (restore ? state.best : state.validations.at(-1))?.loss ?? null,
+        bestStep: restore ? state.best!.step : state.step,
+        stoppedEarly,
+        resumedFrom,
+        truncatedRows: truncated,
+        milliseconds: performance.now() - started,
+      },
+    );
+  } finally {
+    await trainer.release();
+  }
+}
+
+interface Prepared {
+  trainer: TrainStep;
+  adapter: LoraAdapter | null;
+  train: TokenRow[];
+  validation: TokenRow[];
+  truncated: number;
+  plan: BatchPlan;
+}
+
+async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared> {
+  const { parameters, seed, strategy, initialAdapterDir } = spec;
+  const model = await loadModel(strategy === 'full' ? (initialAdapterDir ?? spec.modelDir) : spec.modelDir);
+  const tokenizer = await loadTokenizer(spec.modelDir);
+  const encode = async (file: string) =>
+    tokenizeRows(await readTrainingRows(file), tokenizer, model.config, parameters.maxLength);
+  const train = await encode(spec.trainFile);
+  const validation = spec.validationFile === undefined ? { rows: [], truncated: 0 } : await encode(spec.validationFile);
+  const adapter = strategy === 'full' ? null : await initialAdapter(spec, model.config);
+  const trainer = new TrainStep({
+    config: model.config,
+    weights: model.weights,
+    adapter,
+    weightDecay: parameters.weightDecay,
+    maxGradientNorm: parameters.maxGradientNorm,
+    seed,
+    threads: runtime.threads,
+  });
+  const plan: BatchPlan = {
+    seed,
+    batchSize: Math.min(parameters.batchSize, train.rows.length),
+    accumulation: parameters.gradientAccumulationSteps,
+    shuffleFirstEpoch: spec.shuffleFirstEpoch ?? true,
+    maxPositions: model.config.maxPositions,
+  };
+  const truncated = train.truncated + validation.truncated;
+  return { trainer, adapter, train: train.rows, validation: validation.rows, truncated, plan };
+}
+
+async function initialAdapter(spec: TrainSpec, config: Parameters<typeof createLora>[0]): Promise<LoraAdapter> {
+  const { loraRank, loraAlpha, loraDropout, targetModules } = spec.parameters;
+  if (spec.initialAdapterDir === undefined)
+    return createLora(config, { rank: loraRank, alpha: loraAlpha, dropout: loraDropout, targetModules }, spec.seed);
+  const adapter = loraFromPeft(config, await readAdapter(spec.initialAdapterDir));
+  return { ...adapter, dropout: loraDropout, config: { ...adapter.config, loraDropout } };
+}
+
+/** Mean loss of a scored token; null when aborted on the way. */
+async function validate(
+  trainer: TrainStep,
+  batches: readonly MicroBatch[],
+  signal: AbortSignal | undefined,
+): Promise<number | null> {
+  let lossSum = 0;
+  let tokens = 0;
+  for (const batch of batches) {
+    if (signal?.aborted) return null;
+    const part = await trainer.evaluate(batch);
+    lossSum += part.lossSum;
+    tokens += part.tokens;
+    await nextTurn();
+  }
+  const loss = lossSum / tokens;
+  if (!Number.isFinite(loss))
+    throw new RatchetError('E_NUMERIC', `The validation after step ${trainer.optimizer.updates} has loss ${loss}.`, {
+      hint: 'Use a lower learning rate or more warm-up, and check the validation rows.',
+    });
+  return loss;
+}
+
+const copyWeights = (trainer: TrainStep): BestWeights =>
+  new Map([...trainer.trainables()].map(([name, { data }]) => [name, Float32Array.from(data as Float32Array)]));
+
+/** Mean loss of a scored token over the last epoch's worth of steps. */
+function epochLoss(history: readonly { loss: number; tokens: number }[], epochSteps: number): number {
+  const last = history.slice(-epochSteps);
+  const tokens = last.reduce((sum, step) => sum + step.tokens, 0);
+  return last.reduce((sum, step) => sum + step.loss * step.tokens, 0) / tokens;
+}

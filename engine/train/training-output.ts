@@ -1,0 +1,90 @@
+import { access, copyFile, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { HostTensor, TrainResult, TrainSpec } from '../api.js';
+import { syncFolder, writeAtomic } from '../formats/atomic-write.js';
+import { diskError } from '../formats/disk-error.js';
+import { writeAdapter } from '../formats/peft.js';
+import { writeSafetensors } from '../formats/safetensors.js';
+import type { LoraAdapter } from '../peft/lora.js';
+import { fileHash } from './spec-hash.js';
+
+/** What was trained and how it went; its presence says that the folder is complete. */
+const RECORD = 'training.json';
+const COPIED = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'generation_config.json',
+  'chat_template.jinja',
+];
+
+const weightsFile = (spec: TrainSpec): string =>
+  spec.strategy === 'lora' ? 'adapter_model.safetensors' : 'model.safetensors';
+
+/** The result of an earlier run of this very spec, or null where its folder is absent, another's or damaged. */
+export async function storedResult(spec: TrainSpec, hash: string): Promise<TrainResult | null> {
+  try {
+    const record = JSON.parse(await readFile(join(spec.outputDir, RECORD), 'utf8')) as {
+      specHash: string;
+      result: TrainResult;
+    };
+    if (record.specHash !== hash) return null;
+    if ((await fileHash(join(spec.outputDir, weightsFile(spec)))) !== record.result.sha256) return null;
+    return { ...record.result, outputDir: spec.outputDir };
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Writes the finished folder beside its place and renames it there, so that it appears complete or not at all. An older
+ * folder of the same name is replaced.
+ *
+ * @throws RatchetError `E_DISK_FULL`, `E_DATA_FOLDER`
+ */
+export async function writeOutput(
+  spec: TrainSpec,
+  hash: string,
+  trained: { weights: ReadonlyMap<string, HostTensor>; adapter: LoraAdapter | null },
+  outcome: Omit<TrainResult, 'sha256' | 'outputDir'>,
+): Promise<TrainResult> {
+  const temporary = `${spec.outputDir.replace(/\/+$/, '')}.tmp-${process.pid}`;
+  try {
+    await rm(temporary, { recursive: true, force: true });
+    await mkdir(temporary, { recursive: true });
+    if (trained.adapter) {
+      await writeAdapter(temporary, { config: trained.adapter.config, tensors: new Map(trained.weights) });
+    } else {
+      await writeSafetensors(join(temporary, 'model.safetensors'), trained.weights);
+      await writeAtomic(join(temporary, 'config.json'), [Buffer.from(await floatConfig(spec.modelDir))]);
+      for (const name of COPIED) await copyIfPresent(join(spec.modelDir, name), join(temporary, name));
+    }
+    const sha256 = await fileHash(join(temporary, weightsFile(spec)));
+    const result: TrainResult = { ...outcome, sha256, outputDir: spec.outputDir };
+    const { outputDir: _, ...stored } = result;
+    const record = `${JSON.stringify({ specHash: hash, result: stored }, null, 2)}\n`;
+    await writeAtomic(join(temporary, RECORD), [Buffer.from(record)]);
+    await rm(spec.outputDir, { recursive: true, force: true });
+    await rename(temporary, spec.outputDir);
+    await syncFolder(dirname(spec.outputDir));
+    return result;
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
+    throw diskError(error, `writing ${spec.outputDir}`);
+  }
+}
+
+/** The model's config with the type the weights are written in. */
+async function floatConfig(modelDir: string): Promise<string> {
+  const config = JSON.parse(await readFile(join(modelDir, 'config.json'), 'utf8')) as Record<string, unknown>;
+  const { torch_dtype: _, ...rest } = config;
+  return `${JSON.stringify({ ...rest, dtype: 'float32' }, null, 2)}\n`;
+}
+
+async function copyIfPresent(from: string, to: string): Promise<void> {
+  const present = await access(from).then(
+    () => true,
+    () => false,
+  );
+  if (present) await copyFile(from, to);
+}

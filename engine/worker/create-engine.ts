@@ -1,0 +1,109 @@
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { RatchetError } from '../../config/errors.js';
+import type { Engine, Generation, TrainHooks, TrainResult } from '../api.js';
+import { fromFault, type EngineReply, type EngineRequest, type EngineWorkerData } from './messages.js';
+
+export interface EngineOptions {
+  /** Threads of the numerical kernels; 2, or fewer cores, when left out. */
+  threads?: number;
+}
+
+interface Job {
+  signal: AbortSignal | undefined;
+  onReply(reply: EngineReply): void;
+  resolve(value: TrainResult | Generation[]): void;
+  reject(reason: unknown): void;
+}
+
+/** From source (tests, tsx) the worker needs the TypeScript loader; from dist it is plain JavaScript. */
+const fromSource = import.meta.url.endsWith('.ts');
+const workerUrl = new URL(fromSource ? './engine-worker.ts' : './engine-worker.js', import.meta.url);
+
+/**
+ * The engine in a worker thread, started with the first job: the caller's event loop stays free. Jobs run one after the
+ * other. A worker that dies fails its jobs with `E_INTERNAL`, and the next job starts a new one.
+ */
+export function createEngine(options: EngineOptions = {}): Engine {
+  const threads = options.threads ?? Math.min(2, availableParallelism());
+  const jobs = new Map<number, Job>();
+  let worker: Worker | null = null;
+  let exited: Promise<void> = Promise.resolve();
+  let nextId = 1;
+  let closed = false;
+
+  function start(): Worker {
+    const data: EngineWorkerData = { threads };
+    const started = new Worker(workerUrl, {
+      workerData: data,
+      ...(fromSource ? { execArgv: ['--import', 'tsx'] } : {}),
+    });
+    started.on('message', onReply);
+    exited = new Promise((resolve) => {
+      let cause: unknown;
+      started.on('error', (error) => (cause = error));
+      started.on('exit', (code) => {
+        if (worker === started) worker = null;
+        const why = cause instanceof Error ? cause.message : `exit code ${code}`;
+        for (const job of jobs.values())
+          job.reject(new RatchetError('E_INTERNAL', `The engine's thread ended (${why}).`, { cause }));
+        jobs.clear();
+        resolve();
+      });
+    });
+    return started;
+  }
+
+  function onReply(reply: EngineReply): void {
+    const job = jobs.get(reply.id);
+    if (!job) return;
+    if (reply.kind !== 'done' && reply.kind !== 'failed') return job.onReply(reply);
+    jobs.delete(reply.id);
+    if (jobs.size === 0) worker?.unref();
+    if (reply.kind === 'done') job.resolve(reply.value);
+    else job.reject(reply.aborted ? (job.signal?.reason ?? closedError()) : fromFault(reply.fault));
+  }
+
+  function submit(
+    make: (id: number) => EngineRequest,
+    signal: AbortSignal | undefined,
+    progress: Job['onReply'],
+  ): Promise<TrainResult | Generation[]> {
+    if (closed) return Promise.reject(closedError());
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const id = nextId++;
+    const running = (worker ??= start());
+    const abort = () => running.postMessage({ kind: 'abort', id } satisfies EngineRequest);
+    return new Promise<TrainResult | Generation[]>((resolve, reject) => {
+      jobs.set(id, { signal, onReply: progress, resolve, reject });
+      signal?.addEventListener('abort', abort, { once: true });
+      running.ref();
+      running.postMessage(make(id));
+    }).finally(() => signal?.removeEventListener('abort', abort));
+  }
+
+  return {
+    async train(spec, hooks: TrainHooks = {}) {
+      const onProgress = (reply: EngineReply) => {
+        if (reply.kind === 'step') hooks.onStep?.(reply.report);
+        if (reply.kind === 'checkpoint') hooks.onCheckpoint?.(reply.checkpoint);
+      };
+      return (await submit((id) => ({ kind: 'train', id, spec }), hooks.signal, onProgress)) as TrainResult;
+    },
+    async generate(spec, hooks = {}) {
+      const onProgress = (reply: EngineReply) => {
+        if (reply.kind === 'progress') hooks.onProgress?.(reply.done, reply.total);
+      };
+      return (await submit((id) => ({ kind: 'generate', id, spec }), hooks.signal, onProgress)) as Generation[];
+    },
+    async close() {
+      closed = true;
+      worker?.ref();
+      worker?.postMessage({ kind: 'close' } satisfies EngineRequest);
+      await exited;
+    },
+  };
+}
+
+const closedError = () =>
+  new RatchetError('E_INTERNAL', 'The engine was closed.', { hint: 'Create a new engine.', retryable: false });

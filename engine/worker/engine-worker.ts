@@ -1,0 +1,55 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Generation, TrainResult } from '../api.js';
+import { generateTexts } from '../generate/generate.js';
+import { trainModel } from '../train/train-model.js';
+import { toFault, type EngineReply, type EngineRequest, type EngineWorkerData } from './messages.js';
+
+/** The engine's thread: one job at a time, in the order in which they came. */
+const port = parentPort!;
+const { threads } = workerData as EngineWorkerData;
+const controllers = new Map<number, AbortController>();
+let queue: Promise<void> = Promise.resolve();
+
+const reply = (message: EngineReply): void => port.postMessage(message);
+
+async function run(
+  request: Extract<EngineRequest, { spec: unknown }>,
+  signal: AbortSignal,
+): Promise<TrainResult | Generation[]> {
+  const { id } = request;
+  signal.throwIfAborted();
+  if (request.kind === 'train') {
+    const hooks = {
+      onStep: (report: Extract<EngineReply, { kind: 'step' }>['report']) => reply({ kind: 'step', id, report }),
+      onCheckpoint: (checkpoint: Extract<EngineReply, { kind: 'checkpoint' }>['checkpoint']) =>
+        reply({ kind: 'checkpoint', id, checkpoint }),
+      signal,
+    };
+    return trainModel(request.spec, hooks, { threads });
+  }
+  const onProgress = (done: number, total: number) => reply({ kind: 'progress', id, done, total });
+  return generateTexts(request.spec, { onProgress, signal });
+}
+
+async function serve(request: Extract<EngineRequest, { spec: unknown }>, signal: AbortSignal): Promise<void> {
+  const { id } = request;
+  try {
+    reply({ kind: 'done', id, value: await run(request, signal) });
+  } catch (error) {
+    reply({ kind: 'failed', id, aborted: signal.aborted && error === signal.reason, fault: toFault(error) });
+  } finally {
+    controllers.delete(id);
+  }
+}
+
+port.on('message', (request: EngineRequest) => {
+  if (request.kind === 'abort') controllers.get(request.id)?.abort();
+  else if (request.kind === 'close') {
+    for (const controller of controllers.values()) controller.abort();
+    void queue.then(() => port.close());
+  } else {
+    const controller = new AbortController();
+    controllers.set(request.id, controller);
+    queue = queue.then(() => serve(request, controller.signal));
+  }
+});

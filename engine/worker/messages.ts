@@ -1,0 +1,44 @@
+import { isRatchetError, RatchetError, type ErrorCode } from '../../config/errors.js';
+import type { CheckpointReference, GenerateSpec, Generation, StepReport, TrainResult, TrainSpec } from '../api.js';
+
+export interface EngineWorkerData {
+  threads: number;
+}
+
+/** From the caller's thread to the worker. */
+export type EngineRequest =
+  | { kind: 'train'; id: number; spec: TrainSpec }
+  | { kind: 'generate'; id: number; spec: GenerateSpec }
+  | { kind: 'abort'; id: number }
+  | { kind: 'close' };
+
+/** From the worker to the caller's thread. */
+export type EngineReply =
+  | { kind: 'step'; id: number; report: StepReport }
+  | { kind: 'checkpoint'; id: number; checkpoint: CheckpointReference }
+  | { kind: 'progress'; id: number; done: number; total: number }
+  | { kind: 'done'; id: number; value: TrainResult | Generation[] }
+  | { kind: 'failed'; id: number; aborted: boolean; fault: Fault };
+
+/** An error in a form that crosses threads. */
+export interface Fault {
+  message: string;
+  stack: string | undefined;
+  code?: ErrorCode;
+  hint?: string;
+  retryable?: boolean;
+}
+
+export function toFault(error: unknown): Fault {
+  if (!(error instanceof Error)) return { message: String(error), stack: undefined };
+  const { message, stack } = error;
+  if (!isRatchetError(error)) return { message, stack };
+  return { message, stack, code: error.code, hint: error.hint, retryable: error.retryable };
+}
+
+/** The error again; one without a code was not foreseen and becomes `E_INTERNAL`. */
+export function fromFault({ message, stack, code = 'E_INTERNAL', hint, retryable }: Fault): RatchetError {
+  const error = new RatchetError(code, message, { hint, retryable });
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}
