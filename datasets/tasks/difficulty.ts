@@ -10,9 +10,9 @@ const LARGEST: Readonly<Record<ArtifactType, number>> = { erd: 9, architecture: 
  * type about 35 % of requests are easy (< .35) and 10 % are hard (≥ .65).
  */
 const QUANTILES: Readonly<Record<ArtifactType, readonly [number, number]>> = {
-  erd: [0.35, 0.65],
-  architecture: [0.35, 0.65],
-  code_prototype: [0.35, 0.65],
+  erd: [0.3006, 0.6939],
+  architecture: [0.3719, 0.6981],
+  code_prototype: [0.3061, 0.5392],
 };
 
 /** Raw difficulty (requirements §3): min(1, .35·length/45 + .40·size/largest + .25·min(1, rare constructs/2)). */
@@ -35,5 +35,5 @@ export function estimateDifficulty(artifactType: ArtifactType, input: string): n
   const [easy, hard] = QUANTILES[artifactType];
   if (raw < easy) return (0.35 * raw) / easy;
   if (raw < hard) return 0.35 + (0.3 * (raw - easy)) / (hard - easy);
-  return hard >= 1 ? 1 : 0.65 + (0.35 * (raw - hard)) / (1 - hard);
+  return 0.65 + (0.35 * (raw - hard)) / (1 - hard);
 }

@@ -1,0 +1,19 @@
+export { buildTokenizer, SPECIAL_TOKENS, type TokenizerJson } from './tokenizer/build-tokenizer.js';
+export { generateCopyTask, generateCopyTasks, type CopyTask } from './tasks/copy-task.js';
+export { estimateDifficulty } from './tasks/difficulty.js';
+export { referenceFor } from './tasks/families.js';
+export type { Distribution } from './tasks/family.js';
+export { lexiconPreTokens } from './tasks/lexicon-pre-tokens.js';
+export { formatPrompt, preTokenize, PROMPT_SEPARATOR } from './tasks/prompt.js';
+export {
+  generateTask,
+  generateTasks,
+  splitOf,
+  taskId,
+  taskOf,
+  type Split,
+  type Task,
+  type TaskRequest,
+} from './tasks/task.js';
+export type { Validation } from './tasks/validators/parts.js';
+export { validateArtifact } from './tasks/validators/validate-artifact.js';
