@@ -39,8 +39,11 @@ interface Handles {
   columns: Map<string, Column[]>;
 }
 
-/** DuckDB's lock is per process: within one process a second opener would corrupt the file, so we count ourselves. */
-const opened = new Set<string>();
+/**
+ * The databases this process has open. DuckDB's lock is per process: a second opener in the same process would corrupt the file.
+ * The reference also keeps an open database from being collected, which would release the lock.
+ */
+const opened = new Map<string, Database | undefined>();
 
 /** The one owner of a DuckDB file: writes in transactions one after the other, reads from committed snapshots. */
 export class Database {
@@ -63,10 +66,12 @@ export class Database {
   /** Opens (and, when writable, creates and migrates) the file. Throws E_LOCKED, E_DATA_FOLDER, E_DATA_INVALID, E_DISK_FULL, E_NOT_FOUND. */
   static async open(path: string, options: OpenOptions = {}): Promise<Database> {
     const real = await prepare(path, options);
-    if (opened.has(real)) throw lockedError(real, null, undefined);
-    opened.add(real);
+    if (opened.has(real)) throw lockedError(real, { program: 'this one', pid: process.pid });
+    opened.set(real, undefined);
     try {
-      return new Database(real, options, await connect(real, options));
+      const database = new Database(real, options, await connect(real, options));
+      opened.set(real, database);
+      return database;
     } catch (error) {
       opened.delete(real);
       throw storeError(error, real);

@@ -6,7 +6,8 @@ export function storeError(error: unknown, path: string): unknown {
   if (isRatchetError(error)) return error;
   const text = error instanceof Error ? error.message : String(error);
   const holder = /Conflicting lock is held in (.+?) \(PID (\d+)\)/.exec(text);
-  if (holder !== null || /Could not set lock on file/.test(text)) return lockedError(path, holder, error);
+  if (holder !== null || /Could not set lock on file/.test(text))
+    return lockedError(path, holder === null ? null : { program: holder[1] ?? '', pid: Number(holder[2]) }, error);
   if (
     /No space left on device|ENOSPC|EDQUOT|Disk quota exceeded|File too large|EFBIG|Could not write all bytes/i.test(
       text,
@@ -44,8 +45,12 @@ export function storeError(error: unknown, path: string): unknown {
 }
 
 /** The error of a second opener, naming the process that owns the file where it is known. */
-export function lockedError(path: string, holder: RegExpExecArray | null, cause?: unknown): RatchetError {
-  const owner = holder === null ? 'another process' : `process ${holder[2]} (${holder[1]})`;
+export function lockedError(
+  path: string,
+  holder: { program: string; pid: number } | null,
+  cause?: unknown,
+): RatchetError {
+  const owner = holder === null ? 'another process' : `process ${holder.pid} (${holder.program})`;
   return new RatchetError('E_LOCKED', `${owner} has the database ${path} open; one process owns it at a time`, {
     hint: 'Ask the running `ratchet up` (its API, or `ratchet loop status`), or stop that process and try again.',
     cause,

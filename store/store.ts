@@ -207,13 +207,13 @@ export class Store {
     return tracking.readRounds(this.#database, loop);
   }
 
-  /** Records a run when it starts and again with its results; a completed run never changes. */
+  /** Records a run when it starts and again with its results; the first result stays, but a failed run may still be completed. */
   async recordTrainingRun(run: TrainingRunRow): Promise<void> {
     await tracking.record(this.#database, 'training_runs', [{ ...run }], {
       key: ['id'],
       update: RUN_RESULTS,
       where:
-        "training_runs.status <> 'completed' AND (excluded.status <> 'running' OR training_runs.status <> 'cancelled')",
+        "training_runs.status = 'running' OR (training_runs.status <> 'completed' AND excluded.status = 'completed')",
     });
   }
   async trainingRun(id: string): Promise<TrainingRunRow | null> {

@@ -34,28 +34,22 @@ export function record(
   return database.write((connection, columns) => insertRows(connection, columns, table, rows, conflict));
 }
 
-/** Opens a round; a repeat changes nothing, a failed round runs again. */
+/** Opens a round; a repeat changes nothing. */
 export async function startRound(database: Database, loop: string, round: number, fields: RoundStart): Promise<void> {
-  await record(database, 'rounds', [{ ...fields, loop, round, status: 'running' }], {
-    key: ['loop', 'round'],
-    update: ['status'],
-    where: "rounds.status = 'failed'",
-  });
+  await record(database, 'rounds', [{ ...fields, loop, round, status: 'running' }], { key: ['loop', 'round'] });
 }
 
-/** Closes a round (and opens it if need be); the first result stays. */
+/** Closes a round (and opens it if need be); the first result stays, but a failed round may still be completed. */
 export function finishRound(database: Database, loop: string, round: number, fields: RoundFinish): Promise<void> {
   return database.write(async (connection, columns) => {
     const row = { status: 'completed', ...fields, loop, round };
-    await insertRows(connection, columns, 'rounds', [row], {
+    const changed = await insertRows(connection, columns, 'rounds', [row], {
       key: ['loop', 'round'],
       update: FINISH_COLUMNS,
-      where: "rounds.status IN ('running', 'failed')",
+      where: "rounds.status = 'running' OR (rounds.status = 'failed' AND excluded.status = 'completed')",
     });
-    await connection.run(
-      "UPDATE rounds SET finished_at = now() WHERE loop = $1 AND round = $2 AND status <> 'running' AND finished_at IS NULL",
-      [loop, round],
-    );
+    if (changed > 0)
+      await connection.run('UPDATE rounds SET finished_at = now() WHERE loop = $1 AND round = $2', [loop, round]);
   });
 }
 

@@ -212,14 +212,25 @@ describe('rounds, runs and versions', () => {
     ]);
   });
 
-  it('a failed round runs again', async () => {
+  it('a failed round or run can still be completed, a completed one never fails', async () => {
     const store = await temporaryStore();
+    const run = { id: 'run-1', loop: 'main', round: 1, kind: 'round', status: 'running' } as const;
+    const fail = async () => {
+      await store.finishRound('main', 1, { status: 'failed', reason: 'out of memory' });
+      await store.recordTrainingRun({ ...run, status: 'failed', error: 'out of memory' });
+    };
     await store.startRound('main', 1);
-    await store.finishRound('main', 1, { status: 'failed', reason: 'out of memory' });
+    await store.recordTrainingRun(run);
+    await fail();
     await store.startRound('main', 1);
-    expect(await store.rounds('main')).toMatchObject([{ status: 'running' }]);
+    await store.recordTrainingRun(run);
+    expect(await store.rounds('main')).toMatchObject([{ status: 'failed', reason: 'out of memory' }]);
+    expect(await store.trainingRuns('main')).toMatchObject([{ status: 'failed', error: 'out of memory' }]);
     await store.finishRound('main', 1, { score: 5 });
+    await store.recordTrainingRun({ ...run, status: 'completed', steps: 3 });
+    await fail();
     expect(await store.rounds('main')).toMatchObject([{ status: 'completed', score: 5 }]);
+    expect(await store.trainingRuns('main')).toMatchObject([{ status: 'completed', steps: 3 }]);
   });
 
   it('start and end of a round fit in one transaction', async () => {
