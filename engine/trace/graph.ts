@@ -192,6 +192,11 @@ export class GraphBuilder {
 
   /** Closes the graph: names the outputs and drops every node and input that no output needs. */
   finish(outputs: Record<string, View>): Graph {
+    const clash = Object.keys(outputs).find((name) => this.inputs.has(name));
+    if (clash !== undefined)
+      throw new RatchetError('E_INTERNAL', `The output ${clash} has the name of an input.`, {
+        hint: `Give the output another name, such as ${clash}.new.`,
+      });
     const taken = new Set<Value>();
     const named = Object.entries(outputs).map(([name, view]) => {
       let value = this.full(view);

@@ -52,11 +52,10 @@ export async function expectLikeOracle(feeds: Feeds, fn: Traced, tolerance = 2e-
   expect(Object.keys(compiled)).toEqual(Object.keys(oracle));
   for (const [name, expected] of Object.entries(oracle)) {
     const actual = compiled[name]!;
-    expect({ dtype: actual.dtype, shape: actual.shape }, name).toEqual({
-      dtype: expected.dtype,
-      shape: expected.shape,
-    });
-    expect(worstError(actual, expected), name).toBeLessThanOrEqual(tolerance);
+    const summary = ({ dtype, shape }: HostTensor) => ({ name, dtype, shape });
+    expect(summary(actual)).toEqual(summary(expected));
+    const error = worstError(actual, expected);
+    expect({ name, error, within: error <= tolerance }).toMatchObject({ within: true });
   }
 }
 

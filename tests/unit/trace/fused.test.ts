@@ -139,7 +139,7 @@ describe.each(cases)('$name', (entry) => {
           (total, __, j) => total + coefficients[j]! * Number(losses[`l${i * offsets.length + j}`]!.data[0]),
           0,
         );
-        expect(Number(compiled[`d${name}`]!.data[i]), `d${name}[${i}]`).toBeCloseTo(difference / (12 * step), 3);
+        expect(Number(compiled[`d${name}`]!.data[i])).toBeCloseTo(difference / (12 * step), 3);
       });
     }
   });
