@@ -47,7 +47,7 @@ function tokenText(value: unknown): string | undefined {
 
 /** The library's byte-fallback decoder swallows U+FEFF at the start of each run of bytes; this one keeps it. */
 function keepByteOrderMarks(decoder: unknown): void {
-  const part = decoder as { text_decoder?: TextDecoder; decoders?: unknown[] } | null;
+  const part = decoder as { text_decoder?: InstanceType<typeof TextDecoder>; decoders?: unknown[] } | null;
   if (part?.text_decoder) part.text_decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   part?.decoders?.forEach(keepByteOrderMarks);
 }

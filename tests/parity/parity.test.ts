@@ -1,0 +1,112 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { readSafetensors, writeSafetensors } from '../../engine/formats/safetensors.js';
+import type { ParityReport } from '../../scripts/parity/report.js';
+import { runParity } from '../../scripts/parity/run-parity.js';
+
+const fixtures = join(import.meta.dirname, 'fixtures');
+
+describe('parity with PyTorch, transformers, PEFT and tokenizers', () => {
+  let report: ParityReport;
+  beforeAll(async () => {
+    report = await runParity(fixtures);
+  });
+
+  const outcomes = (group: string): Record<string, string> =>
+    Object.fromEntries(
+      report.cases
+        .filter((item) => item.case.startsWith(`${group}/`))
+        .map((item) => [item.case.slice(group.length + 1), item.outcome]),
+    );
+
+  it('has no failed case', () => {
+    expect(report.failures).toEqual([]);
+    expect(report.failed).toBe(0);
+    expect(report.passed).toBe(report.cases.filter((item) => item.outcome === 'passed').length);
+  });
+
+  it.each(['llama', 'gpt2'])('models/%s: forward and backward', (name) => {
+    const found = outcomes(`models/${name}`);
+    expect(found).toMatchObject({
+      logits: 'passed',
+      loss: 'passed',
+      'hidden.0': 'passed',
+      'hidden.1': 'passed',
+      'hidden.2': 'passed',
+      grad_norm_all: 'passed',
+    });
+    expect(Object.keys(found).filter((item) => item.startsWith('grad.'))).toHaveLength(3);
+  });
+
+  it.each(['llama', 'llama_randB', 'gpt2', 'gpt2_randB'])('lora/%s: T5 training, merge and adapter folder', (name) => {
+    expect(outcomes(`lora/${name}`)).toEqual({
+      initial_logits: 'passed',
+      loss: 'passed',
+      grad_norm: 'passed',
+      lr: 'passed',
+      final_adapter: 'passed',
+      probe_logits: 'passed',
+      merged_logits: 'passed',
+      reloaded_logits: 'passed',
+      adapter_keys: 'passed',
+      adapter_config: 'passed',
+    });
+  });
+
+  it.each(['llama', 'gpt2'])('generate/%s: greedy continuations, batched and alone', (name) => {
+    expect(outcomes(`generate/${name}`)).toMatchObject({
+      greedy_no_eos: 'passed',
+      'greedy_no_eos/single': 'passed',
+      greedy_eos: 'passed',
+      'greedy_eos/single': 'passed',
+      'greedy_reppen1.3': 'passed',
+      beam4_eos: 'unknown',
+    });
+  });
+
+  it.each(['bpe_bytelevel', 'wordpiece'])('tokenizers/%s: ids and texts', (name) => {
+    const found = Object.entries(outcomes(`tokenizers/${name}`));
+    expect(found.filter(([, outcome]) => outcome === 'passed')).toHaveLength(62 * 4);
+  });
+});
+
+describe('the runner itself', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'ratchet-parity-test-'));
+  });
+  afterEach(async () => {
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('fails a model whose expected loss is off by 1e-4, and only that case', async () => {
+    await cp(join(fixtures, 'models/gpt2'), join(folder, 'models/gpt2'), { recursive: true });
+    const file = join(folder, 'models/gpt2/expected.safetensors');
+    const { tensors, metadata } = await readSafetensors(file);
+    (tensors.get('loss')!.data as Float32Array)[0]! += 1e-4;
+    await writeSafetensors(file, tensors, metadata);
+    const { failures } = await runParity(folder);
+    expect(failures.map((failure) => failure.case)).toEqual(['models/gpt2/loss']);
+  });
+
+  it('counts what it cannot check as unknown, and an unreadable case as failed', async () => {
+    await cp(join(fixtures, 'models/gpt2/config.json'), join(folder, 'models/gpt2/config.json'), { recursive: true });
+    await cp(join(fixtures, 'models/gpt2/config.json'), join(folder, 'models/future/config.json'), { recursive: true });
+    const config = join(folder, 'models/future/config.json');
+    await writeFile(config, (await readFile(config, 'utf8')).replace('"gpt2"', '"future"'));
+    await cp(config, join(folder, 'statistics.json'));
+    const { passed, failures, cases } = await runParity(folder);
+    expect(passed).toBe(0);
+    expect(failures.map((failure) => failure.case)).toEqual(['models/gpt2']);
+    expect(cases.filter((item) => item.outcome === 'unknown').map((item) => item.case)).toEqual([
+      'models/future',
+      'statistics.json',
+    ]);
+  });
+
+  it('refuses a folder without fixtures', async () => {
+    await expect(runParity(join(folder, 'none'))).rejects.toMatchObject({ code: 'E_NOT_FOUND' });
+  });
+});
