@@ -12,7 +12,10 @@ export async function startEnvironment(): Promise<TestWorkflowEnvironment> {
   return await TestWorkflowEnvironment.createLocal({
     server: {
       executable: { type: 'existing-path', path: await serverBinary() },
-      extraArgs: ['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=2000'],
+      extraArgs: [
+        ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=2000'],
+        ...['--dynamic-config-value', 'history.timerProcessorMaxTimeShift="10ms"'],
+      ],
     },
   });
 }

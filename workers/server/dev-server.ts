@@ -54,10 +54,12 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
       : ['/bin/sh', ['-c', TIED_TO_PARENT, 'sh', options.binary, ...serverArguments(options)]];
   const child = spawn(command, args, { stdio: ['ignore', log, log, 'pipe'] });
   closeSync(log);
+  const parentPipe = child.stdio[3];
+  parentPipe?.on('error', () => {});
   if (child.pid !== undefined) options.onSpawn?.(child.pid);
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     child.once('exit', (code, signal) => {
-      child.stdio[3]?.destroy();
+      parentPipe?.destroy();
       resolve({ code, signal });
     });
     child.once('error', () => resolve({ code: -1, signal: null }));
@@ -72,6 +74,12 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
   return server;
 }
 
+/**
+ * A timer (a retry, a wait) may fire this much late; the server's own setting, meant for the clocks of a cluster, is a
+ * second, which doubles the time of a loop whose activities are retried.
+ */
+const TIMER_LATENESS = { 'history.timerProcessorMaxTimeShift': '10ms' };
+
 /** Arguments of the command line, with the settings that make a sequential activity about five times cheaper. */
 export function serverArguments({ config, dataFolder, port, uiPort }: DevServerOptions): string[] {
   const { server, connection } = config;
@@ -81,7 +89,7 @@ export function serverArguments({ config, dataFolder, port, uiPort }: DevServerO
     ...(connection.namespace === 'default' ? [] : ['--namespace', connection.namespace]),
     ...(uiPort === 0 ? ['--headless'] : ['--ui-port', String(uiPort)]),
     ...Object.entries(server.sqlitePragma).flatMap(([key, value]) => ['--sqlite-pragma', `${key}=${value}`]),
-    ...Object.entries(server.dynamicConfig).flatMap(([key, value]) => [
+    ...Object.entries({ ...TIMER_LATENESS, ...server.dynamicConfig }).flatMap(([key, value]) => [
       '--dynamic-config-value',
       `${key}=${JSON.stringify(value)}`,
     ]),
