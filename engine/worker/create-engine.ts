@@ -16,9 +16,17 @@ interface Job {
   reject(reason: unknown): void;
 }
 
-/** From source (tests, tsx) the worker needs the TypeScript loader; from dist it is plain JavaScript. */
+/** From source (tests, tsx) the worker must register the TypeScript loader first; from dist it is plain JavaScript. */
 const fromSource = import.meta.url.endsWith('.ts');
 const workerUrl = new URL(fromSource ? './engine-worker.ts' : './engine-worker.js', import.meta.url);
+
+function startWorker(data: EngineWorkerData): Worker {
+  if (!fromSource) return new Worker(workerUrl, { workerData: data });
+  const loader = import.meta.resolve('tsx/esm/api');
+  const code = `import(${JSON.stringify(loader)})
+    .then(({ register }) => { register(); return import(${JSON.stringify(workerUrl.href)}); });`;
+  return new Worker(code, { eval: true, workerData: data });
+}
 
 /**
  * The engine in a worker thread, started with the first job: the caller's event loop stays free. Jobs run one after the
@@ -33,11 +41,7 @@ export function createEngine(options: EngineOptions = {}): Engine {
   let closed = false;
 
   function start(): Worker {
-    const data: EngineWorkerData = { threads };
-    const started = new Worker(workerUrl, {
-      workerData: data,
-      ...(fromSource ? { execArgv: ['--import', 'tsx'] } : {}),
-    });
+    const started = startWorker({ threads });
     started.on('message', onReply);
     exited = new Promise((resolve) => {
       let cause: unknown;

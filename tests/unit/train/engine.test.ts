@@ -1,0 +1,65 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createEngine } from '../../../engine/index.js';
+import type { TrainSpec } from '../../../engine/api.js';
+import { tinySpec, writeTinyModel } from './tiny-model.js';
+
+let folder: string;
+const engine = createEngine({ threads: 1 });
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ratchet-engine-'));
+  await writeTinyModel(folder);
+});
+afterAll(async () => {
+  await engine.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const spec = (name: string): TrainSpec => ({
+  ...tinySpec(folder),
+  outputDir: join(folder, name),
+  checkpointDir: join(folder, `${name}-checkpoints`),
+});
+
+it('trains in its thread, reports every step and leaves the event loop free', async () => {
+  const steps: number[] = [];
+  let ticks = 0;
+  const timer = setInterval(() => ticks++, 1);
+  const result = await engine.train(spec('a'), { onStep: (report) => steps.push(report.step) });
+  clearInterval(timer);
+  expect(steps).toEqual(Array.from({ length: result.steps }, (_, i) => i + 1));
+  expect(ticks).toBeGreaterThan(result.steps);
+});
+
+it('rejects an aborted job with the reason and goes on with the next one', async () => {
+  const controller = new AbortController();
+  const checkpoints: number[] = [];
+  const aborted = engine.train(spec('b'), {
+    signal: controller.signal,
+    onStep: ({ step }) => step === 2 && controller.abort(new Error('enough')),
+    onCheckpoint: ({ step }) => checkpoints.push(step),
+  });
+  await expect(aborted).rejects.toThrow('enough');
+  expect(checkpoints.at(-1)).toBeGreaterThanOrEqual(2);
+  const resumed = await engine.train(spec('b'));
+  expect(resumed.resumedFrom).toBe(checkpoints.at(-1));
+  expect(resumed.sha256).toBe((await engine.train(spec('a'))).sha256);
+});
+
+it('passes faults on with their code and hint', async () => {
+  await writeFile(join(folder, 'bad.jsonl'), '{"id":"1","prompt":"a"}\n');
+  const bad = engine.train({ ...spec('c'), trainFile: join(folder, 'bad.jsonl') });
+  await expect(bad).rejects.toMatchObject({ code: 'E_DATA_INVALID', message: expect.stringContaining('bad.jsonl:1') });
+});
+
+it('generates with the adapter it trained', async () => {
+  await engine.train(spec('a'));
+  const generate = (adapterDir: string | null) =>
+    engine.generate({ modelDir: join(folder, 'model'), adapterDir, prompts: ['b c'], maxNewTokens: 4, temperature: 0 });
+  const [trained] = await generate(join(folder, 'a'));
+  expect(trained!.tokens.length).toBeGreaterThan(0);
+  expect(trained).not.toEqual((await generate(null))[0]);
+});
