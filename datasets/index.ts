@@ -1,5 +1,23 @@
+export {
+  annotate,
+  simulatedNow,
+  simulateFeedback,
+  type AnnotationRequest,
+  type SimulatedFeedbackInput,
+} from './annotator.js';
+export { loadFeedback, type LoadOptions, type LoadReport } from './feedback/load-feedback.js';
+export { validateFeedbackEvent } from './feedback/validate-feedback-event.js';
+export { boilerplate, groundedness, isGeneric } from './generic-content.js';
+export {
+  runIsolated,
+  type IsolatedProgram,
+  type IsolatedResult,
+  type IsolationLimits,
+} from './program/run-isolated.js';
+export { makeSampleFeedback } from './samples/make-sample-feedback.js';
 export { buildTokenizer, SPECIAL_TOKENS, type TokenizerJson } from './tokenizer/build-tokenizer.js';
 export { generateCopyTask, generateCopyTasks, type CopyTask } from './tasks/copy-task.js';
+export { corruptArtifact } from './tasks/corrupt.js';
 export { estimateDifficulty } from './tasks/difficulty.js';
 export { referenceFor } from './tasks/families.js';
 export type { Distribution } from './tasks/family.js';
@@ -17,3 +35,4 @@ export {
 } from './tasks/task.js';
 export type { Validation } from './tasks/validators/parts.js';
 export { validateArtifact } from './tasks/validators/validate-artifact.js';
+export { contextVariation, paraphrase, permuteOutput, renameIdentifiers, type RenamedTask } from './tasks/variants.js';

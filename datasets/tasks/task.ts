@@ -22,7 +22,7 @@ export interface Task {
   edgeCase: boolean;
 }
 
-export type Split = 'test' | 'pool' | 'pretrain';
+export type Split = 'test' | 'validation' | 'pool' | 'pretrain';
 
 /** Longest prompt with its reference, in pre-tokens; longer draws are drawn again. */
 export const MAX_PRE_TOKENS = 160;
@@ -49,10 +49,12 @@ export function taskOf(artifactType: ArtifactType, specification: string): Task 
   };
 }
 
-/** Which of the disjoint splits a request belongs to, by its id: 15 % test, 25 % pool, 60 % pretrain. */
+/** Which of the disjoint splits a request belongs to, by its id: 15 % test, 10 % validation, 25 % pool, 50 % pretrain. */
 export function splitOf(id: string): Split {
   const share = Number.parseInt(id.slice(0, 8), 16) / 0x1_0000_0000;
-  return share < 0.15 ? 'test' : share < 0.4 ? 'pool' : 'pretrain';
+  if (share < 0.15) return 'test';
+  if (share < 0.25) return 'validation';
+  return share < 0.5 ? 'pool' : 'pretrain';
 }
 
 /** Draws one task of at most {@link MAX_PRE_TOKENS} pre-tokens. */

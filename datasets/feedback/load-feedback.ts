@@ -1,0 +1,134 @@
+import { isUtf8 } from 'node:buffer';
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import type { FeedbackEvent, RejectedRow } from '../../config/domain.js';
+import { RatchetError } from '../../config/errors.js';
+import { readRecords, type FileRecord } from './read-records.js';
+import { validateFeedbackEvent } from './validate-feedback-event.js';
+
+export interface LoadOptions {
+  /** Gets the accepted events in file order, up to `batchSize` at a time; the file waits for it. */
+  onEvents(batch: FeedbackEvent[]): void | Promise<void>;
+  /** Gets the rejected rows, as above. */
+  onRejected(rows: RejectedRow[]): void | Promise<void>;
+  /** Longer records are rejected unread; default 1 MiB. */
+  maxLineBytes?: number;
+  batchSize?: number;
+}
+
+export interface LoadReport {
+  /** Records that are not blank. */
+  read: number;
+  accepted: number;
+  rejected: number;
+  /** At most 50, then how many more there were. */
+  warnings: string[];
+}
+
+const RAW_CHARACTERS = 4096;
+const MAX_WARNINGS = 50;
+
+/**
+ * Streams a file of feedback events (requirements §5): JSONL, a JSON array or `{"events": […]}`, UTF-8 with or without
+ * a byte order mark, LF or CRLF. A bad record never stops the file: it is rejected with line, field and reason. A
+ * second event with a known id is rejected as a duplicate. Throws `E_NOT_FOUND` or `E_DATA_INVALID` for a path that is
+ * no file.
+ */
+export async function loadFeedback(path: string, options: LoadOptions): Promise<LoadReport> {
+  const { maxLineBytes = 1_048_576, batchSize = 500 } = options;
+  await requireFile(path);
+  const source = basename(path);
+  const lines = new Map<string, number>();
+  const report: LoadReport = { read: 0, accepted: 0, rejected: 0, warnings: [] };
+  let warned = 0;
+  let events: FeedbackEvent[] = [];
+  let rejected: RejectedRow[] = [];
+  for await (const record of readRecords(path, maxLineBytes)) {
+    report.read++;
+    const result = read(record, maxLineBytes, lines);
+    if ('event' in result) {
+      const { event } = result;
+      report.accepted++;
+      events.push(event);
+      if (event.validation_score > 0 && event.validation_score <= 1 && ++warned <= MAX_WARNINGS) {
+        report.warnings.push(
+          `${source}:${record.line}: validation_score ${event.validation_score} is at most 1; scores go from 0 to 100, is this one on a scale of 1?`,
+        );
+      }
+    } else {
+      report.rejected++;
+      const raw = record.bytes.toString('utf8').slice(0, RAW_CHARACTERS);
+      rejected.push({ source, line: record.line, field: result.field, reason: result.reason, raw });
+    }
+    if (events.length >= batchSize) events = await handOver(events, options.onEvents);
+    if (rejected.length >= batchSize) rejected = await handOver(rejected, options.onRejected);
+  }
+  if (warned > MAX_WARNINGS) report.warnings.push(`${source}: ${warned - MAX_WARNINGS} more warnings of this kind`);
+  await handOver(events, options.onEvents);
+  await handOver(rejected, options.onRejected);
+  return report;
+}
+
+async function handOver<T>(rows: T[], handler: (rows: T[]) => void | Promise<void>): Promise<T[]> {
+  if (rows.length > 0) await handler(rows);
+  return [];
+}
+
+async function requireFile(path: string): Promise<void> {
+  const found = await stat(path).catch((cause: unknown) => {
+    throw new RatchetError('E_NOT_FOUND', `no feedback file at ${path}`, { hint: 'Check the path.', cause });
+  });
+  if (!found.isFile()) {
+    throw new RatchetError('E_DATA_INVALID', `${path} is not a file`, { hint: 'Name a .jsonl or .json file.' });
+  }
+}
+
+function read(
+  record: FileRecord,
+  maxLineBytes: number,
+  lines: Map<string, number>,
+): { event: FeedbackEvent } | { field: string; reason: string } {
+  if (record.overLong > 0) {
+    return { field: '', reason: `record of ${record.overLong} bytes; at most ${maxLineBytes} are read` };
+  }
+  if (!isUtf8(record.bytes)) {
+    return { field: '', reason: `invalid UTF-8 at byte ${record.offset + firstInvalid(record.bytes)} of the file` };
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(record.bytes.toString('utf8'));
+  } catch (error) {
+    return { field: '', reason: syntaxReason(error, record) };
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return { field: '', reason: 'not a JSON object' };
+  const result = validateFeedbackEvent(value);
+  if (!('event' in result)) return result;
+  const first = lines.get(result.event.id);
+  if (first !== undefined) return { field: 'id', reason: `duplicate of the event on line ${first}` };
+  lines.set(result.event.id, record.line);
+  return result;
+}
+
+function syntaxReason(error: unknown, record: FileRecord): string {
+  if (record.atEnd) return 'torn record: the file ends inside it';
+  const text = record.bytes.toString('utf8');
+  const literal = /[:,[]\s*(-?(?:NaN|Infinity))\b/.exec(text)?.[1];
+  if (literal !== undefined) return `not JSON: ${literal} is no number there`;
+  return `not JSON: ${(error as Error).message.slice(0, 120)}`;
+}
+
+/** Index of the first byte that no valid UTF-8 has there: the longest prefix that may still become valid ends before it. */
+function firstInvalid(bytes: Buffer): number {
+  let [valid, invalid] = [0, bytes.length + 1];
+  while (invalid - valid > 1) {
+    const middle = (valid + invalid) >> 1;
+    try {
+      new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, middle), { stream: true });
+      valid = middle;
+    } catch {
+      invalid = middle;
+    }
+  }
+  return Math.min(valid, bytes.length - 1);
+}
