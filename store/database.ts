@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { DuckDBInstance, StatementType, type DuckDBConnection, type DuckDBValue } from '@duckdb/node-api';
 import { isRatchetError, RatchetError } from '../config/errors.js';
 import { MIGRATIONS, migrate, readMigrations } from './migrate.js';
-import { readColumns, type Column } from './rows.js';
+import { createStaging, readColumns, type Column } from './rows.js';
 import { isInvalidated, lockedError, storeError } from './store-error.js';
 
 export interface OpenOptions {
@@ -234,13 +234,9 @@ async function connect(path: string, options: OpenOptions): Promise<Handles> {
     const writer = await instance.connect();
     await writer.run('SET enable_external_access = false');
     if (options.readOnly !== true) await migrate(writer, await readMigrations(options.migrations ?? MIGRATIONS), path);
-    return {
-      instance,
-      writer,
-      reader: await instance.connect(),
-      visitor: await instance.connect(),
-      columns: await readColumns(writer),
-    };
+    const columns = await readColumns(writer);
+    if (options.readOnly !== true) await createStaging(writer, columns);
+    return { instance, writer, reader: await instance.connect(), visitor: await instance.connect(), columns };
   } catch (error) {
     instance.closeSync();
     throw error;

@@ -14,7 +14,7 @@ export async function tableCounts(database: Database): Promise<Record<string, nu
 }
 
 /**
- * SHA-256 of every table's content, rows in the order of their text, by table name.
+ * SHA-256 over the hashes of every table's rows in sorted order, by table name.
  * Wall-clock columns are left out, so a run that was killed and resumed has the hashes of one that was not.
  */
 export async function contentHashes(database: Database): Promise<Record<string, string>> {
@@ -24,12 +24,12 @@ export async function contentHashes(database: Database): Promise<Record<string, 
       .map((column) => column.name)
       .filter((column) => !UNREPEATABLE.includes(column));
     const row = `to_json(struct_pack(${kept.map((column) => `"${column}" := "${column}"`).join(', ')}))::VARCHAR`;
-    return `(SELECT sha256(coalesce(string_agg(line, chr(10) ORDER BY line), '')) FROM (SELECT ${row} AS line FROM ${name})) AS ${name}`;
+    return `(SELECT sha256(coalesce(string_agg(line, '' ORDER BY line), '')) FROM (SELECT sha256(${row}) AS line FROM ${name})) AS ${name}`;
   });
   const [row] = await database.read(`SELECT ${selects.join(', ')}`);
   return row as Record<string, string>;
 }
 
 async function tables(database: Database): Promise<string[]> {
-  return [...(await database.columns()).keys()].filter((name) => !BOOKKEEPING.includes(name) && name !== 'lineage');
+  return [...(await database.columns()).keys()].filter((name) => !BOOKKEEPING.includes(name));
 }

@@ -36,12 +36,29 @@ const CHUNK = 2048;
 /** The columns of every table; those DuckDB fills itself (`…_at`) are left out. */
 export async function readColumns(connection: DuckDBConnection): Promise<Columns> {
   const result = await connection.runAndReadAll(
-    "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal AND schema_name = 'main' AND database_name = current_database() ORDER BY table_name, column_index",
+    'SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE table_oid IN (SELECT table_oid FROM duckdb_tables() WHERE NOT internal AND NOT temporary AND database_name = current_database()) AND database_name = current_database() ORDER BY table_name, column_index',
   );
   const columns: Columns = new Map();
   for (const [table, name, type] of result.getRowsJS() as [string, string, string][])
     if (!name.endsWith('_at')) columns.set(table, [...(columns.get(table) ?? []), { name, type }]);
   return columns;
+}
+
+/** Creates the temporary tables through which {@link insertRows} passes its rows; a transaction that is undone empties them again. */
+export async function createStaging(connection: DuckDBConnection, columns: Columns): Promise<void> {
+  const statements = [...columns].map(
+    ([table, list]) =>
+      `CREATE TEMP TABLE ${stagingTable(table)} AS SELECT ${columnNames(list)} FROM main.${table} LIMIT 0;`,
+  );
+  if (statements.length > 0) await connection.run(statements.join('\n'));
+}
+
+function stagingTable(table: string): string {
+  return `staging_${table}`;
+}
+
+function columnNames(columns: readonly Column[]): string {
+  return columns.map((column) => `"${column.name}"`).join(', ');
 }
 
 /** What happens to a row whose key is already stored. */
@@ -68,10 +85,8 @@ export async function insertRows(
   if (rows.length === 0) return 0;
   const known = columns.get(table);
   if (known === undefined) throw new RatchetError('E_INTERNAL', `no table ${table}`);
-  const names = known.map((column) => `"${column.name}"`).join(', ');
-  const staging = `staging_${table}`;
-  await connection.run(`CREATE TEMP TABLE IF NOT EXISTS ${staging} AS SELECT ${names} FROM main.${table} LIMIT 0`);
-  await connection.run(`DELETE FROM temp.${staging}`);
+  const names = columnNames(known);
+  const staging = stagingTable(table);
   const appender = await connection.createAppender(staging, 'main', 'temp');
   try {
     const types = known.map((column) => TYPES[column.type] ?? VARCHAR);
