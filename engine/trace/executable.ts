@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import * as ort from 'onnxruntime-node';
 import { RatchetError } from '../../config/errors.js';
 import type { HostTensor } from '../api.js';
-import type { Graph } from './graph.js';
+import { sameShape, type Graph } from './graph.js';
 import { toOnnx } from './onnx.js';
 
 export interface CompileOptions {
@@ -12,13 +12,14 @@ export interface CompileOptions {
   memoryArena?: boolean;
 }
 
-/** A compiled graph. Runs do not share state, but one object must not run twice at the same time. */
+/** A compiled graph. Its runs share no state; a run in progress outlives {@link Executable.release}. */
 export class Executable {
   readonly inputs: string[];
   readonly outputs: string[];
   /** onnxruntime's tensors over the host arrays of earlier runs; most feeds (frozen weights) are the same at each step. */
   private readonly wrapped = new WeakMap<HostTensor, ort.Tensor>();
   private session: ort.InferenceSession | null;
+  private running = 0;
 
   private constructor(session: ort.InferenceSession) {
     this.session = session;
@@ -51,30 +52,35 @@ export class Executable {
    * @throws E_INTERNAL when an input is missing, E_OUT_OF_MEMORY
    */
   async run(feeds: Record<string, HostTensor>, fetch: string[] = this.outputs): Promise<Record<string, HostTensor>> {
-    if (!this.session) throw new RatchetError('E_INTERNAL', 'The executable was released before this run.');
+    const { session } = this;
+    if (!session) throw new RatchetError('E_INTERNAL', 'The executable was released before this run.');
     const missing = this.inputs.filter((name) => !feeds[name]);
     if (missing.length > 0)
       throw new RatchetError('E_INTERNAL', `The graph needs inputs that were not fed: ${missing.join(', ')}.`);
     const operands: Record<string, ort.Tensor> = {};
     for (const name of this.inputs) operands[name] = this.wrap(feeds[name]!);
+    this.running++;
     try {
-      const results = await this.session.run(operands, fetch);
+      const results = await session.run(operands, fetch);
       return Object.fromEntries(fetch.map((name) => [name, unwrap(results[name]!)]));
     } catch (error) {
       throw runtimeError('The graph could not be run', error);
+    } finally {
+      this.running--;
+      if (!this.session && this.running === 0) void session.release();
     }
   }
 
-  /** Frees the native memory. Safe to call twice. */
+  /** Frees the native memory, after the run in progress if there is one. Safe to call twice. */
   release(): void {
     const { session } = this;
     this.session = null;
-    void session?.release();
+    if (this.running === 0) void session?.release();
   }
 
   private wrap(host: HostTensor): ort.Tensor {
     const known = this.wrapped.get(host);
-    if (known && known.data === (host.data as unknown)) return known;
+    if (known && known.data === (host.data as unknown) && sameShape(known.dims, host.shape)) return known;
     const tensor = new ort.Tensor(host.dtype, host.data as never, host.shape);
     this.wrapped.set(host, tensor);
     return tensor;

@@ -123,8 +123,8 @@ export const shapeKernels: KernelTable = {
     return graph.reshape(sparse, info.finalShape);
   },
   Reverse: (graph, { x }, { dims }) => {
-    if (x!.shape.length === 0 || dims.length === 0) return x!;
-    const axes = (dims as number[]).map((axis) => parseAxis(axis, x!.shape.length));
+    const axes = ([dims].flat() as number[]).map((axis) => parseAxis(axis, x!.shape.length));
+    if (x!.shape.length === 0 || axes.length === 0) return x!;
     const operands = [axes.map(() => -1), axes.map(() => BEFORE_START), axes, axes.map(() => -1)];
     return graph.emit('Slice', [graph.full(x!), ...operands.map((list) => graph.int64s(list))], {
       type: x!.value.type,

@@ -28,6 +28,15 @@ describe('Executable', () => {
     executable.release();
   });
 
+  it('finishes the run in progress when it is released', async () => {
+    const executable = await Executable.compile(doubling(2), { threads: 1 });
+    const runs = [executable.run({ x: floats([2]) }), executable.run({ x: floats([2]) })];
+    executable.release();
+    const [first, second] = await Promise.all(runs);
+    expect(second).toEqual(first);
+    await expect(executable.run({ x: floats([2]) })).rejects.toThrow(/released/);
+  });
+
   it('says which inputs are missing', async () => {
     const executable = await Executable.compile(doubling(2), { threads: 1 });
     await expect(executable.run({})).rejects.toThrow('The graph needs inputs that were not fed: x.');
