@@ -1,13 +1,27 @@
 import type { HostTensor } from '../api.js';
 import type { ModelConfig } from '../nn/config.js';
 import { forward, logits } from '../nn/model.js';
-import { CompileCache, tf, trace, type CompileOptions, type Graph, type InputSpec } from '../trace/index.js';
-import type { KeyValueCache } from './key-value-cache.js';
+import { CompileCache, tf, trace, type CompileOptions, type InputSpec } from '../trace/index.js';
+import { layerTensorNames, type KeyValueCache } from './key-value-cache.js';
 
-/** Compiled decoding steps of one model: token ids and a cache in, the next token's logits and the new cache out. */
+/** What one run of the model tells the decoding loop. */
+export interface DecoderOutput {
+  /** Scores of the token after each row's last one, `[batch, vocabulary]`. */
+  logits: Float32Array;
+  /** Keys and values of the tokens of this run: `key.N`, `value.N`, `[batch, keyValueHeads, time, headSize]`. */
+  fresh: Record<string, HostTensor>;
+}
+
+/** Compiled graphs kept at once: a few capacities times the batch sizes that a shrinking batch goes through. */
+const KEPT_GRAPHS = 32;
+
+/** A model with fewer parameters runs on one thread: waking the others costs more than they save. */
+const SINGLE_THREAD_BELOW = 4_000_000;
+
+/** A language model as two compiled functions: one reads prompts, one reads the token after them. */
 export class Decoder {
   private readonly compiled: CompileCache;
-  private readonly feeds: Record<string, HostTensor>;
+  private readonly weights: Record<string, HostTensor>;
 
   /** @param weights every parameter by name, with any adapter merged in; shared, not copied */
   constructor(
@@ -15,79 +29,90 @@ export class Decoder {
     weights: ReadonlyMap<string, HostTensor>,
     options: CompileOptions = {},
   ) {
-    this.compiled = new CompileCache(12, { memoryArena: true, ...options });
-    this.feeds = Object.fromEntries([...weights].map(([name, tensor]) => [`weight.${name}`, tensor]));
+    let size = 0;
+    for (const { data } of weights.values()) size += data.length;
+    const threads = options.threads ?? (size < SINGLE_THREAD_BELOW ? 1 : undefined);
+    this.compiled = new CompileCache(KEPT_GRAPHS, { memoryArena: true, ...options, ...(threads && { threads }) });
+    this.weights = Object.fromEntries([...weights].map(([name, tensor]) => [`weight.${name}`, tensor]));
   }
 
   /**
-   * Runs `ids` (`[batch, time]`, row by row) through the model. Their keys go to the cache's slots from `slot` on; the
-   * cache is replaced by the updated one.
+   * Reads prompts padded on the right to the same length.
    *
-   * @param mask `[batch, capacity]`: 1 for the slots that hold a key, those of this call included
-   * @returns logits of the last position, `[batch, vocabulary]`
+   * @param ids `[batch, time]`, row by row
+   * @param lengths tokens of each row, 1 … time
    */
-  async step(
-    cache: KeyValueCache,
-    ids: Int32Array,
-    positions: Int32Array,
-    mask: Int32Array,
-    slot: number,
-  ): Promise<Float32Array> {
-    const { batch, capacity } = cache;
+  async readPrompts(ids: Int32Array, lengths: Int32Array): Promise<DecoderOutput> {
+    const batch = lengths.length;
     const time = ids.length / batch;
-    const key = `${batch}x${time}x${capacity}`;
-    const executable = await this.compiled.get(key, () => this.record(cache, time));
-    const results = await executable.run({
-      ...this.feeds,
-      ...cache.tensors,
-      ids: { dtype: 'int32', shape: [batch, time], data: ids },
-      positions: { dtype: 'int32', shape: [batch, time], data: positions },
-      mask: { dtype: 'int32', shape: [batch, capacity], data: mask },
-      slot: { dtype: 'int32', shape: [], data: Int32Array.of(slot) },
-    });
-    for (const name of Object.keys(cache.tensors)) cache.tensors[name] = results[`new.${name}`]!;
-    return results['logits']!.data as Float32Array;
+    const positions = ids.map((_, index) => index % time);
+    const last = lengths.map((length, row) => row * time + length - 1);
+    return this.run(batch, time, ids, positions, last);
+  }
+
+  /**
+   * Reads one more token of each row.
+   *
+   * @param ids `[batch]`
+   */
+  async readTokens(cache: KeyValueCache, ids: Int32Array): Promise<DecoderOutput> {
+    const last = ids.map((_, row) => row);
+    return this.run(cache.batch, 1, ids, Int32Array.from(cache.lengths), last, cache);
   }
 
   async release(): Promise<void> {
     await this.compiled.clear();
   }
 
-  private record(cache: KeyValueCache, time: number): Graph {
-    const { config } = this;
-    const { batch, capacity } = cache;
-    const inputs: Record<string, InputSpec> = {
-      ids: { shape: [batch, time], dtype: 'int32' },
-      positions: { shape: [batch, time], dtype: 'int32' },
-      mask: { shape: [batch, capacity], dtype: 'int32' },
-      slot: { shape: [], dtype: 'int32' },
+  private async run(
+    batch: number,
+    time: number,
+    ids: Int32Array,
+    positions: Int32Array,
+    last: Int32Array,
+    past?: KeyValueCache,
+  ): Promise<DecoderOutput> {
+    const feeds: Record<string, HostTensor> = {
+      ...this.weights,
+      ...past?.tensors,
+      ...(past && { 'past.mask': past.mask }),
+      ids: { dtype: 'int32', shape: [batch, time], data: ids },
+      positions: { dtype: 'int32', shape: [batch, time], data: positions },
+      last: { dtype: 'int32', shape: [batch], data: last },
     };
-    for (const [name, { shape, dtype }] of Object.entries({ ...this.feeds, ...cache.tensors }))
-      inputs[name] = { shape, dtype };
-    return trace(inputs, (tensors) => {
+    const key = `${batch}x${time}x${past?.capacity ?? 0}`;
+    const executable = await this.compiled.get(key, () =>
+      trace(feeds as Record<string, InputSpec>, this.program(batch * time)),
+    );
+    const { logits: scores, ...fresh } = await executable.run(feeds);
+    return {
+      logits: scores!.data as Float32Array,
+      fresh: Object.fromEntries(Object.entries(fresh).map(([name, tensor]) => [name.slice('new.'.length), tensor])),
+    };
+  }
+
+  private program(rows: number): (tensors: Record<string, tf.Tensor>) => Record<string, tf.Tensor> {
+    const { config } = this;
+    return (tensors) => {
       const params: Record<string, tf.Tensor> = {};
-      for (const name of Object.keys(this.feeds)) params[name.slice('weight.'.length)] = tensors[name]!;
-      const past = Array.from({ length: config.layers }, (_, layer) => ({
-        key: tensors[`key.${layer}`]!,
-        value: tensors[`value.${layer}`]!,
-      }));
-      const { hidden, present } = forward(config, params, {
+      for (const name of Object.keys(this.weights)) params[name.slice('weight.'.length)] = tensors[name]!;
+      const pastMask = tensors['past.mask'];
+      const names = layerTensorNames(config);
+      const { hidden, fresh } = forward(config, params, {
         inputIds: tensors['ids']!,
         positions: tensors['positions']!,
-        keyMask: tensors['mask']!,
-        slot: tensors['slot']!,
-        past,
+        ...(pastMask && {
+          pastMask,
+          past: names.map(([key, value]) => ({ key: tensors[key]!, value: tensors[value]! })),
+        }),
       });
-      const last = tf.reshape(tf.slice(hidden, [0, time - 1, 0], [batch, 1, config.hiddenSize]), [
-        batch,
-        config.hiddenSize,
-      ]);
-      const outputs: Record<string, tf.Tensor> = { logits: logits(config, params, last) };
-      present.forEach(({ key, value }, layer) => {
-        outputs[`new.key.${layer}`] = key;
-        outputs[`new.value.${layer}`] = value;
+      const ends = tf.gather(tf.reshape(hidden, [rows, config.hiddenSize]), tensors['last'] as tf.Tensor1D);
+      const outputs: Record<string, tf.Tensor> = { logits: logits(config, params, ends) };
+      names.forEach(([key, value], layer) => {
+        outputs[`new.${key}`] = fresh[layer]!.key;
+        outputs[`new.${value}`] = fresh[layer]!.value;
       });
       return outputs;
-    });
+    };
   }
 }

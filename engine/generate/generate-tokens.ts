@@ -29,7 +29,7 @@ export interface TokenGeneration {
 
 /** Shapes come in these steps, so that few graphs are compiled. */
 const PROMPT_STEP = 16;
-const CAPACITY_STEP = 64;
+const CAPACITY_STEP = 32;
 const SMALLEST_BATCH = 4;
 
 const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
@@ -50,8 +50,8 @@ interface Row {
 
 /**
  * Continues each prompt: greedily, or by sampling from the stream (seed, 'generate', index of the prompt), so that the
- * batch size and the other prompts do not change a result. Prompts of similar length are decoded together, padded on
- * the left; finished rows are dropped from the batch as it empties.
+ * batch size and the other prompts do not change a result. Prompts of similar length are decoded together; finished rows
+ * are dropped from the batch as it empties.
  *
  * @param prompts token ids, at least one each
  * @throws RatchetError `E_DATA_INVALID` for a prompt that is empty or leaves no room in the model's context,
@@ -85,33 +85,29 @@ export async function generateTokens(
   }));
 }
 
-/** Prompts of one batch, padded on the left to `time`; unused rows stay fully masked. */
-function layOutPrompts(rows: readonly Row[], batch: number, time: number, capacity: number) {
+/** Reads the rows' prompts; places beyond them hold one token each that no one looks at. */
+async function readPrompts(
+  decoder: Decoder,
+  rows: readonly Row[],
+): Promise<{ cache: KeyValueCache; logits: Float32Array }> {
+  const batch = batchBucket(rows.length);
+  const longest = Math.max(...rows.map((row) => row.prompt.length));
+  const time = roundUp(longest, PROMPT_STEP);
   const ids = new Int32Array(batch * time);
-  const positions = new Int32Array(batch * time);
-  const mask = new Int32Array(batch * capacity);
-  rows.forEach(({ prompt }, row) => {
-    const padding = time - prompt.length;
-    prompt.forEach((id, i) => {
-      ids[row * time + padding + i] = id;
-      positions[row * time + padding + i] = i;
-    });
-    mask.fill(1, row * capacity + padding, row * capacity + time);
-  });
-  return { ids, positions, mask };
+  rows.forEach(({ prompt }, place) => ids.set(prompt, place * time));
+  const lengths = Int32Array.from({ length: batch }, (_, place) => rows[place]?.prompt.length ?? 1);
+  const { logits, fresh } = await decoder.readPrompts(ids, lengths);
+  const cache = new KeyValueCache(decoder.config, batch, roundUp(longest + 1, CAPACITY_STEP));
+  cache.append(fresh, lengths);
+  return { cache, logits };
 }
 
 async function decodeBatch(decoder: Decoder, rows: Row[], options: TokenGenerationOptions): Promise<void> {
   const { maxPositions, vocabularySize } = decoder.config;
-  const longest = Math.max(...rows.map((row) => row.prompt.length));
-  const time = roundUp(longest, PROMPT_STEP);
-  let cache = new KeyValueCache(decoder.config, batchBucket(rows.length), roundUp(time + 1, CAPACITY_STEP));
-  const layout = layOutPrompts(rows, cache.batch, time, cache.capacity);
-  let mask: Int32Array = layout.mask;
-  let active = rows;
   options.signal?.throwIfAborted();
-  let logits = await decoder.step(cache, layout.ids, layout.positions, mask, 0);
-  for (let slot = time; ; slot++) {
+  let { cache, logits } = await readPrompts(decoder, rows);
+  let active = rows;
+  for (;;) {
     const going: number[] = [];
     active.forEach((row, place) => {
       if (isDone(row, options, maxPositions)) return;
@@ -121,28 +117,22 @@ async function decodeBatch(decoder: Decoder, rows: Row[], options: TokenGenerati
     if (going.length === 0) return;
     options.signal?.throwIfAborted();
     const batch = Math.min(cache.batch, batchBucket(going.length));
-    const capacity = slot < cache.capacity ? cache.capacity : cache.capacity + CAPACITY_STEP;
-    if (batch < cache.batch || capacity > cache.capacity) {
-      const kept = batch < cache.batch ? going : active.map((_, place) => place);
-      mask = rearrangeMask(mask, cache.capacity, kept, batch, capacity);
-      cache = cache.rearrange(kept, batch, capacity);
-      active = kept.map((place) => active[place]!);
+    const full = going.some((place) => cache.lengths[place]! >= cache.capacity);
+    if (batch < cache.batch || full) {
+      cache = cache.rearrange(going, batch, full ? cache.capacity + CAPACITY_STEP : cache.capacity);
+      active = going.map((place) => active[place]!);
     }
     const ids = new Int32Array(batch);
-    const positions = new Int32Array(batch);
+    const counts = new Int32Array(batch);
     active.forEach((row, place) => {
+      if (isDone(row, options, maxPositions)) return;
       ids[place] = row.tokens.at(-1)!;
-      positions[place] = Math.min(maxPositions - 1, row.prompt.length + row.tokens.length - 1);
-      mask[place * capacity + slot] = 1;
+      counts[place] = 1;
     });
-    logits = await decoder.step(cache, ids, positions, mask, slot);
+    const output = await decoder.readTokens(cache, ids);
+    cache.append(output.fresh, counts);
+    logits = output.logits;
   }
-}
-
-function rearrangeMask(mask: Int32Array, width: number, rows: number[], batch: number, capacity: number): Int32Array {
-  const result = new Int32Array(batch * capacity);
-  rows.forEach((row, index) => result.set(mask.subarray(row * width, (row + 1) * width), index * capacity));
-  return result;
 }
 
 const isDone = (row: Row, options: TokenGenerationOptions, maxPositions: number): boolean =>

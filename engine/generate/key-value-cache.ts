@@ -2,9 +2,21 @@ import type { HostTensor } from '../api.js';
 import type { ModelConfig } from '../nn/config.js';
 import { cacheShape } from '../nn/model.js';
 
-/** Keys and values of the tokens so far: `key.N` and `value.N` for each layer, `[batch, heads, capacity, headSize]`. */
+/** Names of each layer's key and value tensor. */
+export const layerTensorNames = (config: ModelConfig): [key: string, value: string][] =>
+  Array.from({ length: config.layers }, (_, layer) => [`key.${layer}`, `value.${layer}`]);
+
+/**
+ * Keys and values of the tokens so far: `key.N` and `value.N`, `[batch, keyValueHeads, capacity, headSize]`. Token i of
+ * a row is in slot i, so a row's place in memory does not depend on the other rows. New entries are written in place:
+ * the graph reads the cache and never copies it.
+ */
 export class KeyValueCache {
-  tensors: Record<string, HostTensor> = {};
+  readonly tensors: Record<string, HostTensor> = {};
+  /** int32 `[batch, capacity]`: 1 for the slots that hold a token. */
+  readonly mask: HostTensor & { data: Int32Array };
+  /** Tokens of each row. */
+  readonly lengths: Int32Array;
 
   constructor(
     private readonly config: ModelConfig,
@@ -13,27 +25,68 @@ export class KeyValueCache {
   ) {
     const shape = cacheShape(config, batch, capacity);
     const size = shape.reduce((product, extent) => product * extent, 1);
-    for (let layer = 0; layer < config.layers; layer++) {
-      this.tensors[`key.${layer}`] = { dtype: 'float32', shape, data: new Float32Array(size) };
-      this.tensors[`value.${layer}`] = { dtype: 'float32', shape, data: new Float32Array(size) };
+    for (const name of layerTensorNames(config).flat())
+      this.tensors[name] = { dtype: 'float32', shape, data: new Float32Array(size) };
+    this.mask = { dtype: 'int32', shape: [batch, capacity], data: new Int32Array(batch * capacity) };
+    this.lengths = new Int32Array(batch);
+  }
+
+  /**
+   * Appends the first `counts[row]` tokens of each row.
+   *
+   * @param fresh `[batch, keyValueHeads, time, headSize]` by the cache's names
+   */
+  append(fresh: Readonly<Record<string, HostTensor>>, counts: ArrayLike<number>): void {
+    for (const [name, { data }] of Object.entries(this.tensors)) {
+      const { shape, data: source } = fresh[name]!;
+      const time = shape[2]!;
+      for (let row = 0; row < this.batch; row++)
+        if (counts[row]! > 0)
+          this.copyRow(source as Float32Array, row, time, data as Float32Array, row, this.lengths[row]!, counts[row]!);
+    }
+    for (let row = 0; row < this.batch; row++) {
+      const start = row * this.capacity + this.lengths[row]!;
+      this.mask.data.fill(1, start, start + counts[row]!);
+      this.lengths[row] = this.lengths[row]! + counts[row]!;
     }
   }
 
-  /** A copy with these rows in this order, the rest zero; `capacity` may not shrink. */
+  /** A cache of another size with these rows in this order; the rest is empty. */
   rearrange(rows: readonly number[], batch: number, capacity: number): KeyValueCache {
     const result = new KeyValueCache(this.config, batch, capacity);
-    const { keyValueHeads, headSize } = this.config;
-    const from = this.capacity * headSize;
-    const to = capacity * headSize;
-    for (const [name, { data }] of Object.entries(this.tensors)) {
-      const target = result.tensors[name]!.data as Float32Array;
-      rows.forEach((row, index) => {
-        for (let head = 0; head < keyValueHeads; head++) {
-          const start = (row * keyValueHeads + head) * from;
-          target.set((data as Float32Array).subarray(start, start + from), (index * keyValueHeads + head) * to);
-        }
-      });
-    }
+    rows.forEach((row, place) => {
+      const length = this.lengths[row]!;
+      for (const [name, { data }] of Object.entries(this.tensors))
+        result.copyRow(
+          data as Float32Array,
+          row,
+          this.capacity,
+          result.tensors[name]!.data as Float32Array,
+          place,
+          0,
+          length,
+        );
+      result.mask.data.fill(1, place * capacity, place * capacity + length);
+      result.lengths[place] = length;
+    });
     return result;
+  }
+
+  /** Copies `count` slots of one row, from slot 0 of a tensor with `slots` slots to slot `first` of one of ours. */
+  private copyRow(
+    source: Float32Array,
+    sourceRow: number,
+    slots: number,
+    target: Float32Array,
+    targetRow: number,
+    first: number,
+    count: number,
+  ): void {
+    const { keyValueHeads, headSize } = this.config;
+    for (let head = 0; head < keyValueHeads; head++) {
+      const from = (sourceRow * keyValueHeads + head) * slots * headSize;
+      const to = ((targetRow * keyValueHeads + head) * this.capacity + first) * headSize;
+      target.set(source.subarray(from, from + count * headSize), to);
+    }
   }
 }

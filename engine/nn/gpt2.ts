@@ -1,5 +1,5 @@
 import { tf } from '../trace/index.js';
-import { attend, type LayerCache } from './attention.js';
+import { attend, type LayerResult, type PastLayer } from './attention.js';
 import type { LayerContext } from './layer-context.js';
 import { geluTanh, linearModule, normalise } from './layers.js';
 import { normNames } from './parameters.js';
@@ -16,8 +16,8 @@ export function gpt2Layer(
   layer: number,
   rows: tf.Tensor,
   bias: tf.Tensor,
-  cache: LayerCache | undefined,
-): tf.Tensor {
+  past: PastLayer | undefined,
+): LayerResult {
   const { config } = context;
   const prefix = `transformer.h.${layer}`;
   const [attentionNorm, mlpNorm] = normNames(config, layer);
@@ -26,8 +26,9 @@ export function gpt2Layer(
 
   const fused = linear('attn.c_attn', normalise(context, attentionNorm, rows));
   const [query, key, value] = tf.split(fused, 3, 1).map(heads) as [tf.Tensor, tf.Tensor, tf.Tensor];
-  const middle = tf.add(rows, linear('attn.c_proj', attend(context, query, key, value, bias, cache)));
+  const attended = attend(context, query, key, value, bias, past);
+  const middle = tf.add(rows, linear('attn.c_proj', attended.rows));
 
   const inner = geluTanh(linear('mlp.c_fc', normalise(context, mlpNorm, middle)));
-  return tf.add(middle, linear('mlp.c_proj', inner));
+  return { rows: tf.add(middle, linear('mlp.c_proj', inner)), fresh: attended.fresh };
 }

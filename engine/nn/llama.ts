@@ -1,5 +1,5 @@
 import { silu, tf } from '../trace/index.js';
-import { attend, type LayerCache } from './attention.js';
+import { attend, type LayerResult, type PastLayer } from './attention.js';
 import type { LayerContext } from './layer-context.js';
 import { linearModule, normalise } from './layers.js';
 import { normNames } from './parameters.js';
@@ -12,8 +12,8 @@ export function llamaLayer(
   rows: tf.Tensor,
   rotary: RotaryTables,
   bias: tf.Tensor,
-  cache: LayerCache | undefined,
-): tf.Tensor {
+  past: PastLayer | undefined,
+): LayerResult {
   const { config } = context;
   const prefix = `model.layers.${layer}`;
   const [attentionNorm, mlpNorm] = normNames(config, layer);
@@ -24,10 +24,10 @@ export function llamaLayer(
   const query = rotate(heads(linear('self_attn.q_proj', normed), config.heads), rotary);
   const key = rotate(heads(linear('self_attn.k_proj', normed), config.keyValueHeads), rotary);
   const value = heads(linear('self_attn.v_proj', normed), config.keyValueHeads);
-  const attended = attend(context, query, key, value, bias, cache);
-  const middle = tf.add(rows, linear('self_attn.o_proj', attended));
+  const attended = attend(context, query, key, value, bias, past);
+  const middle = tf.add(rows, linear('self_attn.o_proj', attended.rows));
 
   const input = normalise(context, mlpNorm, middle);
   const gated = tf.mul(silu(linear('mlp.gate_proj', input)), linear('mlp.up_proj', input));
-  return tf.add(middle, linear('mlp.down_proj', gated));
+  return { rows: tf.add(middle, linear('mlp.down_proj', gated)), fresh: attended.fresh };
 }

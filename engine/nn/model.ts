@@ -1,6 +1,6 @@
 import { tf } from '../trace/index.js';
 import type { AdapterInputs } from './adapters.js';
-import { attentionBias, type CacheLayer, type CacheWrite } from './attention.js';
+import { causalBias, keyBias, type CacheLayer } from './attention.js';
 import type { ModelConfig } from './config.js';
 import { gpt2Embedding, gpt2Layer } from './gpt2.js';
 import { llamaLayer } from './llama.js';
@@ -17,16 +17,15 @@ export interface ForwardInputs {
   /** `[batch, time]` int32, from 0; any value where padded. */
   positions: tf.Tensor;
   /**
-   * Keys that exist, 1 or 0, int32: `[batch, time]` without a cache (the attention mask), `[batch, capacity]` with one;
-   * there the keys written by this very call must already be marked. Omit it where no padded key comes before a real
-   * query (right padding, no cache).
+   * int32 `[batch, time]`, 1 where a token is, 0 where padding. Omit it where no padded key comes before a real query
+   * (right padding).
    */
   keyMask?: tf.Tensor;
   adapters?: AdapterInputs;
-  /** One entry a layer, `[batch, keyValueHeads, capacity, headSize]`; the capacity is static. Start with zeros. */
+  /** Keys and values of earlier tokens, one entry a layer, `[batch, keyValueHeads, slots, headSize]`. */
   past?: CacheLayer[];
-  /** With `past`: where on the cache's time axis the first of the new keys goes. int32, scalar or `[batch]`. */
-  slot?: tf.Tensor;
+  /** With `past`: int32 `[batch, slots]`, 1 where a slot holds a key. */
+  pastMask?: tf.Tensor;
 }
 
 export interface ForwardResult {
@@ -34,40 +33,42 @@ export interface ForwardResult {
   hidden: tf.Tensor;
   /** Embedding output, then each layer's output; the last is after the final norm. */
   hiddenStates: tf.Tensor[];
-  /** The updated cache; empty without `past`. */
-  present: CacheLayer[];
+  /** Each layer's keys and values of this call's tokens, `[batch, keyValueHeads, time, headSize]`: a decoder's cache. */
+  fresh: CacheLayer[];
 }
 
 /**
- * The decoder: token ids to hidden states, causal. One function for training (no cache), prefill (`past` with time > 1)
- * and decoding (`past` with time 1); a query at cache slot s sees the marked keys at slots ≤ s.
+ * The decoder: token ids to hidden states, causal. One function for training, for a prompt (both without `past`) and for
+ * the tokens after it (with `past`).
  *
  * @param params every parameter by its Hugging Face name
  */
 export function forward(config: ModelConfig, params: Record<string, tf.Tensor>, inputs: ForwardInputs): ForwardResult {
-  const { inputIds, positions, keyMask, adapters, past, slot } = inputs;
+  const { inputIds, positions, keyMask, adapters, past, pastMask } = inputs;
   const [batch, time] = inputIds.shape as [number, number];
-  if (past && !slot) throw new TypeError('a cache needs a slot');
+  if (past && !pastMask) throw new TypeError('a past needs its mask');
   const context = createLayerContext(config, params, adapters, batch, time);
-  const bias = attentionBias({ time, keyMask, slot, capacity: past?.[0]?.key.shape[2] });
-  const write: CacheWrite | undefined = past && bias.write;
+  const bias = causalBias(time, keyMask);
+  const pastBias = pastMask && keyBias(pastMask);
   const embedded = tf.gather(params[embeddingName(config)]!, tf.reshape(inputIds, [batch * time]) as tf.Tensor1D);
   const gpt2 = config.architecture === 'gpt2';
   const rotary = gpt2 ? undefined : rotaryTables(config, positions);
   let rows = gpt2 ? gpt2Embedding(params, embedded, positions) : embedded;
   const states = [rows];
-  const present: CacheLayer[] = [];
+  const fresh: CacheLayer[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
-    const cache = past && write ? { past: past[layer]!, write, present } : undefined;
-    rows = rotary
-      ? llamaLayer(context, layer, rows, rotary, bias.bias, cache)
-      : gpt2Layer(context, layer, rows, bias.bias, cache);
+    const before = past && pastBias ? { ...past[layer]!, bias: pastBias } : undefined;
+    const result = rotary
+      ? llamaLayer(context, layer, rows, rotary, bias, before)
+      : gpt2Layer(context, layer, rows, bias, before);
+    rows = result.rows;
+    fresh.push(result.fresh);
     states.push(rows);
   }
   rows = normalise(context, gpt2 ? 'transformer.ln_f' : 'model.norm', rows);
   states[states.length - 1] = rows;
   const shaped = states.map((state) => tf.reshape(state, [batch, time, config.hiddenSize]));
-  return { hidden: shaped[shaped.length - 1]!, hiddenStates: shaped, present };
+  return { hidden: shaped[shaped.length - 1]!, hiddenStates: shaped, fresh };
 }
 
 /** The language-model head: hidden rows `[rows, hidden]` to logits `[rows, vocabulary]`. */
@@ -76,9 +77,9 @@ export function logits(config: ModelConfig, params: Record<string, tf.Tensor>, h
 }
 
 /** Shape of one layer's key (and value) cache. */
-export const cacheShape = (config: ModelConfig, batch: number, capacity: number): number[] => [
+export const cacheShape = (config: ModelConfig, batch: number, slots: number): number[] => [
   batch,
   config.keyValueHeads,
-  capacity,
+  slots,
   config.headSize,
 ];
