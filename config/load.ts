@@ -62,7 +62,7 @@ export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfi
   const merged = layers.reduce<Tree>((tree, layer) => merge(tree, layer.values), {});
   const result = RatchetConfig.safeParse(merged);
   const faults = [
-    ...layers.flatMap((layer, order) => layer.faults.map((fault) => ({ ...fault, order }))),
+    ...layers.flatMap((layer, order) => layer.faults.map((found) => ({ ...found, order }))),
     ...(result.error?.issues ?? []).flatMap((issue) => issueFaults(issue, merged, layers, keys)),
   ];
   if (faults.length > 0 || !result.success) throw invalid(faults);

@@ -22,15 +22,14 @@ function yamlFile(text: string | Uint8Array, name = 'temporal.yaml'): string {
 
 /** Message of the error that a configuration causes, with the temporary folder cut off. */
 async function faults(options: LoadOptions): Promise<string[]> {
-  try {
-    await loadConfig({ ...NO_ENV, ...options });
-  } catch (error) {
-    if (!isRatchetError(error)) throw error;
-    expect(error.code).toBe('E_CONFIG_INVALID');
-    expect(error.hint).toMatch(/docs\/configuration\.md|file|UTF-8/);
-    return error.message.replaceAll(/\S*\/(?=[\w-]+\.ya?ml)/g, '').split('\n');
-  }
-  throw new Error('the configuration was accepted');
+  const error: unknown = await loadConfig({ ...NO_ENV, ...options }).then(
+    () => new Error('the configuration was accepted'),
+    (fault: unknown) => fault,
+  );
+  if (!isRatchetError(error)) throw error;
+  expect(error.code).toBe('E_CONFIG_INVALID');
+  expect(error.hint).toMatch(/docs\/configuration\.md|file|UTF-8/);
+  return error.message.replaceAll(/\S*\/(?=[\w-]+\.ya?ml)/g, '').split('\n');
 }
 
 describe('precedence', () => {

@@ -403,12 +403,10 @@ describe('query', () => {
 
   it('interrupts a query that runs too long while writes go on', async () => {
     const store = await temporaryStore();
-    const slow = store.query('SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b', [], {
-      timeoutSeconds: 0.3,
-    });
-    const refused = expect(slow).rejects.toMatchObject({ code: 'E_USAGE', message: expect.stringContaining('0.3 s') });
+    const query = 'SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b';
+    const slow = store.query(query, [], { timeoutSeconds: 0.3 }).catch((error: unknown) => error);
     await store.appendFeedback('main', [event(1)]);
-    await refused;
+    expect(await slow).toMatchObject({ code: 'E_USAGE', message: expect.stringContaining('0.3 s') });
     expect(await store.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
 });
