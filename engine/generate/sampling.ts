@@ -55,7 +55,7 @@ export function keepTopK(scores: Float32Array, k: number): void {
  * cumulative probability is ≤ 1 − p; the most likely one always stays. In place.
  */
 export function keepTopP(scores: Float32Array, p: number): void {
-  const order = Array.from(scores.keys()).sort((a, b) => scores[a]! - scores[b]! || a - b);
+  const order = Array.from(scores.keys()).sort((a, b) => scores[a]! - scores[b]! || b - a);
   const { logNormalizer } = distribution(scores);
   let cumulative = 0;
   for (const id of order.slice(0, -1)) {

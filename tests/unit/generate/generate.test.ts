@@ -1,0 +1,199 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { GenerateSpec } from '../../../engine/api.js';
+import { readAdapter, writeAdapter } from '../../../engine/formats/peft.js';
+import { readSafetensors, writeSafetensors } from '../../../engine/formats/safetensors.js';
+import { Decoder } from '../../../engine/generate/decoder.js';
+import { generateTexts } from '../../../engine/generate/generate.js';
+import { generateTokens, type TokenGenerationOptions } from '../../../engine/generate/generate-tokens.js';
+import { loadModel } from '../../../engine/nn/load-model.js';
+import { evaluateForward } from '../../../engine/train/step.js';
+
+const fixtures = join(import.meta.dirname, '../../parity/fixtures');
+
+/** 20 prompts of 1 to 20 tokens. */
+const prompts = Array.from({ length: 20 }, (_, i) =>
+  Array.from({ length: 1 + i }, (_unused, j) => 3 + ((i * 31 + j * 17) % 300)),
+);
+const options: TokenGenerationOptions = { maxNewTokens: 25, temperature: 0, endIds: [], seed: 3, batchSize: 32 };
+
+describe.each(['llama', 'gpt2'])('generateTokens with %s', (name) => {
+  let decoder: Decoder;
+  beforeAll(async () => {
+    const { config, weights } = await loadModel(join(fixtures, 'models', name));
+    decoder = new Decoder(config, weights);
+  });
+  afterAll(() => decoder.release());
+
+  it('chooses at each position what a forward pass without a cache would', async () => {
+    const model = await loadModel(join(fixtures, 'models', name));
+    const prompt = prompts[6]!;
+    const [generation] = await generateTokens(decoder, [prompt], options);
+    const ids = [...prompt, ...generation!.tokens];
+    const time = ids.length;
+    const { logits } = await evaluateForward(model, {
+      batch: 1,
+      time,
+      inputIds: ids,
+      attentionMask: ids.map(() => 1),
+      labels: ids,
+    });
+    let logProbability = 0;
+    generation!.tokens.forEach((token, i) => {
+      const row = [...logits.subarray((prompt.length + i - 1) * 320, (prompt.length + i) * 320)];
+      expect(row.indexOf(Math.max(...row))).toBe(token);
+      logProbability += row[token]! - Math.log(row.reduce((sum, logit) => sum + Math.exp(logit), 0));
+    });
+    expect(generation!.meanLogProbability).toBeCloseTo(logProbability / generation!.tokens.length, 4);
+  });
+
+  it.each([0, 0.8])('gives the same tokens in any batch, at temperature %f', async (temperature) => {
+    const run = (batchSize: number) =>
+      generateTokens(decoder, prompts, { ...options, temperature, topP: 0.95, batchSize });
+    const together = await run(32);
+    for (const batchSize of [1, 3, 7]) {
+      const apart = await run(batchSize);
+      expect(apart.map((result) => result.tokens)).toEqual(together.map((result) => result.tokens));
+      apart.forEach((result, i) => expect(result.meanEntropy).toBeCloseTo(together[i]!.meanEntropy, 5));
+    }
+    expect(await run(32)).toEqual(together);
+  });
+
+  it('samples other tokens with another seed', async () => {
+    const run = async (seed: number) =>
+      (await generateTokens(decoder, prompts, { ...options, temperature: 1, seed })).map((result) => result.tokens);
+    expect(await run(1)).not.toEqual(await run(2));
+  });
+
+  it('stops each row at its end token while the others go on', async () => {
+    const free = await generateTokens(decoder, prompts, options);
+    const endIds = [free[0]!.tokens[2]!, free[9]!.tokens[5]!];
+    const stopped = await generateTokens(decoder, prompts, { ...options, endIds });
+    stopped.forEach((result, i) => {
+      const end = free[i]!.tokens.findIndex((token) => endIds.includes(token));
+      expect(result.tokens).toEqual(end < 0 ? free[i]!.tokens : free[i]!.tokens.slice(0, end + 1));
+      expect(result.finished).toBe(end >= 0);
+    });
+    expect(stopped.filter((result) => result.finished).length).toBeGreaterThan(1);
+  });
+
+  it('ends at the last position the model has', async () => {
+    const { maxPositions } = decoder.config;
+    const [generation] = await generateTokens(decoder, [prompts[19]!], { ...options, maxNewTokens: 1000 });
+    expect(generation!.tokens).toHaveLength(maxPositions - 20);
+    expect(generation!.finished).toBe(false);
+  });
+
+  it('refuses a prompt that is empty or fills the context', async () => {
+    const { maxPositions } = decoder.config;
+    for (const length of [0, maxPositions]) {
+      await expect(generateTokens(decoder, [[5], new Array<number>(length).fill(5)], options)).rejects.toMatchObject({
+        code: 'E_DATA_INVALID',
+        message: `Prompt 2 has ${length} tokens.`,
+      });
+    }
+  });
+
+  it('reports progress and stops when aborted', async () => {
+    const progress: [number, number][] = [];
+    const abort = new AbortController();
+    const reason = new Error('enough');
+    const run = generateTokens(decoder, prompts, {
+      ...options,
+      batchSize: 8,
+      signal: abort.signal,
+      onProgress(done, total) {
+        progress.push([done, total]);
+        if (done === 16) abort.abort(reason);
+      },
+    });
+    await expect(run).rejects.toBe(reason);
+    expect(progress).toEqual([
+      [8, 20],
+      [16, 20],
+    ]);
+  });
+});
+
+describe('generateTexts', () => {
+  let folder: string;
+  let spec: GenerateSpec;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'ratchet-generate-'));
+    await cp(join(fixtures, 'models/llama'), folder, { recursive: true });
+    // The tokenizer knows 520 tokens and the model 320: prompts of ASCII bytes stay within it.
+    await cp(join(fixtures, 'tokenizers/bpe_bytelevel/tokenizer.json'), join(folder, 'tokenizer.json'));
+    spec = { modelDir: folder, adapterDir: null, prompts: ['a b c', 'x'], maxNewTokens: 6, temperature: 0 };
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it('gives text, tokens and their statistics', async () => {
+    const [first, second] = await generateTexts(spec);
+    expect(first).toMatchObject({ finished: false, text: expect.any(String) as string });
+    expect(first!.tokens).toHaveLength(6);
+    expect(first!.text.length).toBeGreaterThan(0);
+    expect(first!.meanLogProbability).toBeLessThan(0);
+    expect(second!.meanEntropy).toBeGreaterThan(0);
+    expect(second!.meanEntropy).toBeLessThan(Math.log(320));
+    expect(await generateTexts(spec)).toEqual([first, second]);
+  });
+
+  it('with an adapter whose B is zero gives what the base gives, with a trained one something else', async () => {
+    const base = await generateTexts(spec);
+    const adapterDir = join(fixtures, 'lora/llama');
+    const zero = await generateTexts({ ...spec, adapterDir: join(adapterDir, 'initial') });
+    expect(zero).toEqual(base);
+    const trained = await generateTexts({ ...spec, adapterDir: join(adapterDir, 'final') });
+    expect(trained.map((item) => item.meanLogProbability)).not.toEqual(base.map((item) => item.meanLogProbability));
+  });
+
+  it('refuses weights that are not finite', async () => {
+    const broken = join(folder, 'broken');
+    await cp(join(fixtures, 'models/llama'), broken, { recursive: true });
+    await cp(join(folder, 'tokenizer.json'), join(broken, 'tokenizer.json'));
+    const file = join(broken, 'model.safetensors');
+    const { tensors } = await readSafetensors(file);
+    (tensors.get('model.norm.weight')!.data as Float32Array)[0] = NaN;
+    await writeSafetensors(file, tensors);
+    await expect(generateTexts({ ...spec, modelDir: broken })).rejects.toMatchObject({ code: 'E_NUMERIC' });
+  });
+
+  it('refuses an adapter of another model, and options out of range, by name', async () => {
+    const adapterDir = join(folder, 'adapter');
+    const adapter = await readAdapter(join(fixtures, 'lora/gpt2/final'));
+    await writeAdapter(adapterDir, adapter);
+    await expect(generateTexts({ ...spec, adapterDir })).rejects.toMatchObject({ code: 'E_MODEL_INVALID' });
+    const wrong: Partial<GenerateSpec>[] = [
+      { maxNewTokens: 0 },
+      { temperature: -1 },
+      { topK: 0 },
+      { topP: 0 },
+      { batchSize: 0.5 },
+    ];
+    for (const change of wrong) {
+      const message = expect.stringContaining(Object.keys(change)[0]!) as string;
+      await expect(generateTexts({ ...spec, ...change })).rejects.toMatchObject({ code: 'E_USAGE', message });
+    }
+  });
+
+  it('takes the end token from the tokenizer where the model names none', async () => {
+    const [first] = await generateTexts(spec);
+    const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')) as Record<string, unknown>;
+    const other = join(folder, 'other');
+    await cp(join(fixtures, 'models/llama'), other, { recursive: true });
+    await writeFile(join(other, 'config.json'), JSON.stringify({ ...config, eos_token_id: null }));
+    const tokenizer = JSON.parse(await readFile(join(folder, 'tokenizer.json'), 'utf8')) as {
+      model: { vocab: Record<string, number> };
+    };
+    await writeFile(join(other, 'tokenizer.json'), JSON.stringify(tokenizer));
+    const [end] = Object.entries(tokenizer.model.vocab).find(([, id]) => id === first!.tokens[1])!;
+    await writeFile(join(other, 'tokenizer_config.json'), JSON.stringify({ eos_token: end }));
+    const [stopped] = await generateTexts({ ...spec, modelDir: other });
+    expect(stopped).toMatchObject({
+      tokens: first!.tokens.slice(0, 1 + first!.tokens.indexOf(first!.tokens[1]!)),
+      finished: true,
+    });
+  });
+});

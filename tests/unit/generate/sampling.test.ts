@@ -1,0 +1,69 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { argmax, chooseToken, distribution, keepTopK, keepTopP } from '../../../engine/generate/sampling.js';
+
+const row = fc.array(fc.float({ min: -30, max: 30, noNaN: true }), { minLength: 2, maxLength: 40 });
+const kept = (scores: Float32Array): number[] => [...scores.keys()].filter((id) => scores[id]! > -Infinity);
+
+describe('distribution', () => {
+  it('has the entropy of a uniform and of a certain row', () => {
+    expect(distribution(new Float32Array(8)).entropy).toBeCloseTo(Math.log(8), 12);
+    expect(distribution(Float32Array.of(0, 500)).entropy).toBeCloseTo(0, 12);
+    expect(distribution(Float32Array.of(1000, 1000)).logNormalizer).toBeCloseTo(1000 + Math.log(2), 9);
+  });
+
+  it('agrees with the sum over −p·log p', () => {
+    fc.assert(
+      fc.property(row, (values) => {
+        const logits = Float32Array.from(values);
+        const { logNormalizer, entropy } = distribution(logits);
+        const expected = logits.reduce(
+          (sum, logit) => sum - Math.exp(logit - logNormalizer) * (logit - logNormalizer),
+          0,
+        );
+        expect(entropy).toBeCloseTo(expected, 6);
+      }),
+    );
+  });
+});
+
+describe('chooseToken', () => {
+  it('is greedy at temperature 0 and does not draw', () => {
+    const never = (): number => {
+      throw new Error('drew');
+    };
+    expect(chooseToken(Float32Array.of(1, 5, 5, 2), [], { temperature: 0 }, never)).toBe(1);
+  });
+
+  it('draws each token as often as its probability', () => {
+    const logits = Float32Array.of(Math.log(0.5), Math.log(0.3), Math.log(0.2));
+    const counts = [0, 0, 0];
+    for (let i = 0; i < 1000; i++) counts[chooseToken(logits, [], { temperature: 1 }, () => (i + 0.5) / 1000)]!++;
+    expect(counts).toEqual([500, 300, 200]);
+  });
+
+  it('never draws a token that top-k or top-p left out, whatever the draw', () => {
+    fc.assert(
+      fc.property(
+        row,
+        fc.integer({ min: 1, max: 10 }),
+        fc.double({ min: 0.05, max: 1, noNaN: true }),
+        fc.double({ min: 0, max: 0.999999, noNaN: true }),
+        (values, topK, topP, draw) => {
+          const logits = Float32Array.from(values);
+          const filtered = Float32Array.from(logits);
+          keepTopK(filtered, topK);
+          if (topP < 1) keepTopP(filtered, topP);
+          const allowed = kept(filtered);
+          expect(allowed).toContain(argmax(logits));
+          expect(allowed).toContain(chooseToken(logits, [], { temperature: 1, topK, topP }, () => draw));
+        },
+      ),
+    );
+  });
+
+  it('becomes greedy as the temperature falls', () => {
+    const logits = Float32Array.of(0.1, 0.3, 0.2);
+    for (const draw of [1e-9, 0.5, 0.999]) expect(chooseToken(logits, [], { temperature: 0.001 }, () => draw)).toBe(1);
+  });
+});
