@@ -48,7 +48,7 @@ export class SupervisedProcess {
     let ended = false;
     this.child = child;
     this.pid = child.pid ?? 0;
-    child.stderr?.on('data', (chunk: Buffer) => appendFileSync(errorFile, chunk));
+    child.stderr?.on('data', (chunk: Buffer) => appendQuietly(errorFile, chunk));
     child.on('message', (message: WorkerMessage) => {
       if (message.type === 'ready') this.options.onReady();
       else failure = message;
@@ -94,6 +94,14 @@ export class SupervisedProcess {
     this.stopping = true;
     clearTimeout(this.timer);
     this.child?.kill('SIGKILL');
+  }
+}
+
+function appendQuietly(file: string, chunk: Buffer): void {
+  try {
+    appendFileSync(file, chunk);
+  } catch {
+    // A full disk loses these lines; the work itself reports the disk.
   }
 }
 

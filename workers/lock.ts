@@ -29,7 +29,7 @@ export interface SupervisorHolder extends LockHolder {
 
 export interface Lock<Holder extends LockHolder> {
   readonly file: string;
-  /** Changes what others read; the file is replaced atomically. */
+  /** Changes what others read; the file is replaced atomically, or stays as it was when the disk is full. */
   update(changes: Partial<Omit<Holder, keyof LockHolder>>): void;
   release(): void;
 }
@@ -63,7 +63,10 @@ export function acquireLock<Holder extends LockHolder>(
   for (;;) {
     if (createLock(file, holder)) return { acquired: true, lock: held(file, holder), stale };
     const present = readLock<Holder>(file);
-    if (present === null) continue;
+    if (present === null) {
+      removeStale(file, null);
+      continue;
+    }
     if (isAlive(present.pid, present.start)) return { acquired: false, holder: present };
     if (removeStale(file, present)) stale = present;
   }
@@ -98,12 +101,23 @@ function createLock(file: string, holder: LockHolder): boolean {
       cause: error,
     });
   } finally {
-    rmSync(temporary, { force: true });
+    removeQuietly(temporary);
   }
 }
 
-/** Moves a dead holder's file away; false (and no change) when another process has replaced it in between. */
-function removeStale(file: string, dead: LockHolder): boolean {
+function removeQuietly(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // What cannot be written cannot be removed either; the write has reported it.
+  }
+}
+
+/**
+ * Moves a dead holder's file (or, with null, one that says nothing) away; false, and no change, when another process has
+ * replaced it in between.
+ */
+function removeStale(file: string, dead: LockHolder | null): boolean {
   const aside = `${file}.${process.pid}.stale`;
   try {
     renameSync(file, aside);
@@ -111,7 +125,7 @@ function removeStale(file: string, dead: LockHolder): boolean {
     return false;
   }
   const moved = readLock(aside);
-  const same = moved !== null && moved.pid === dead.pid && moved.start === dead.start;
+  const same = moved?.pid === dead?.pid && moved?.start === dead?.start;
   if (!same) {
     try {
       linkSync(aside, file);
@@ -119,7 +133,7 @@ function removeStale(file: string, dead: LockHolder): boolean {
       // A third process holds it by now.
     }
   }
-  rmSync(aside, { force: true });
+  removeQuietly(aside);
   return same;
 }
 
@@ -134,11 +148,15 @@ function held<Holder extends LockHolder>(file: string, initial: Holder): Lock<Ho
     update(changes) {
       holder = { ...holder, ...changes };
       if (!isOurs()) return;
-      writeFileSync(`${file}.tmp`, JSON.stringify(holder));
-      renameSync(`${file}.tmp`, file);
+      try {
+        writeFileSync(`${file}.tmp`, JSON.stringify(holder));
+        renameSync(`${file}.tmp`, file);
+      } catch {
+        removeQuietly(`${file}.tmp`);
+      }
     },
     release() {
-      if (isOurs()) rmSync(file, { force: true });
+      if (isOurs()) removeQuietly(file);
     },
   };
 }

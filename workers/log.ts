@@ -13,10 +13,10 @@ export function logFolder(logging: Pick<RatchetConfig['logging'], 'folder'>, dat
 export function openLog(name: string, logging: RatchetConfig['logging'], dataFolder: string): Pino {
   const folder = logFolder(logging, dataFolder);
   mkdirSync(folder, { recursive: true });
-  return pino(
-    { name, level: logging.level, timestamp: pino.stdTimeFunctions.isoTime },
-    destination({ dest: path.join(folder, `${name}.log`), append: true, sync: true }),
-  );
+  const file = destination({ dest: path.join(folder, `${name}.log`), append: true, sync: true });
+  // A full disk must not end the process: what it works on reports the disk, the log loses lines.
+  file.on('error', () => {});
+  return pino({ name, level: logging.level, timestamp: pino.stdTimeFunctions.isoTime }, file);
 }
 
 /** The SDK's logger interface over ours. */
