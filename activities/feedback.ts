@@ -4,7 +4,7 @@ import { formatPrompt, generateTasks, simulateFeedback, validateArtifact } from 
 import type { Engine } from '../engine/index.js';
 import type { Store } from '../store/store.js';
 import { baseModelFolder, RoundFiles, type Dependencies } from './dependencies.js';
-import type { AnswerRow, CpuActivities, GpuActivities, RoundKey, StoreActivities } from './interfaces.js';
+import type { AnswerRow, CpuActivities, GpuActivities, StoreActivities } from './interfaces.js';
 
 /** What a simulated user asks for. */
 export interface RequestRow {
@@ -15,11 +15,6 @@ export interface RequestRow {
 
 /** Longest artifact of the task family, in tokens, with some room. */
 export const MAX_NEW_TOKENS = 160;
-
-/** Id of the feedback event on a simulated user's request. */
-export function simulatedEventId(key: RoundKey, requestId: string): string {
-  return `${key.loop}-${key.round}-${requestId.slice(0, 16)}`;
-}
 
 /** Stage 1, the simulated users' part: they ask, and judge the answers by the validator. */
 export function createFeedbackCpuActivities(
@@ -43,22 +38,20 @@ export function createFeedbackCpuActivities(
       return files.write(key, 'requests', rows);
     },
 
-    async simulateFeedback({ key, config, requestsRef, answersRef }) {
+    async simulateFeedback({ key, requestsRef, answersRef }) {
       const requests = await files.read<RequestRow>(requestsRef);
       const answers = new Map((await files.read<AnswerRow>(answersRef)).map((row) => [row.id, row.text]));
-      const events = requests.map((request, index): FeedbackEvent => {
+      const events = requests.map((request): FeedbackEvent => {
         const output = answers.get(request.id) ?? '';
         return simulateFeedback({
-          id: simulatedEventId(key, request.id),
+          loop: key.loop,
           round: key.round,
-          index,
-          total: requests.length,
-          seed: config.seed,
+          requestId: request.id,
           artifactType: request.artifactType,
           specification: request.specification,
           output,
           modelUsed: key.round === 1 ? 'base' : `${key.loop}-champion`,
-          score: validateArtifact(request.artifactType, request.specification, output).score,
+          validationScore: validateArtifact(request.artifactType, request.specification, output).score,
         });
       });
       return files.write(key, 'simulated-feedback', events);

@@ -5,7 +5,8 @@ import { createBatchingActivities } from './batching.js';
 import { createCurriculumActivities } from './curriculum.js';
 import type { Dependencies } from './dependencies.js';
 import { createFeedbackCpuActivities, createFeedbackGpuActivities, createFeedbackStoreActivities } from './feedback.js';
-import type { CpuActivities, GpuActivities, StoreActivities } from './interfaces.js';
+import { createImportActivities } from './import-feedback.js';
+import type { CpuActivities, GpuActivities, ImportActivities, StoreActivities } from './interfaces.js';
 import { createRewardActivities } from './reward.js';
 import { createSelectionActivities } from './selection.js';
 import { createTrackingCpuActivities, createTrackingGpuActivities, createTrackingStoreActivities } from './tracking.js';
@@ -23,8 +24,9 @@ export function createStoreActivities(deps: Dependencies & { store: Store }): St
 }
 
 /** Activities of the `cpu` queue. */
-export function createCpuActivities(deps: Dependencies): CpuActivities {
+export function createCpuActivities(deps: Dependencies): CpuActivities & ImportActivities {
   return {
+    ...createImportActivities(deps),
     ...createFeedbackCpuActivities(deps),
     ...createRewardActivities(deps),
     ...createCurriculumActivities(deps),

@@ -122,6 +122,8 @@ export interface CpuActivities {
       curriculumRef: ArtifactRef;
       /** Answers with their uncertainty; null where the feedback came from real users. */
       answersRef: ArtifactRef | null;
+      /** Known labels are not taken twice, and what is validated on is never trained on later. */
+      earlierExamplesRef: ArtifactRef | null;
     },
   ): Promise<{
     /** Rows: {@link SelectionRow}. */
@@ -165,6 +167,26 @@ export interface CpuActivities {
       curriculumRef: ArtifactRef;
     },
   ): Promise<{ promote: boolean; reason: string; curriculum: CurriculumState }>;
+}
+
+/** A file of feedback, checked row by row and cut into artifacts that can be stored one by one. */
+export interface ParsedFeedback {
+  /** Valid events in file order, some thousand rows each. */
+  chunks: ArtifactRef[];
+  /** Rows: {@link RejectedRow}. */
+  rejectedRef: ArtifactRef;
+  /** The first rejected rows, to show. */
+  rejectedSample: Omit<RejectedRow, 'raw'>[];
+  read: number;
+  accepted: number;
+  rejected: number;
+  warnings: string[];
+}
+
+/** Task queue `cpu`: feedback that comes as a file. */
+export interface ImportActivities {
+  /** Checks the file at `uri` in the data folder. Throws E_NOT_FOUND or E_DATA_INVALID for what is no file of rows. */
+  parseFeedback(input: { uri: string }): Promise<ParsedFeedback>;
 }
 
 /** Tables that `recordStage` fills from an artifact's rows. */

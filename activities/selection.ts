@@ -1,14 +1,13 @@
 import type { CurriculumRow, ExampleRow, FeedbackEvent, RewardRow, SelectionRow } from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
-import { annotate, groundedness, validateArtifact } from '../datasets/index.js';
+import { annotate, groundedness, taskId, validateArtifact } from '../datasets/index.js';
 import { labelOf, labelTrust, type Label } from '../learning/feedback/label.js';
-import { QualityGates, type LabelCandidate } from '../learning/feedback/quality-gates.js';
+import { candidateKey, QualityGates, type LabelCandidate } from '../learning/feedback/quality-gates.js';
 import { ActiveLearner, selectRandom, type SelectionCandidate } from '../learning/selection/active-learner.js';
 import { HardNegativeMiner } from '../learning/selection/hard-negative-miner.js';
 import { uncertaintyOf } from '../learning/selection/uncertainty.js';
 import { splitTrainValidation } from '../learning/tracking/split.js';
 import { RoundFiles, type Dependencies } from './dependencies.js';
-import { simulatedEventId } from './feedback.js';
 import type { AnswerRow, CpuActivities } from './interfaces.js';
 
 /** Trust in a label that the simulated annotator would give: it is right but for its rate of wrong labels. */
@@ -25,18 +24,20 @@ interface Candidate extends SelectionCandidate {
 export function createSelectionActivities(deps: Dependencies): Pick<CpuActivities, 'selectExamples'> {
   const files = new RoundFiles(deps.dataFolder);
   return {
-    async selectExamples({ key, config, feedbackRef, rewardsRef, curriculumRef, answersRef }) {
+    async selectExamples({ key, config, feedbackRef, rewardsRef, curriculumRef, answersRef, earlierExamplesRef }) {
       const events = await files.read<FeedbackEvent>(feedbackRef);
       const rewards = new Map((await files.read<RewardRow>(rewardsRef)).map((row) => [row.eventId, row.reward]));
       const lessons = new Map((await files.read<CurriculumRow>(curriculumRef)).map((row) => [row.eventId, row]));
       const entropies = new Map<string, number>();
       for (const answer of answersRef === null ? [] : await files.read<AnswerRow>(answersRef)) {
-        entropies.set(simulatedEventId(key, answer.id), answer.meanEntropy);
+        entropies.set(answer.id, answer.meanEntropy);
       }
+
+      const earlier = earlierExamplesRef === null ? [] : await files.read<ExampleRow>(earlierExamplesRef);
 
       const candidates = events
         .filter((event) => lessons.get(event.id)?.admitted)
-        .map((event) => toCandidate(event, config, entropies.get(event.id)))
+        .map((event) => toCandidate(event, config, entropies.get(taskId(event.artifact_type, event.input_data))))
         .filter((candidate) => candidate !== null);
       const { selected, rows, hardNegatives } = select(
         candidates,
@@ -53,7 +54,7 @@ export function createSelectionActivities(deps: Dependencies): Pick<CpuActivitie
           annotate(
             { artifactType: event.artifact_type, specification: event.input_data },
             { wrongRate: config.simulatedUsers!.wrongLabels, seed: config.seed },
-          );
+          ).correctedOutput;
         return {
           id: event.id,
           artifactType: event.artifact_type,
@@ -67,8 +68,12 @@ export function createSelectionActivities(deps: Dependencies): Pick<CpuActivitie
         config: config.gate,
         groundednessOf: (row: LabelCandidate) => groundedness(row.artifactType, row.input, row.target),
       });
-      const { accepted, rejected } = gates.apply(labelled);
-      const sides = splitTrainValidation(accepted, { seed: config.seed, ratio: config.tracking.validationRatio });
+      const { accepted, rejected } = gates.apply(labelled, new Set(earlier.map(candidateKey)));
+      const sides = splitTrainValidation([...earlier, ...accepted], {
+        seed: config.seed,
+        ratio: config.tracking.validationRatio,
+        earlier: new Map(earlier.map((row) => [row.id, row.split])),
+      });
       const examples = accepted.map((row): ExampleRow => ({
         ...row,
         eventId: row.id,

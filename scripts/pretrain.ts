@@ -16,7 +16,6 @@ import {
   generateCopyTasks,
   generateTasks,
   lexiconPreTokens,
-  splitOf,
   validateArtifact,
 } from '../datasets/index.js';
 
@@ -105,16 +104,20 @@ const parameters = [...weights.values()].reduce((sum, tensor) => sum + tensor.da
 console.log(`model: ${parameters.toLocaleString('en')} parameters, vocabulary ${vocabulary}`);
 
 const count = Number(flags.rows);
-const tasks = generateTasks({ seed, purpose: 'pretrain', count: Math.round(count * 0.75), distribution: 'easy' });
+const tasks = generateTasks({
+  seed,
+  purpose: 'pretrain',
+  count: Math.round(count * 0.75),
+  distribution: 'easy',
+  split: 'pretrain',
+});
 const copies = generateCopyTasks({ seed, purpose: 'pretrain', count: count - tasks.length });
 const rows: TrainingRow[] = [
-  ...tasks
-    .filter((task) => splitOf(task.id) === 'pretrain')
-    .map((task) => ({
-      id: task.id,
-      prompt: formatPrompt(task.artifactType, task.specification),
-      completion: task.reference,
-    })),
+  ...tasks.map((task) => ({
+    id: task.id,
+    prompt: formatPrompt(task.artifactType, task.specification),
+    completion: task.reference,
+  })),
   ...copies.map((task, index) => ({ id: `copy-${index}`, prompt: task.prompt, completion: task.completion })),
 ];
 const trainFile = path.join(flags.work, 'train.jsonl');
@@ -162,7 +165,12 @@ console.log(`trained: ${result.steps} steps, last loss ${result.trainLoss.toFixe
 const { tensors } = await readSafetensors(path.join(trainedDir, 'model.safetensors'));
 await writeSafetensors(
   path.join(flags.out, 'model.safetensors'),
-  new Map([...tensors].map(([name, tensor]) => [name, toFloat16(tensor)])),
+  new Map<string, HostTensor>(
+    [...tensors].map(([name, tensor]) => [
+      name,
+      { ...tensor, dtype: 'float16', data: toFloat16(tensor.data as Float32Array) },
+    ]),
+  ),
   { format: 'pt' },
 );
 for (const file of ['config.json', 'tokenizer.json', 'tokenizer_config.json']) {

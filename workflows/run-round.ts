@@ -84,6 +84,7 @@ export async function runRound(input: RunRoundInput): Promise<RoundOutcome> {
   await record('curriculum', 'curriculum', curriculumRef);
 
   progress.stage = 'selection';
+  const earlierExamplesRef = await store.earlierExamples({ key });
   const selected = await cpu.selectExamples({
     key,
     config,
@@ -91,6 +92,7 @@ export async function runRound(input: RunRoundInput): Promise<RoundOutcome> {
     rewardsRef,
     curriculumRef,
     answersRef,
+    earlierExamplesRef,
   });
   progress.labels = selected.labels;
   result.labels += selected.labels;
@@ -102,7 +104,6 @@ export async function runRound(input: RunRoundInput): Promise<RoundOutcome> {
   await record('augmentation', 'examples', examplesRef);
 
   progress.stage = 'batching';
-  const earlierExamplesRef = await store.earlierExamples({ key });
   const batches = await cpu.assembleBatches({
     key,
     config,

@@ -85,7 +85,7 @@ export async function checkLogitsProcessors(file: string, record: CaseRecorder):
         ? ['repetition_penalty1.3', 'temperature0.7', 'top_k12', 'top_p0.9']
         : [name.replace(/^ties\./, '')];
     const parsed = steps.map((step) => /^([a-z_]*[a-z])([\d.]+)$/.exec(step));
-    if (!parsed.every((match) => match !== null && match[1]! in apply)) {
+    if (!parsed.every((match) => match !== null && Object.hasOwn(apply, match[1]!))) {
       record.unknown(name, 'this processor is not implemented');
       continue;
     }
