@@ -9,3 +9,6 @@ export const trainingWorkflowId = (loop: string, round: number): string => `loop
 
 /** Id of the model version that a round trains; also the name of its folder. */
 export const modelVersionId = (loop: string, round: number): string => `${loop}-round-${round}`;
+
+/** Workflow id of a file's import; `sha256` is that of the file: importing it twice at once is one import. */
+export const importWorkflowId = (loop: string, sha256: string): string => `loop/${loop}/import-${sha256.slice(0, 16)}`;

@@ -1,3 +1,4 @@
+export { importFeedback } from './import-feedback.js';
 export { measureBaseline } from './measure-baseline.js';
 export { runAdaptiveLoop } from './run-adaptive-loop.js';
 export { runRound } from './run-round.js';

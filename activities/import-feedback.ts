@@ -1,0 +1,36 @@
+import { dirname } from 'node:path/posix';
+import type { ArtifactRef, RejectedRow } from '../config/domain.js';
+import { loadFeedback } from '../datasets/index.js';
+import { resolveInside, writeRows } from './artifacts.js';
+import type { Dependencies } from './dependencies.js';
+import type { ImportActivities } from './interfaces.js';
+
+/** Rows the store takes in one write. */
+const CHUNK = 2_000;
+const SAMPLE = 20;
+
+/** Stage 1, for feedback that comes as a file. */
+export function createImportActivities({ dataFolder }: Dependencies): ImportActivities {
+  return {
+    async parseFeedback({ uri }) {
+      const folder = dirname(uri);
+      const chunks: ArtifactRef[] = [];
+      const refused: RejectedRow[] = [];
+      const report = await loadFeedback(resolveInside(dataFolder, uri), {
+        batchSize: CHUNK,
+        async onEvents(events) {
+          chunks.push(await writeRows(dataFolder, `${folder}/events-${chunks.length}.jsonl`, events));
+        },
+        onRejected(rows) {
+          refused.push(...rows);
+        },
+      });
+      return {
+        ...report,
+        chunks,
+        rejectedRef: await writeRows(dataFolder, `${folder}/rejected.jsonl`, refused),
+        rejectedSample: refused.slice(0, SAMPLE).map(({ raw: _raw, ...row }) => row),
+      };
+    },
+  };
+}

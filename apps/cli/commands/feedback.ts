@@ -1,0 +1,95 @@
+import { Command } from 'commander';
+import { ARTIFACT_TYPES, FEEDBACK_TYPES } from '../../../config/domain.js';
+import { RatchetError } from '../../../config/errors.js';
+import { importWorkflowId } from '../../../workflows/identifiers.js';
+import type { importFeedback, ImportFeedbackResult } from '../../../workflows/import-feedback.js';
+import { outputOf, resolveConfig, withCommonOptions, type CommonOptions } from '../command-context.js';
+import { feedbackEvent, type FeedbackFlags } from '../feedback-event.js';
+import { stageImport, stageText, type StagedImport } from '../feedback-staging.js';
+import { connectRunning, workflowSettings } from '../loop-client.js';
+import { importLines, importObject } from '../render/import.js';
+
+interface FeedbackOptions extends CommonOptions {
+  name?: string;
+}
+
+/** `ratchet feedback import|add`: hands feedback to a loop, through its store's queue. */
+export function feedbackCommand(): Command {
+  const feedback = new Command('feedback').description('Hand feedback to a loop');
+  withCommonOptions(
+    feedback
+      .command('import')
+      .description('Import a file of feedback events: JSONL, a JSON array or {"events": […]}')
+      .argument('<file>', 'file of feedback events')
+      .option('--name <name>', 'name of the loop (default: loop.name of the configuration, main)')
+      .action(async (file: string, options: FeedbackOptions) => {
+        process.exitCode = await send(options, (dataFolder, loop) => stageImport(dataFolder, loop, file));
+      }),
+    ['feedback import feedback.jsonl', 'feedback import feedback.json --name support --json'],
+  );
+  withCommonOptions(
+    feedback
+      .command('add')
+      .description('Add one feedback event')
+      .requiredOption('--input <text>', 'what the user asked for')
+      .requiredOption('--output <text>', 'what the model answered')
+      .requiredOption('--artifact-type <type>', `one of ${ARTIFACT_TYPES.join(', ')}`)
+      .requiredOption('--score <number>', 'validation score, 0 to 100')
+      .option('--type <type>', `one of ${FEEDBACK_TYPES.join(', ')} (default: by score and correction)`)
+      .option('--correction <text>', 'what the model should have answered')
+      .option('--model <name>', 'model that answered', 'unknown')
+      .option('--notes <text>', 'anything worth keeping')
+      .option('--ts <time>', 'when, ISO 8601 (default: now)')
+      .option('--id <id>', 'id of the event; a known id is ignored (default: derived from the event)')
+      .option('--name <name>', 'name of the loop (default: loop.name of the configuration, main)')
+      .action(async (options: FeedbackOptions & FeedbackFlags) => {
+        const event = feedbackEvent(options, new Date());
+        process.exitCode = await send(options, (dataFolder, loop) =>
+          stageText(dataFolder, loop, 'added.jsonl', `${JSON.stringify(event)}\n`),
+        );
+      }),
+    [
+      'feedback add --artifact-type erd --score 85 --input "a shop sells items" --output "erDiagram …"',
+      'feedback add --artifact-type erd --score 40 --input "…" --output "…" --correction "erDiagram …"',
+    ],
+  );
+  return feedback;
+}
+
+async function send(
+  options: FeedbackOptions,
+  stage: (dataFolder: string, loop: string) => Promise<StagedImport>,
+): Promise<number> {
+  const output = outputOf(options);
+  const { config, dataFolder } = await resolveConfig(options, { overrides: { 'loop.name': options.name } });
+  const loop = config.loop.name;
+  const { client } = await connectRunning(config, dataFolder);
+  try {
+    const staged = await stage(dataFolder, loop);
+    output.progress(`importing ${staged.name} …`);
+    const result: ImportFeedbackResult = await client.workflow.execute<typeof importFeedback>('importFeedback', {
+      taskQueue: config.taskQueues.loop,
+      workflowId: importWorkflowId(loop, staged.sha256),
+      args: [{ loop, uri: staged.uri, settings: workflowSettings(config) }],
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      workflowIdConflictPolicy: 'USE_EXISTING',
+    });
+    output.progress('');
+    for (const line of importLines(loop, result, output.style)) output.line(line);
+    if (result.read > 0 && result.rejected === result.read) throw nothingUsable(staged.name, result);
+    output.object(importObject(loop, result));
+    return 0;
+  } finally {
+    output.progress('');
+    await client.connection.close();
+  }
+}
+
+function nothingUsable(name: string, { read, rejectedSample }: ImportFeedbackResult): RatchetError {
+  const [first] = rejectedSample;
+  const why = first === undefined ? '' : ` Line ${first.line}: ${[first.field, first.reason].filter(Boolean).join(' ')}.`;
+  const none = read === 1 ? 'The event was rejected.' : `All ${read} rows of ${name} were rejected.`;
+  return new RatchetError('E_DATA_INVALID', `${none}${why}`, {
+    hint: 'The README describes a feedback event; the ledger of the store keeps every rejected row.',
+  });
+}

@@ -1,0 +1,152 @@
+import { Command } from 'commander';
+import { RatchetError } from '../../../config/errors.js';
+import type { LoadedConfig } from '../../../config/load.js';
+import { pauseSignal, resumeSignal, stopSignal } from '../../../workflows/messages.js';
+import { outputOf, resolveConfig, wholeNumber, withCommonOptions, type CommonOptions } from '../command-context.js';
+import { INTERRUPTED, onInterrupt, pause } from '../interrupt.js';
+import { connectRunning, describeLoop, runningLoop, startOrJoinLoop } from '../loop-client.js';
+import { takeSnapshot, type Snapshot } from '../loop-watch.js';
+import type { Output } from '../output.js';
+import { loopStatusLines, loopStatusObject } from '../render/loop-status.js';
+import { progressLine } from '../render/progress.js';
+
+interface LoopOptions extends CommonOptions {
+  name?: string;
+  run?: string;
+  rounds?: number;
+  follow?: boolean;
+  now?: boolean;
+}
+
+/** `ratchet loop start|status|pause|resume|stop`: a loop on an installation that `ratchet up` keeps running. */
+export function loopCommand(): Command {
+  const loop = new Command('loop').description('Start a loop on your own feedback, look at it, steer it');
+  const add = (name: string, description: string, action: (options: LoopOptions) => Promise<number>) => {
+    const command = loop
+      .command(name)
+      .description(description)
+      .option('--name <name>', 'name of the loop (default: loop.name of the configuration, main)')
+      .action(async (options: LoopOptions) => {
+        process.exitCode = await action(options);
+      });
+    return command;
+  };
+
+  withCommonOptions(
+    add('start', 'Start a loop, or let one go on that was stopped', start)
+      .option('--run <file>', 'run file that describes the loop')
+      .option('--rounds <number>', 'end after this many rounds; 0 runs until stopped', wholeNumber('--rounds', 0)),
+    ['loop start', 'loop start --name support --run support.yaml', 'loop start --set loop.minFeedback=50'],
+  );
+  withCommonOptions(
+    add('status', 'Show what a loop does and what it has reached', showStatus).option(
+      '--follow',
+      'keep showing it until Ctrl-C',
+    ),
+    ['loop status', 'loop status --follow', 'loop status --name support --json'],
+  );
+  withCommonOptions(add('pause', 'Begin no new round; a running one is finished', steer('pause')), [
+    'loop pause',
+    'loop pause --name support',
+  ]);
+  withCommonOptions(add('resume', 'End a pause, or try a failed round again', steer('resume')), [
+    'loop resume',
+    'loop resume --name support',
+  ]);
+  withCommonOptions(
+    add('stop', 'End the loop after the running round', steer('stop')).option(
+      '--now',
+      'end it at once; a training under way saves and goes on at the next start',
+    ),
+    ['loop stop', 'loop stop --now'],
+  );
+  return loop;
+}
+
+function resolveLoop(options: LoopOptions): Promise<LoadedConfig> {
+  return resolveConfig(options, {
+    ...(options.run === undefined ? {} : { runFile: options.run }),
+    overrides: { 'loop.name': options.name, 'loop.rounds': options.rounds },
+  });
+}
+
+async function start(options: LoopOptions): Promise<number> {
+  const output = outputOf(options);
+  const { config, dataFolder } = await resolveLoop(options);
+  const { client, uiUrl } = await connectRunning(config, dataFolder);
+  const { name } = config.loop;
+  try {
+    const found = await startOrJoinLoop(client, config, { again: true });
+    output.object({ event: 'loop', name, how: found.how, otherConfig: found.otherConfig, uiUrl });
+    output.line(found.how === 'joined' ? `The loop ${name} runs already.` : `The loop ${name} has started.`);
+    if (found.otherConfig) {
+      output.line(output.style.yellow('It was started with another configuration and keeps it until it is stopped.'));
+    }
+    output.line(`Look at it with \`npx ratchet loop status --name ${name}\`${uiUrl === null ? '' : ` or at ${uiUrl}`}.`);
+    return 0;
+  } finally {
+    await client.connection.close();
+  }
+}
+
+async function showStatus(options: LoopOptions): Promise<number> {
+  const output = outputOf(options);
+  const { config, dataFolder } = await resolveLoop(options);
+  const { client } = await connectRunning(config, dataFolder);
+  const { name } = config.loop;
+  const interrupt = onInterrupt();
+  try {
+    const handle = client.workflow.getHandle(`loop/${name}`);
+    let shownRounds = -1;
+    for (;;) {
+      const found = await describeLoop(handle);
+      if (found === null) {
+        throw new RatchetError('E_NOT_FOUND', `There is no loop "${name}".`, {
+          hint: `Start it with \`npx ratchet loop start --name ${name}\`.`,
+        });
+      }
+      const snapshot = await takeSnapshot(client, handle);
+      output.object(loopStatusObject(name, found.status.name, snapshot));
+      const rounds = snapshot.status?.state?.round ?? 0;
+      if (rounds !== shownRounds) for (const line of loopStatusLines(name, found.status.name, snapshot, output.style)) output.line(line);
+      shownRounds = rounds;
+      if (!options.follow || found.status.name !== 'RUNNING') return 0;
+      follow(output, snapshot);
+      await pause(500, interrupt.signal);
+      if (interrupt.signal.aborted) return INTERRUPTED;
+    }
+  } finally {
+    output.progress('');
+    interrupt.dispose();
+    await client.connection.close();
+  }
+}
+
+function follow(output: Output, snapshot: Snapshot): void {
+  output.progress(progressLine(snapshot, output.style));
+}
+
+const DONE = {
+  pause: 'begins no new round until it is resumed',
+  resume: 'goes on',
+  stop: 'ends after the running round',
+};
+
+function steer(action: keyof typeof DONE): (options: LoopOptions) => Promise<number> {
+  return async (options) => {
+    const output = outputOf(options);
+    const { config, dataFolder } = await resolveLoop(options);
+    const { client } = await connectRunning(config, dataFolder);
+    const { name } = config.loop;
+    try {
+      const handle = await runningLoop(client, name);
+      if (action === 'stop' && options.now) await handle.cancel();
+      else await handle.signal({ pause: pauseSignal, resume: resumeSignal, stop: stopSignal }[action]);
+      output.object({ event: action, name, now: options.now ?? false });
+      output.line(`The loop ${name} ${options.now ? 'ends now' : DONE[action]}.`);
+      return 0;
+    } finally {
+      await client.connection.close();
+    }
+  };
+}

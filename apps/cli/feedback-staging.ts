@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { copyFile, mkdir, rename, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { RatchetError } from '../../config/errors.js';
+
+/** A file that lies in the data folder, ready to be imported by a worker. */
+export interface StagedImport {
+  name: string;
+  /** Relative to the data folder. */
+  uri: string;
+  sha256: string;
+}
+
+/** Copies a file into the data folder, where the workers read it. Throws E_NOT_FOUND, E_DATA_INVALID, E_DATA_FOLDER. */
+export async function stageImport(dataFolder: string, loop: string, file: string): Promise<StagedImport> {
+  const found = await stat(file).catch(() => null);
+  if (found === null) {
+    throw new RatchetError('E_NOT_FOUND', `There is no file ${file}.`, { hint: 'Check the path.' });
+  }
+  if (!found.isFile()) {
+    throw new RatchetError('E_DATA_INVALID', `${file} is not a file.`, { hint: 'Name a .jsonl or .json file.' });
+  }
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  return place(dataFolder, loop, path.basename(file), hash.digest('hex'), (target) => copyFile(file, target));
+}
+
+/** The same for a text. */
+export function stageText(dataFolder: string, loop: string, name: string, text: string): Promise<StagedImport> {
+  const sha256 = createHash('sha256').update(text).digest('hex');
+  return place(dataFolder, loop, name, sha256, (target) => writeFile(target, text));
+}
+
+async function place(
+  dataFolder: string,
+  loop: string,
+  name: string,
+  sha256: string,
+  write: (target: string) => Promise<void>,
+): Promise<StagedImport> {
+  const uri = `loops/${loop}/imports/${sha256.slice(0, 16)}/${name}`;
+  const target = path.join(dataFolder, uri);
+  try {
+    await mkdir(path.dirname(target), { recursive: true });
+    await write(`${target}.tmp`);
+    await rename(`${target}.tmp`, target);
+  } catch (error) {
+    throw new RatchetError('E_DATA_FOLDER', `${target} cannot be written: ${(error as Error).message}.`, {
+      hint: 'Check the permissions and the free space of the data folder.',
+      cause: error,
+    });
+  }
+  return { name, uri, sha256 };
+}

@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { Command } from 'commander';
+import { demoCommand } from './commands/demo.js';
+import { doctorCommand } from './commands/doctor.js';
+import { feedbackCommand } from './commands/feedback.js';
+import { loopCommand } from './commands/loop.js';
+import { upCommand } from './commands/up.js';
+import { packageRoot } from './package-root.js';
+
+/** The whole command line. Faults are thrown, never printed: `main` prints them. */
+export function createProgram(): Command {
+  const { version } = JSON.parse(readFileSync(path.join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
+  const program = new Command('ratchet')
+    .description('Makes a language model better from the feedback its users give.')
+    .version(version)
+    .addHelpText(
+      'after',
+      `
+Start with:
+  $ ratchet demo              the whole loop on simulated users
+  $ ratchet doctor            what this machine has, and what it lacks
+  $ ratchet <command> --help  examples of every command
+
+Exit codes: 0 done · 1 fault of Ratchet · 2 usage or configuration · 3 data or model · 4 data folder, disk or store ·
+5 Temporal server, or folder in use · 6 not found · 7 memory or numbers · 130 Ctrl-C`,
+    );
+  for (const command of [demoCommand(), upCommand(), loopCommand(), feedbackCommand(), doctorCommand()]) {
+    program.addCommand(command);
+  }
+  for (const command of everyCommand(program)) {
+    command
+      .exitOverride()
+      .showSuggestionAfterError()
+      .configureOutput({ getOutHelpWidth: () => 110, outputError: () => {} });
+  }
+  return program;
+}
+
+function everyCommand(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(everyCommand)];
+}

@@ -1,0 +1,29 @@
+import { pad, visible, type Style } from './style.js';
+
+export interface Column {
+  header: string;
+  align?: 'left' | 'right';
+  /** At least this wide; tables that grow line by line need it. */
+  width?: number;
+}
+
+/** Cells of one line, padded to their columns. */
+export function renderRow(columns: Column[], cells: string[]): string {
+  return columns
+    .map((column, index) => pad(cells[index] ?? '', Math.max(column.width ?? 0, column.header.length), column.align))
+    .join('  ')
+    .trimEnd();
+}
+
+/** Header and lines, each column as wide as its widest cell. */
+export function renderTable(columns: Column[], rows: string[][], style: Style): string[] {
+  const sized = columns.map((column, index) => ({
+    ...column,
+    width: Math.max(column.width ?? 0, column.header.length, ...rows.map((row) => visible(row[index] ?? '').length)),
+  }));
+  const header = renderRow(
+    sized,
+    sized.map((column) => column.header),
+  );
+  return [style.dim(header), ...rows.map((row) => renderRow(sized, row))];
+}
