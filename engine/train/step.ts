@@ -63,7 +63,7 @@ export class TrainStep {
   constructor(private readonly options: TrainStepOptions) {
     const { weights, adapter } = options;
     this.optimizer = new AdamW(options);
-    this.graphs = new CompileCache(KEPT_GRAPHS, { threads: options.threads, memoryArena: true });
+    this.graphs = new CompileCache(KEPT_GRAPHS, { threads: options.threads });
     for (const [name, tensor] of weights) this.feeds[name] = tensor;
     for (const [name, tensor] of adapter ? adapter.tensors : weights) {
       const copy: HostTensor = { ...tensor, data: Float32Array.from(tensor.data as Float32Array) };
