@@ -14,7 +14,7 @@ export {
   type IsolatedResult,
   type IsolationLimits,
 } from './program/run-isolated.js';
-export { makeSampleFeedback } from './samples/make-sample-feedback.js';
+export { makeSampleFeedback } from './make-sample-feedback.js';
 export { buildTokenizer, SPECIAL_TOKENS, type TokenizerJson } from './tokenizer/build-tokenizer.js';
 export { generateCopyTask, generateCopyTasks, type CopyTask } from './tasks/copy-task.js';
 export { corruptArtifact } from './tasks/corrupt.js';

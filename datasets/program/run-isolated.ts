@@ -56,25 +56,37 @@ export async function runIsolated(
   return results;
 }
 
+/** From source (tests, tsx) the worker must register the TypeScript loader first; from dist it is plain JavaScript. */
+const fromSource = import.meta.url.endsWith('.ts');
+const workerUrl = new URL(fromSource ? './isolated-worker.ts' : './isolated-worker.js', import.meta.url);
+
+function startWorker(job: IsolatedJob, memoryMb: number): Worker {
+  const options = {
+    workerData: job,
+    stdout: true,
+    stderr: true,
+    resourceLimits: { maxOldGenerationSizeMb: memoryMb, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 },
+  };
+  if (!fromSource) return new Worker(workerUrl, { ...options, env: {}, execArgv: [] });
+  const loader = JSON.stringify(import.meta.resolve('tsx/esm/api'));
+  const code = `import(${loader}).then(({ register }) => { register(); return import(${JSON.stringify(workerUrl.href)}); });`;
+  return new Worker(code, { ...options, eval: true });
+}
+
 /** Runs programs until all are done or one ends the worker; `results` are those that came back, in order. */
 function runBatch(
   job: IsolatedJob,
   timeoutMs: number,
   memoryMb: number,
 ): Promise<{ results: IsolatedResult[]; failure?: string }> {
-  const fromSource = import.meta.url.endsWith('.ts');
-  const worker = new Worker(new URL(`./isolated-worker.${fromSource ? 'ts' : 'js'}`, import.meta.url), {
-    workerData: job,
-    env: {},
-    execArgv: fromSource ? ['--import', 'tsx'] : [],
-    stdout: true,
-    stderr: true,
-    resourceLimits: { maxOldGenerationSizeMb: memoryMb, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 },
-  });
+  const worker = startWorker(job, memoryMb);
   const results: IsolatedResult[] = [];
   return new Promise((resolve) => {
     let timer: NodeJS.Timeout | undefined;
+    let finished = false;
     const finish = (failure?: string) => {
+      if (finished) return;
+      finished = true;
       clearTimeout(timer);
       void worker.terminate().then(() => resolve({ results, failure }));
     };

@@ -69,7 +69,7 @@ function corruptArchitecture(statements: Statement[], source: Stream, edits: num
       const next = edges.find((edge) => edge[0] === to);
       if (next)
         edges = edges.filter((edge) => edge !== next).map((edge, at): Edge => (at === index ? [from, next[1]] : edge));
-      else edges[index] = [from, `${to}_db`];
+      else edges[index] = [from, to.includes('_') ? to.split('_')[0]! : `${to}_db`];
     }
   }
   return renderArchitecture(

@@ -62,13 +62,18 @@ export function generateTask(
   source: Stream,
   options: { artifactType?: ArtifactType; distribution: Distribution },
 ): Task {
-  const artifactType = options.artifactType ?? source.pick(ARTIFACT_TYPES);
+  const { artifactType, specification } = drawRequest(source, options.distribution, options.artifactType);
+  return taskOf(artifactType, specification);
+}
+
+function drawRequest(source: Stream, distribution: Distribution, wanted?: ArtifactType) {
+  const artifactType = wanted ?? source.pick(ARTIFACT_TYPES);
   const family = familyOf(artifactType);
   for (;;) {
-    const statements = family.draw(source, options.distribution);
+    const statements = family.draw(source, distribution);
     const specification = family.render(statements);
     const text = formatPrompt(artifactType, specification) + family.reference(statements);
-    if (preTokenize(text).length <= MAX_PRE_TOKENS) return taskOf(artifactType, specification);
+    if (preTokenize(text).length <= MAX_PRE_TOKENS) return { artifactType, specification };
   }
 }
 
@@ -97,8 +102,9 @@ export function generateTasks(request: TaskRequest): Task[] {
   const tasks: Task[] = [];
   let misses = 0;
   while (tasks.length < count) {
-    const task = generateTask(source, { distribution, artifactType: request.artifactType });
-    if (exclude?.has(task.id) || (unique && seen.has(task.id)) || (split && splitOf(task.id) !== split)) {
+    const { artifactType, specification } = drawRequest(source, distribution, request.artifactType);
+    const id = taskId(artifactType, specification);
+    if (exclude?.has(id) || (unique && seen.has(id)) || (split && splitOf(id) !== split)) {
       if (++misses > 10_000) {
         throw new RatchetError(
           'E_DATA_INVALID',
@@ -111,8 +117,8 @@ export function generateTasks(request: TaskRequest): Task[] {
       continue;
     }
     misses = 0;
-    seen.add(task.id);
-    tasks.push(task);
+    seen.add(id);
+    tasks.push(taskOf(artifactType, specification));
   }
   return tasks;
 }

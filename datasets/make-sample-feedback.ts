@@ -1,10 +1,10 @@
-import type { FeedbackEvent } from '../../config/domain.js';
-import { stream } from '../../config/random.js';
-import { annotate, simulateFeedback } from '../annotator.js';
-import { boilerplate } from '../generic-content.js';
-import { corruptArtifact } from '../tasks/corrupt.js';
-import { generateTasks } from '../tasks/task.js';
-import { validateArtifact } from '../tasks/validators/validate-artifact.js';
+import type { FeedbackEvent } from '../config/domain.js';
+import { stream } from '../config/random.js';
+import { annotate, simulateFeedback } from './annotator.js';
+import { boilerplate } from './generic-content.js';
+import { corruptArtifact } from './tasks/corrupt.js';
+import { generateTasks } from './tasks/task.js';
+import { validateArtifact } from './tasks/validators/validate-artifact.js';
 
 const SEED = 2026;
 const COUNT = 120;
