@@ -8,7 +8,7 @@ import { EnhancedRewardCalculator } from '../learning/reward/enhanced-reward-cal
 import { mean } from '../learning/statistics/descriptive.js';
 import { summarizeEvaluation, type EvaluatedRow } from '../learning/tracking/summarize-evaluation.js';
 import type { Store } from '../store/store.js';
-import { baseModelFolder, RoundFiles, type Dependencies } from './dependencies.js';
+import { baseModelFolder, roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
 import { MAX_NEW_TOKENS } from './feedback.js';
 import type { CpuActivities, GpuActivities, LoopState, RoundKey, StageTable, StoreActivities } from './interfaces.js';
 
@@ -124,7 +124,8 @@ export function createTrackingStoreActivities(
     },
 
     async promoteModel({ key, model, reason }) {
-      await store.setChampion(key.loop, model.id, reason);
+      // Once a round: a late repeat must not undo a later round's promotion.
+      await store.applyOnce(roundFolder(key), 'promote', () => store.setChampion(key.loop, model.id, reason));
     },
 
     async recordStage({ key, table, ref }) {
