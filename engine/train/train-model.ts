@@ -48,7 +48,10 @@ export async function trainModel(
     const epochSteps = stepsPerEpoch(train.length, plan);
     const totalSteps = Math.max(1, Math.ceil(epochSteps * parameters.numEpochs - 1e-9));
     const warmup = warmupSteps(totalSteps, parameters.warmupRatio);
-    const save = async () => hooks.onCheckpoint?.(await saveRun(checkpoints, state, trainer, best));
+    const save = async () => {
+      const checkpoint = await saveRun(checkpoints, state, trainer, best);
+      hooks.onCheckpoint?.(checkpoint);
+    };
     const validationBatches = planValidation(validation, plan);
     let epochPlan: { epoch: number; steps: MicroBatch[][] } = { epoch: -1, steps: [] };
     let stoppedEarly = false;

@@ -1,0 +1,165 @@
+import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { StepReport, TrainSpec } from '../../../engine/api.js';
+import { readAdapter } from '../../../engine/formats/peft.js';
+import { readSafetensors } from '../../../engine/formats/safetensors.js';
+import { loadModel } from '../../../engine/nn/load-model.js';
+import { trainModel } from '../../../engine/train/train-model.js';
+import { jsonLines, tinyRows, tinySpec, writeTinyModel } from './tiny-model.js';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ratchet-train-'));
+  await writeTinyModel(folder);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const spec = (name: string, changes: Partial<TrainSpec> = {}): TrainSpec => ({
+  ...tinySpec(folder),
+  outputDir: join(folder, name),
+  checkpointDir: join(folder, `${name}-checkpoints`),
+  ...changes,
+});
+
+/** Runs and aborts after the step; resolves to the steps that were reported. */
+async function abortedRun(of: TrainSpec, after: number): Promise<StepReport[]> {
+  const controller = new AbortController();
+  const reports: StepReport[] = [];
+  const run = trainModel(of, {
+    signal: controller.signal,
+    onStep(report) {
+      reports.push(report);
+      if (report.step === after) controller.abort(new Error('stop here'));
+    },
+  });
+  await expect(run).rejects.toThrow('stop here');
+  return reports;
+}
+
+describe.each(['lora', 'full'] as const)('a %s run', (strategy) => {
+  const undisturbed = () => trainModel(spec(`${strategy}-whole`, { strategy }));
+
+  it('writes a complete folder and reports what it did', async () => {
+    const result = await undisturbed();
+    expect(result).toMatchObject({ steps: 12, stoppedEarly: false, resumedFrom: null, truncatedRows: 0 });
+    expect(result.validationLoss).toBeGreaterThan(0);
+    expect([6, 12]).toContain(result.bestStep);
+    const { tensors } = strategy === 'lora' ? await readAdapter(result.outputDir) : { tensors: new Map() };
+    if (strategy === 'lora') expect(tensors.size).toBe(2 * 7 * 2);
+    else expect((await loadModel(result.outputDir)).weights.size).toBe(20);
+    expect((await readdir(folder)).filter((name) => name.includes('tmp'))).toEqual([]);
+  });
+
+  // Step 6 ends the first epoch (its validation is due), 3 is a checkpoint, 7 is neither.
+  it.each([1, 3, 6, 7, 11])('stopped after step %i and resumed gives the same bits', async (after) => {
+    const interrupted = spec(`${strategy}-stopped-${after}`, { strategy });
+    const before = await abortedRun(interrupted, after);
+    const reports: StepReport[] = [];
+    const result = await trainModel(interrupted, { onStep: (report) => reports.push(report) });
+    expect(result.resumedFrom).toBe(after);
+    expect([...before, ...reports].map((report) => report.step)).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
+    const { milliseconds: _, resumedFrom: _from, outputDir: _dir, ...outcome } = result;
+    expect(await undisturbed()).toMatchObject(outcome);
+  });
+
+  it('falls back to an older checkpoint when the newest is damaged', async () => {
+    const interrupted = spec(`${strategy}-damaged`, { strategy });
+    await abortedRun(interrupted, 7);
+    const [run] = await readdir(interrupted.checkpointDir);
+    const newest = join(interrupted.checkpointDir, run!, 'step-00000007', 'tensors.safetensors');
+    const bytes = await readFile(newest);
+    bytes[bytes.length - 5]! ^= 1;
+    await writeFile(newest, bytes);
+    const result = await trainModel(interrupted);
+    expect(result.resumedFrom).toBe(6);
+    expect(result.sha256).toBe((await undisturbed()).sha256);
+  });
+});
+
+it('does not repeat a finished run, but does when its weights were changed', async () => {
+  const first = await trainModel(spec('done'));
+  let steps = 0;
+  expect(await trainModel(spec('done'), { onStep: () => steps++ })).toEqual(first);
+  expect(steps).toBe(0);
+  await appendFile(join(first.outputDir, 'adapter_model.safetensors'), 'x');
+  expect((await trainModel(spec('done'), { onStep: () => steps++ })).sha256).toBe(first.sha256);
+});
+
+it('does not continue the checkpoint of another spec', async () => {
+  const interrupted = spec('other');
+  await abortedRun(interrupted, 4);
+  const result = await trainModel({ ...interrupted, seed: 8 });
+  expect(result.resumedFrom).toBeNull();
+  expect((await trainModel(interrupted)).resumedFrom).toBe(4);
+});
+
+it('goes on from an adapter', async () => {
+  const first = await trainModel(spec('done'));
+  const parameters = { ...tinySpec(folder).parameters, learningRate: 1e-9 };
+  const fresh = await trainModel(spec('fresh', { parameters }));
+  const second = await trainModel(spec('continued', { parameters, initialAdapterDir: first.outputDir }));
+  expect(second.validationLoss).toBeCloseTo(first.validationLoss!, 5);
+  expect(fresh.validationLoss).toBeGreaterThan(first.validationLoss! + 0.1);
+});
+
+it('stops when the validation no longer improves and keeps the best weights', async () => {
+  const base = tinySpec(folder);
+  const parameters = { ...base.parameters, learningRate: 0.3, numEpochs: 10 };
+  const result = await trainModel(spec('early', { patience: 1, parameters }));
+  expect(result.stoppedEarly).toBe(true);
+  expect(result.steps).toBe(result.bestStep + 6);
+  const best = await trainModel(spec('best', { patience: undefined, validationFile: undefined, parameters }));
+  expect(best.validationLoss).toBeNull();
+  expect(best.bestStep).toBe(60);
+  expect(best.sha256).not.toBe(result.sha256);
+});
+
+it('takes the first epoch in the order of the file when asked, and shuffles otherwise', async () => {
+  const losses = async (name: string, changes: Partial<TrainSpec>) => {
+    const seen: number[] = [];
+    const parameters = { ...tinySpec(folder).parameters, learningRate: 1e-9, loraDropout: 0, numEpochs: 1 };
+    await trainModel(spec(name, { ...changes, parameters }), {
+      onStep: ({ loss }) => seen.push(Number(loss.toFixed(4))),
+    });
+    return seen;
+  };
+  const inOrder = await losses('order-1', { shuffleFirstEpoch: false, seed: 1 });
+  expect(await losses('order-2', { shuffleFirstEpoch: false, seed: 2 })).toEqual(inOrder);
+  expect(await losses('order-3', { seed: 1 })).not.toEqual(await losses('order-4', { seed: 2 }));
+});
+
+it('counts rows whose prompt was cut and names a row that cannot fit', async () => {
+  const word = (count: number) => Array(count).fill('a').join(' ');
+  const file = join(folder, 'long.jsonl');
+  await writeFile(file, jsonLines([...tinyRows(4), { id: 'long', prompt: word(40), completion: word(5) }]));
+  expect((await trainModel(spec('cut', { trainFile: file }))).truncatedRows).toBe(1);
+  await writeFile(file, jsonLines([{ id: 'too-long', prompt: 'a', completion: word(40) }]));
+  await expect(trainModel(spec('refused', { trainFile: file }))).rejects.toMatchObject({
+    code: 'E_DATA_INVALID',
+    message: expect.stringMatching(/"too-long".*41 tokens.*32/),
+  });
+});
+
+it('stops a run that diverges and names the step', async () => {
+  const parameters = { ...tinySpec(folder).parameters, learningRate: 1e30, warmupRatio: 0 };
+  await expect(trainModel(spec('diverging', { parameters }))).rejects.toMatchObject({
+    code: 'E_NUMERIC',
+    message: expect.stringMatching(/^Step \d+:/),
+  });
+});
+
+it('writes the full model with its type, tokenizer and finite weights', async () => {
+  const { outputDir } = await trainModel(spec('full-files', { strategy: 'full' }));
+  expect((await readdir(outputDir)).sort()).toEqual([
+    'config.json',
+    'model.safetensors',
+    'tokenizer.json',
+    'tokenizer_config.json',
+    'training.json',
+  ]);
+  expect(JSON.parse(await readFile(join(outputDir, 'config.json'), 'utf8'))).toMatchObject({ dtype: 'float32' });
+  const { tensors } = await readSafetensors(join(outputDir, 'model.safetensors'));
+  for (const { data } of tensors.values()) expect((data as Float32Array).every(Number.isFinite)).toBe(true);
+});
