@@ -1,6 +1,6 @@
 import type { ArtifactType } from '../config/domain.js';
 import type { Stream } from '../config/random.js';
-import { referenceFor } from './tasks/families.js';
+import { familyOf, referenceFor } from './tasks/families.js';
 import { ATTRIBUTES } from './tasks/lexicon.js';
 
 /** Artifacts that fit every request and answer none: what a model writes when it does not know. */
@@ -52,14 +52,24 @@ function identifiersOf(artifactType: ArtifactType, output: string): Set<string> 
   return new Set(words.filter((word) => !LANGUAGE.has(word)));
 }
 
+/** Identifiers of the artifact a request asks for; of a text outside the closed language its words, null for code. */
+function wantedIdentifiers(artifactType: ArtifactType, specification: string): Set<string> | null {
+  const family = familyOf(artifactType);
+  const statements = family.parse(specification);
+  if (statements !== null) return identifiersOf(artifactType, family.reference(statements));
+  return artifactType === 'code_prototype' ? null : identifiersOf(artifactType, specification);
+}
+
 /**
  * Share of an answer's identifiers that the request gives reason for, 0–1: words it holds or implies (`_db`, `lb`,
  * `reports`), and for code the steps it asks for. An answer without identifiers has 0, unless the request wants none.
- * Throws `E_DATA_INVALID` for a specification outside the closed language.
+ * Of a specification outside the closed language only its words count; code has nothing to be compared with then and
+ * counts as grounded.
  */
 export function groundedness(artifactType: ArtifactType, specification: string, output: string): number {
   const found = identifiersOf(artifactType, output);
-  const grounded = identifiersOf(artifactType, referenceFor(artifactType, specification));
+  const grounded = wantedIdentifiers(artifactType, specification);
+  if (grounded === null) return output.trim() === '' ? 0 : 1;
   if (artifactType !== 'code_prototype') for (const word of specification.match(/[A-Za-z]+/g) ?? []) grounded.add(word);
   if (found.size === 0) return grounded.size === 0 && output.trim() !== '' ? 1 : 0;
   return [...found].filter((word) => grounded.has(word)).length / found.size;
@@ -88,7 +98,9 @@ export function isGeneric(
     };
   }
   const found = identifiersOf(artifactType, output);
-  const own = jaccard(found, identifiersOf(artifactType, referenceFor(artifactType, specification)));
+  const wanted = wantedIdentifiers(artifactType, specification);
+  if (wanted === null) return { generic: false, groundedness: share, reason: '' };
+  const own = jaccard(found, wanted);
   const nearest = Math.max(
     ...BOILERPLATE[artifactType].map((text) => jaccard(found, identifiersOf(artifactType, text))),
   );

@@ -14,10 +14,10 @@ const Event = z
       .transform((value) => new Date(value).toISOString()),
     input_data: filled,
     ai_output: text,
-    artifact_type: z.enum(ARTIFACT_TYPES),
+    artifact_type: z.enum(ARTIFACT_TYPES, `is not one of ${ARTIFACT_TYPES.join(', ')}`),
     model_used: filled,
     validation_score: z.number('is not a number').min(0, 'is below 0').max(100, 'is above 100'),
-    feedback_type: z.enum(FEEDBACK_TYPES),
+    feedback_type: z.enum(FEEDBACK_TYPES, `is not one of ${FEEDBACK_TYPES.join(', ')}`),
     context: z.object({ rag: optionalText, notes: optionalText }).nullish(),
     corrected_output: optionalText,
   })
@@ -42,7 +42,7 @@ export function validateFeedbackEvent(value: unknown): { event: FeedbackEvent } 
   return {
     event: {
       ...rest,
-      context: Object.fromEntries(Object.entries(context ?? {}).filter(([, text]) => text !== undefined)),
+      context: Object.fromEntries(Object.entries(context ?? {}).filter(([, member]) => member !== undefined)),
       ...(corrected_output === undefined ? {} : { corrected_output }),
     },
   };

@@ -59,7 +59,7 @@ function infer(expression: Expression, scope: Scope): ValueType {
       return logical(expression, scope);
     case 'conditional': {
       plain(expression.test, scope, '?');
-      return join(plain(expression.then, scope, '?'), plain(expression.otherwise, scope, ':'));
+      return join(plain(expression.consequent, scope, '?'), plain(expression.alternate, scope, ':'));
     }
     case 'function':
       return { parameters: expression.parameters, body: expression.body, scope };

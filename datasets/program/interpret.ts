@@ -74,7 +74,7 @@ class Machine {
         return useRight ? this.evaluate(node.right, scope) : left;
       }
       case 'conditional':
-        return this.evaluate(truthy(this.evaluate(node.test, scope)) ? node.then : node.otherwise, scope);
+        return this.evaluate(truthy(this.evaluate(node.test, scope)) ? node.consequent : node.alternate, scope);
       case 'function':
         return { parameters: node.parameters, body: node.body, scope };
       case 'length':

@@ -4,7 +4,7 @@ import type { IsolatedJob, IsolatedProgram, IsolatedReport, IsolatedResult } fro
 import { ProgramError } from './syntax.js';
 
 const { programs, fuel } = workerData as IsolatedJob;
-const report = (message: IsolatedReport) => parentPort!.postMessage(message);
+const report = (data: IsolatedReport) => parentPort!.postMessage(data, []);
 
 function message(error: unknown): string {
   if (error instanceof ProgramError) return `${error.kind}: ${error.message}`;

@@ -126,9 +126,9 @@ class Parser {
   private conditional(): Expression {
     const test = this.logical();
     if (!this.accept('?')) return test;
-    const then = this.expression();
+    const consequent = this.expression();
     this.expect(':');
-    return { type: 'conditional', test, then, otherwise: this.expression() };
+    return { type: 'conditional', test, consequent, alternate: this.expression() };
   }
 
   /** `??` does not mix with `&&` and `||` without parentheses, as in TypeScript. */

@@ -58,7 +58,9 @@ export async function runIsolated(
 
 /** From source (tests, tsx) the worker must register the TypeScript loader first; from dist it is plain JavaScript. */
 const fromSource = import.meta.url.endsWith('.ts');
-const workerUrl = new URL(fromSource ? './isolated-worker.ts' : './isolated-worker.js', import.meta.url);
+const workerUrl = fromSource
+  ? new URL('./isolated-worker.ts', import.meta.url)
+  : new URL('./isolated-worker.js', import.meta.url);
 
 function startWorker(job: IsolatedJob, memoryMb: number): Worker {
   const options = {

@@ -7,7 +7,7 @@ export type Expression =
   | { type: 'unary'; operator: '-' | '+' | '!'; operand: Expression }
   | { type: 'binary'; operator: BinaryOperator; left: Expression; right: Expression }
   | { type: 'logical'; operator: '&&' | '||' | '??'; left: Expression; right: Expression }
-  | { type: 'conditional'; test: Expression; then: Expression; otherwise: Expression }
+  | { type: 'conditional'; test: Expression; consequent: Expression; alternate: Expression }
   | { type: 'function'; parameters: string[]; body: Expression }
   | { type: 'length'; object: Expression }
   | { type: 'index'; object: Expression; index: Expression }

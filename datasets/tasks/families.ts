@@ -21,9 +21,13 @@ export function familyOf(artifactType: ArtifactType): TaskFamily {
 export function parseSpecification(artifactType: ArtifactType, specification: string): Statement[] {
   const statements = familyOf(artifactType).parse(specification);
   if (statements === null) {
-    throw new RatchetError('E_DATA_INVALID', `not a ${artifactType} specification: "${specification.slice(0, 120)}"`, {
-      hint: "The demo's validator knows a closed language; datasets/tasks lists its sentences.",
-    });
+    throw new RatchetError(
+      'E_DATA_INVALID',
+      `not in the closed language of ${artifactType}: "${specification.slice(0, 120)}"`,
+      {
+        hint: "The demo's validator knows a closed language; datasets/tasks lists its sentences.",
+      },
+    );
   }
   return statements;
 }

@@ -4,25 +4,27 @@ import { parseArchitecture, renderArchitecture } from './architecture.js';
 import { FILTERS } from './code-prototype.js';
 import { contextStatement } from './context.js';
 import { parseErd, renderErd } from './erd.js';
-import { familyOf, parseSpecification } from './families.js';
+import { familyOf } from './families.js';
 
 /**
- * Label-preserving operators on requests and answers. Each returns its argument when it finds nothing to change; a
- * specification outside the closed language throws `E_DATA_INVALID`. What they make is valid by construction, and the
- * caller still proves it: `validateArtifact(…) === 100`.
+ * Label-preserving operators on requests and answers. Each returns its argument when it finds nothing to change or the
+ * text is outside the closed language. What they make is valid by construction, and the caller still proves it:
+ * `validateArtifact(…) === 100`.
  */
 
 /** The same request in other words: every sentence that has another wording gets it with probability 0.6. */
 export function paraphrase(artifactType: ArtifactType, specification: string, source: Stream): string {
   const family = familyOf(artifactType);
-  const statements = parseSpecification(artifactType, specification);
+  const statements = family.parse(specification);
+  if (statements === null) return specification;
   return family.render(family.reword(statements, source, 0.6));
 }
 
 /** The same request with a sentence of context put in or taken out (R9: varied RAG context). */
 export function contextVariation(artifactType: ArtifactType, specification: string, source: Stream): string {
   const family = familyOf(artifactType);
-  const statements = parseSpecification(artifactType, specification);
+  const statements = family.parse(specification);
+  if (statements === null) return specification;
   const plain = statements.filter((item) => item.kind !== 'context');
   const context = contextStatement(source);
   if (plain.length < statements.length && source.float() < 0.5) return family.render(plain);
@@ -84,7 +86,9 @@ export function renameIdentifiers(
   source: Stream,
 ): RenamedTask {
   const family = familyOf(artifactType);
-  const { statements, names } = family.rename(parseSpecification(artifactType, specification), source);
+  const parsed = family.parse(specification);
+  if (parsed === null) return { specification, output };
+  const { statements, names } = family.rename(parsed, source);
   const renamed = family.render(statements);
   const read =
     artifactType === 'erd' ? parseErd(output) : artifactType === 'architecture' ? parseArchitecture(output) : null;

@@ -70,6 +70,15 @@ describe.each(ARTIFACT_TYPES)('R14 %s', (artifactType) => {
     expect(changed).toBeGreaterThan(COUNT);
   });
 
+  it('R9: leaves requests outside the closed language as they are', () => {
+    const source = stream(17, 'free', artifactType);
+    const free = 'Please draw zebras, as many as you can!';
+    expect(paraphrase(artifactType, free, source)).toBe(free);
+    expect(contextVariation(artifactType, free, source)).toBe(free);
+    expect(permuteOutput(artifactType, free, source)).toBe(free);
+    expect(renameIdentifiers(artifactType, free, 'zebra', source)).toEqual({ specification: free, output: 'zebra' });
+  });
+
   it('R9: permuted answers still score 100', () => {
     const source = stream(17, 'permute', artifactType);
     let changed = 0;

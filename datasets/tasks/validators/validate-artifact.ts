@@ -21,7 +21,7 @@ const MAX_OUTPUT = 16_384;
  */
 export function validateArtifact(artifactType: ArtifactType, specification: string, output: string): Validation {
   const statements = familyOf(artifactType).parse(specification);
-  if (statements === null) return refuse(`not a ${artifactType} specification of the closed language`);
+  if (statements === null) return refuse(`the specification is not in the closed language of ${artifactType}`);
   const answer = output.trim();
   if (answer === '') return refuse('the answer is empty');
   if (answer.length > MAX_OUTPUT)

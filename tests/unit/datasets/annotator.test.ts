@@ -84,6 +84,14 @@ describe('generic content', () => {
     expect(spared / tasks.length).toBeGreaterThan(0.9);
   });
 
+  it('judges free requests by their words', () => {
+    const free = 'We need tables for zebra and their keeper with a badge';
+    expect(groundedness('erd', free, 'erDiagram\nzebra {\nint id PK\nstring badge\n}')).toBe(1);
+    expect(isGeneric('erd', free, 'erDiagram\ncustomer {\nstring email\n}').generic).toBe(true);
+    expect(isGeneric('code_prototype', 'sort the zebras', 'return xs').generic).toBe(false);
+    expect(isGeneric('code_prototype', 'sort the zebras', '').generic).toBe(true);
+  });
+
   it('says why', () => {
     expect(isGeneric('erd', 'a user has name.', ' ')).toEqual({
       generic: true,

@@ -104,7 +104,7 @@ describe('validateArtifact', () => {
   it('refuses a specification outside the language and an over-long answer', () => {
     expect(validateArtifact('erd', 'draw me a sheep', ERD_ANSWER)).toEqual({
       score: 0,
-      reasons: ['not a erd specification of the closed language'],
+      reasons: ['the specification is not in the closed language of erd'],
       parts: {},
     });
     expect(validateArtifact('erd', ERD, 'x'.repeat(1_000_000)).reasons[0]).toMatch('1000000 characters');
