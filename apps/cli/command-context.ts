@@ -51,14 +51,20 @@ export function outputOf(options: CommonOptions): Output {
   return new Output({ json: options.json ?? false, verbose: options.verbose ?? false });
 }
 
-/** The configuration as the options ask for it; a run file lies above temporal.yaml and below the options. */
+/**
+ * The configuration as the options ask for it. A run file lies above temporal.yaml and below the options; a `baseFile`
+ * does so too, but below a file that `--config` names.
+ */
 export function resolveConfig(
   options: CommonOptions,
-  extra: { runFile?: string; overrides?: Record<string, unknown> } = {},
+  extra: { runFile?: string; baseFile?: string; overrides?: Record<string, unknown> } = {},
 ): Promise<LoadedConfig> {
+  const { runFile, baseFile, overrides } = extra;
+  const files = [options.config, runFile ?? baseFile];
+  const [file, run] = runFile === undefined && options.config !== undefined ? files.toReversed() : files;
   return loadConfig({
-    ...(options.config === undefined ? {} : { file: options.config }),
-    ...(extra.runFile === undefined ? {} : { runFile: extra.runFile }),
-    overrides: { ...extra.overrides, ...options.set, ...(options.data === undefined ? {} : { dataFolder: options.data }) },
+    ...(file === undefined ? {} : { file }),
+    ...(run === undefined ? {} : { runFile: run }),
+    overrides: { ...overrides, ...options.set, ...(options.data === undefined ? {} : { dataFolder: options.data }) },
   });
 }

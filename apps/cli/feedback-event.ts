@@ -41,7 +41,8 @@ export function feedbackEvent(flags: FeedbackFlags, now: Date): FeedbackEvent {
     artifact_type: oneOf('--artifact-type', flags.artifactType, ARTIFACT_TYPES),
     model_used: flags.model,
     validation_score: score,
-    feedback_type: flags.type === undefined ? typeOf(score, flags.correction) : oneOf('--type', flags.type, FEEDBACK_TYPES),
+    feedback_type:
+      flags.type === undefined ? typeOf(score, flags.correction) : oneOf('--type', flags.type, FEEDBACK_TYPES),
     context: flags.notes === undefined ? {} : { notes: flags.notes },
     ...(flags.correction === undefined ? {} : { corrected_output: flags.correction }),
   };

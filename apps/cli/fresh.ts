@@ -59,7 +59,10 @@ export function otherLoops(dataFolder: string, loop: string): string[] {
 async function askAbout(others: string[], dataFolder: string, interactive: boolean): Promise<void> {
   const what = others.length === 1 ? `the loop ${others[0]}` : `the loops ${others.join(', ')}`;
   if (interactive) {
-    const answer = await confirm({ message: `${dataFolder} also holds ${what}. Remove everything?`, initialValue: false });
+    const answer = await confirm({
+      message: `${dataFolder} also holds ${what}. Remove everything?`,
+      initialValue: false,
+    });
     if (!isCancel(answer) && answer) return;
   }
   throw new RatchetError('E_USAGE', `--fresh would also remove ${what} from ${dataFolder}.`, {

@@ -106,13 +106,12 @@ async function follow(options: WatchOptions): Promise<WatchedResult | null> {
 /** Asks the workflows; a part that cannot answer just now is left out. */
 export async function takeSnapshot(client: Client, handle: LoopHandle): Promise<Snapshot> {
   const status = (await attempt(() => handle.query(statusQuery))) ?? null;
-  if (status === null || !['running', 'baseline'].includes(status.phase)) return { status, stage: null, activity: null };
+  if (status === null || !['running', 'baseline'].includes(status.phase))
+    return { status, stage: null, activity: null };
   const round = client.workflow.getHandle(roundWorkflowId(status.name, status.round));
   const stage = (await attempt(() => round.query(progressQuery)))?.stage ?? null;
   const workflowId =
-    stage === 'training'
-      ? trainingWorkflowId(status.name, status.round)
-      : roundWorkflowId(status.name, status.round);
+    stage === 'training' ? trainingWorkflowId(status.name, status.round) : roundWorkflowId(status.name, status.round);
   return { status, stage, activity: await pendingActivity(client, workflowId) };
 }
 
@@ -128,7 +127,8 @@ async function pendingActivity(client: Client, workflowId: string): Promise<Acti
   const known = NAMES[pending?.activityType?.name ?? ''];
   if (pending == null || known === undefined) return null;
   const payload = pending.heartbeatDetails?.payloads?.[0];
-  const details = payload == null ? {} : defaultPayloadConverter.fromPayload<Partial<TrainingHeartbeat & Generated>>(payload);
+  const details =
+    payload == null ? {} : defaultPayloadConverter.fromPayload<Partial<TrainingHeartbeat & Generated>>(payload);
   const { step, totalSteps, loss, done, total } = details ?? {};
   return {
     ...known,

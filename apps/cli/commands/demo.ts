@@ -22,7 +22,7 @@ import { startSupervised } from '../supervised.js';
 interface DemoOptions extends CommonOptions {
   fresh?: boolean;
   yes?: boolean;
-  run: string;
+  run?: string;
   rounds?: number;
   seed?: number;
   name?: string;
@@ -53,7 +53,7 @@ async function runDemo(options: DemoOptions): Promise<number> {
   const output = outputOf(options);
   const { rounds, seed, name } = options;
   const loaded = await resolveConfig(options, {
-    runFile: options.run ?? demoRunFile(),
+    ...(options.run === undefined ? { baseFile: demoRunFile() } : { runFile: options.run }),
     overrides: { 'loop.rounds': rounds, 'loop.seed': seed, 'loop.name': name },
   });
   const { config, dataFolder } = loaded;
@@ -125,7 +125,9 @@ function tellStart({ how, otherConfig }: LoopStart, output: Output, name: string
   if (how === 'joined') output.line(`  the loop ${name} is under way; going on where it was`);
   if (how === 'finished') output.line(`  the loop ${name} has finished; --fresh starts over`);
   if (otherConfig) {
-    output.line(style.yellow('  it was started with another configuration and keeps it; --fresh starts over with this one'));
+    output.line(
+      style.yellow('  it was started with another configuration and keeps it; --fresh starts over with this one'),
+    );
   }
 }
 
@@ -157,7 +159,19 @@ function createWatcher(output: Output): Watcher {
     onRound(result, seconds) {
       const { round, stage, labels, loss, promoted, trained, reason, after, model } = result;
       const sha256 = model?.sha256 ?? null;
-      output.object({ event: 'round', round, stage, ...after, labels, loss, trained, promoted, reason, seconds, sha256 });
+      output.object({
+        event: 'round',
+        round,
+        stage,
+        ...after,
+        labels,
+        loss,
+        trained,
+        promoted,
+        reason,
+        seconds,
+        sha256,
+      });
       output.line(roundLine(result, seconds, style));
     },
   };
@@ -168,7 +182,9 @@ function detach(running: Running, output: Output): void {
   const command = comebackCommand(process.argv.slice(2));
   output.line();
   output.line(
-    running.attached ? 'Left; the loop goes on in the process that runs it.' : 'Stopping: a training under way saves first …',
+    running.attached
+      ? 'Left; the loop goes on in the process that runs it.'
+      : 'Stopping: a training under way saves first …',
   );
   output.line(`Come back with: ${style.bold(command)}`);
   output.object({ event: 'detached', comeBack: command });

@@ -87,7 +87,8 @@ async function send(
 
 function nothingUsable(name: string, { read, rejectedSample }: ImportFeedbackResult): RatchetError {
   const [first] = rejectedSample;
-  const why = first === undefined ? '' : ` Line ${first.line}: ${[first.field, first.reason].filter(Boolean).join(' ')}.`;
+  const why =
+    first === undefined ? '' : ` Line ${first.line}: ${[first.field, first.reason].filter(Boolean).join(' ')}.`;
   const none = read === 1 ? 'The event was rejected.' : `All ${read} rows of ${name} were rejected.`;
   return new RatchetError('E_DATA_INVALID', `${none}${why}`, {
     hint: 'The README describes a feedback event; the ledger of the store keeps every rejected row.',

@@ -82,7 +82,9 @@ async function start(options: LoopOptions): Promise<number> {
     if (found.otherConfig) {
       output.line(output.style.yellow('It was started with another configuration and keeps it until it is stopped.'));
     }
-    output.line(`Look at it with \`npx ratchet loop status --name ${name}\`${uiUrl === null ? '' : ` or at ${uiUrl}`}.`);
+    output.line(
+      `Look at it with \`npx ratchet loop status --name ${name}\`${uiUrl === null ? '' : ` or at ${uiUrl}`}.`,
+    );
     return 0;
   } finally {
     await client.connection.close();
@@ -108,7 +110,8 @@ async function showStatus(options: LoopOptions): Promise<number> {
       const snapshot = await takeSnapshot(client, handle);
       output.object(loopStatusObject(name, found.status.name, snapshot));
       const rounds = snapshot.status?.state?.round ?? 0;
-      if (rounds !== shownRounds) for (const line of loopStatusLines(name, found.status.name, snapshot, output.style)) output.line(line);
+      if (rounds !== shownRounds)
+        for (const line of loopStatusLines(name, found.status.name, snapshot, output.style)) output.line(line);
       shownRounds = rounds;
       if (!options.follow || found.status.name !== 'RUNNING') return 0;
       follow(output, snapshot);

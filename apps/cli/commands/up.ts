@@ -30,12 +30,23 @@ async function runUp(options: UpCommandOptions): Promise<number> {
   const interrupt = onInterrupt();
   const leave = () => process.exit(INTERRUPTED);
   interrupt.signal.addEventListener('abort', leave);
-  const running = await startSupervised(loaded, output, { anyPort: options.anyPort ?? false, leaving: interrupt.signal });
+  const running = await startSupervised(loaded, output, {
+    anyPort: options.anyPort ?? false,
+    leaving: interrupt.signal,
+  });
   interrupt.signal.removeEventListener('abort', leave);
 
   const processes = running.processes();
-  output.object({ event: 'ready', address: running.address, uiUrl: running.uiUrl, attached: running.attached, processes });
-  output.line(`${style.green('ready')} · Temporal ${running.address}${running.uiUrl === null ? '' : ` · UI ${running.uiUrl}`}`);
+  output.object({
+    event: 'ready',
+    address: running.address,
+    uiUrl: running.uiUrl,
+    attached: running.attached,
+    processes,
+  });
+  output.line(
+    `${style.green('ready')} · Temporal ${running.address}${running.uiUrl === null ? '' : ` · UI ${running.uiUrl}`}`,
+  );
   for (const { name, pid } of processes) output.line(style.dim(`  ${name.padEnd(14)} process ${pid}`));
   if (running.attached) {
     output.line('Another process keeps it running; nothing is left to do here.');
@@ -44,7 +55,9 @@ async function runUp(options: UpCommandOptions): Promise<number> {
     return 0;
   }
   output.line('Start a loop with `npx ratchet loop start`; Ctrl-C stops everything, nothing is lost.');
-  const asked = new Promise<void>((resolve) => interrupt.signal.addEventListener('abort', () => resolve(), { once: true }));
+  const asked = new Promise<void>((resolve) =>
+    interrupt.signal.addEventListener('abort', () => resolve(), { once: true }),
+  );
   try {
     await Promise.race([asked, running.failed]);
     output.line('Stopping: a training under way saves first …');
