@@ -1,6 +1,6 @@
 import { stream } from '../../config/random.js';
 import { RatchetError } from '../../config/errors.js';
-import { Decoder } from './decoder.js';
+import type { Decoder } from './decoder.js';
 import { KeyValueCache } from './key-value-cache.js';
 import { chooseToken, distribution, type SamplingOptions } from './sampling.js';
 

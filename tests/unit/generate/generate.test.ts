@@ -89,7 +89,7 @@ describe.each(['llama', 'gpt2'])('generateTokens with %s', (name) => {
   it('refuses a prompt that is empty or fills the context', async () => {
     const { maxPositions } = decoder.config;
     for (const length of [0, maxPositions]) {
-      await expect(generateTokens(decoder, [[5], new Array<number>(length).fill(5)], options)).rejects.toMatchObject({
+      await expect(generateTokens(decoder, [[5], Array.from({ length }, () => 5)], options)).rejects.toMatchObject({
         code: 'E_DATA_INVALID',
         message: `Prompt 2 has ${length} tokens.`,
       });

@@ -43,7 +43,7 @@ describe('loadTokenizer', () => {
     });
     for (const text of ['{', '[]', '{}', '{"model":{"type":"NoSuchModel"}}']) {
       await writeFile(path, text);
-      await expect(loadTokenizer(folder), text).rejects.toMatchObject({
+      await expect(loadTokenizer(folder)).rejects.toMatchObject({
         code: 'E_MODEL_INVALID',
         message: expect.stringContaining(path) as string,
       });
