@@ -42,6 +42,8 @@ export class SupervisedProcess {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: withoutOverrides(process.env),
       execArgv: ['--enable-source-maps'],
+      // A group of its own: Ctrl-C in the terminal reaches the supervisor alone, which stops its processes in order.
+      detached: process.platform !== 'win32',
     });
     const startedAt = performance.now();
     let failure: FailedMessage | null = null;

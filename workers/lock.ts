@@ -92,16 +92,24 @@ function createLock(file: string, holder: LockHolder): boolean {
   try {
     mkdirSync(path.dirname(file), { recursive: true });
     writeFileSync(temporary, JSON.stringify(holder));
-    linkSync(temporary, file);
-    return true;
+    return linkUnlessPresent(temporary, file);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw new RatchetError('E_DATA_FOLDER', `The lock ${file} cannot be written: ${(error as Error).message}.`, {
       hint: 'Check that the data folder exists on a disk with free space and that you may write to it, or choose another with --data.',
       cause: error,
     });
   } finally {
     removeQuietly(temporary);
+  }
+}
+
+function linkUnlessPresent(existing: string, file: string): boolean {
+  try {
+    linkSync(existing, file);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
   }
 }
 
@@ -126,13 +134,8 @@ function removeStale(file: string, dead: LockHolder | null): boolean {
   }
   const moved = readLock(aside);
   const same = moved?.pid === dead?.pid && moved?.start === dead?.start;
-  if (!same) {
-    try {
-      linkSync(aside, file);
-    } catch {
-      // A third process holds it by now.
-    }
-  }
+  // Put back what was not meant, unless a third process holds the lock by now.
+  if (!same) linkUnlessPresent(aside, file);
   removeQuietly(aside);
   return same;
 }

@@ -52,7 +52,7 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
     process.platform === 'win32'
       ? [options.binary, serverArguments(options)]
       : ['/bin/sh', ['-c', TIED_TO_PARENT, 'sh', options.binary, ...serverArguments(options)]];
-  const child = spawn(command, args, { stdio: ['ignore', log, log, 'pipe'] });
+  const child = spawn(command, args, { stdio: ['ignore', log, log, 'pipe'], detached: process.platform !== 'win32' });
   closeSync(log);
   const parentPipe = child.stdio[3];
   parentPipe?.on('error', () => {});
