@@ -2,8 +2,11 @@ import { stream } from '../../config/random.js';
 import { IGNORED, type MicroBatch } from './loss.js';
 import type { TokenRow } from './training-rows.js';
 
-/** Lengths are padded up to a multiple of this, so that few graphs are compiled. */
-const LENGTH_BUCKET = 16;
+/** Lengths are padded up to a multiple of 16, and above 128 of 32, so that few graphs are compiled. */
+const paddedLength = (length: number): number => {
+  const unit = length <= 128 ? 16 : 32;
+  return Math.ceil(length / unit) * unit;
+};
 /** Steps whose rows are sorted by length together in a shuffled epoch: less padding, still mixed. */
 const STEPS_A_WINDOW = 16;
 
@@ -55,7 +58,7 @@ const microBatches = (rows: readonly TokenRow[], plan: BatchPlan): MicroBatch[] 
 /** Rows padded on the right to one bucketed length; empty rows fill the batch up to `batch`. */
 export function padRight(rows: readonly TokenRow[], batch: number, maxPositions: number): MicroBatch {
   const longest = Math.max(...rows.map((row) => row.tokens.length));
-  const time = Math.min(Math.ceil(longest / LENGTH_BUCKET) * LENGTH_BUCKET, maxPositions);
+  const time = Math.min(paddedLength(longest), maxPositions);
   const inputIds = new Int32Array(batch * time);
   const attentionMask = new Int32Array(batch * time);
   const labels = new Int32Array(batch * time).fill(IGNORED);

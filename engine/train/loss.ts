@@ -26,9 +26,9 @@ export interface Supervision {
   tokens: number;
 }
 
-/** Size of the vocabulary projection: the scored rows rounded up to an eighth of all rows, so that few shapes occur. */
+/** Size of the vocabulary projection: the scored rows rounded up to a quarter of all rows, so that few shapes occur. */
 function bucketedRows(scored: number, positions: number): number {
-  const unit = Math.max(16, Math.ceil(positions / 8));
+  const unit = Math.max(16, Math.ceil(positions / 4));
   return Math.min(positions, Math.max(1, Math.ceil(scored / unit)) * unit);
 }
 

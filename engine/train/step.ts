@@ -1,4 +1,5 @@
 import { RatchetError } from '../../config/errors.js';
+import { configHash } from '../../config/hash.js';
 import type { HostTensor } from '../api.js';
 import type { ModelConfig } from '../nn/config.js';
 import type { LoadedModel } from '../nn/load-model.js';
@@ -32,8 +33,10 @@ export interface TrainStepOptions {
   epsilon?: number;
   /** Of the dropout masks. */
   seed?: number;
-  /** Threads of onnxruntime; all cores when left out. */
+  /** Threads of onnxruntime; all cores when left out. Of no effect with `graphs`. */
   threads?: number;
+  /** Compiled graphs to share with other trainers; its own, freed by `release`, when left out. */
+  graphs?: CompileCache;
 }
 
 export interface StepResult {
@@ -48,7 +51,7 @@ export interface StepResult {
 type Program = (tensors: Record<string, tf.Tensor>) => Record<string, tf.Tensor>;
 
 /** Compiled graphs kept at once: about a dozen lengths times a few numbers of scored rows. */
-const KEPT_GRAPHS = 48;
+export const KEPT_GRAPHS = 48;
 
 /**
  * Trains a causal language model one optimizer step at a time: forward, loss and backward as one compiled graph for each
@@ -59,11 +62,14 @@ export class TrainStep {
   private readonly trainable = new Map<string, HostTensor>();
   private readonly feeds: Record<string, HostTensor> = {};
   private readonly graphs: CompileCache;
+  /** Tells the graphs of different models and adapters apart; weights are fed, so they do not matter. */
+  private readonly modelKey: string;
 
   constructor(private readonly options: TrainStepOptions) {
     const { weights, adapter } = options;
     this.optimizer = new AdamW(options);
-    this.graphs = new CompileCache(KEPT_GRAPHS, { threads: options.threads });
+    this.graphs = options.graphs ?? new CompileCache(KEPT_GRAPHS, { threads: options.threads });
+    this.modelKey = modelKey(options.config, adapter);
     for (const [name, tensor] of weights) this.feeds[name] = tensor;
     for (const [name, tensor] of adapter ? adapter.tensors : weights) {
       const copy: HostTensor = { ...tensor, data: Float32Array.from(tensor.data as Float32Array) };
@@ -123,17 +129,28 @@ export class TrainStep {
     return { lossSum: (results[LOSS]!.data as Float32Array)[0]!, tokens: supervision.tokens };
   }
 
-  /** Frees the compiled graphs. */
+  /** Frees the compiled graphs, unless they are shared. */
   async release(): Promise<void> {
-    await this.graphs.clear();
+    if (!this.options.graphs) await this.graphs.clear();
   }
 
   private async run(kind: string, shape: string, batch: Record<string, HostTensor>, program: Program) {
     const feeds = { ...this.feeds, ...batch };
-    const executable = await this.graphs.get(`${kind}:${shape}`, () => trace(feeds, program));
+    const executable = await this.graphs.get(`${this.modelKey}:${kind}:${shape}`, () => trace(feeds, program));
     return executable.run(feeds);
   }
 }
+
+const modelKey = (config: ModelConfig, adapter: LoraAdapter | null): string =>
+  configHash({
+    config,
+    adapter: adapter && {
+      rank: adapter.rank,
+      scale: adapter.scale,
+      dropout: adapter.dropout,
+      modules: adapter.modules.map((module) => module.name),
+    },
+  });
 
 function accumulate(gradients: Map<string, Float32Array>, name: string, gradient: Float32Array): void {
   const sum = gradients.get(name);

@@ -6,6 +6,7 @@ import { readAdapter } from '../formats/peft.js';
 import { loadModel } from '../nn/load-model.js';
 import { linearSchedule, warmupSteps } from '../optim/schedule.js';
 import { createLora, loraFromPeft, type LoraAdapter } from '../peft/lora.js';
+import type { CompileCache } from '../trace/index.js';
 import { loadTokenizer } from '../tokenizer/tokenizer.js';
 import { planEpoch, planValidation, stepsPerEpoch, type BatchPlan } from './batch-plan.js';
 import type { MicroBatch } from './loss.js';
@@ -18,6 +19,8 @@ import { storedResult, writeOutput } from './training-output.js';
 export interface TrainRuntime {
   /** Threads of onnxruntime; all cores when left out. */
   threads?: number;
+  /** Compiled graphs to share between runs: a second run of the same model and shapes compiles nothing. */
+  graphs?: CompileCache;
 }
 
 /**
@@ -137,7 +140,7 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
     weightDecay: parameters.weightDecay,
     maxGradientNorm: parameters.maxGradientNorm,
     seed,
-    threads: runtime.threads,
+    ...runtime,
   });
   const plan: BatchPlan = {
     seed,

@@ -1,12 +1,16 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Generation, TrainResult } from '../api.js';
 import { generateTexts } from '../generate/generate.js';
+import { CompileCache } from '../trace/index.js';
+import { KEPT_GRAPHS } from '../train/step.js';
 import { trainModel } from '../train/train-model.js';
 import { toFault, type EngineReply, type EngineRequest, type EngineWorkerData } from './messages.js';
 
 /** The engine's thread: one job at a time, in the order in which they came. */
 const port = parentPort!;
 const { threads } = workerData as EngineWorkerData;
+/** Trials of one model differ in numbers, not in graphs. */
+const graphs = new CompileCache(KEPT_GRAPHS, { threads });
 const controllers = new Map<number, AbortController>();
 let queue: Promise<void> = Promise.resolve();
 
@@ -25,7 +29,7 @@ async function run(
         reply({ kind: 'checkpoint', id, checkpoint }),
       signal,
     };
-    return trainModel(request.spec, hooks, { threads });
+    return trainModel(request.spec, hooks, { graphs });
   }
   const onProgress = (done: number, total: number) => reply({ kind: 'progress', id, done, total });
   return generateTexts(request.spec, { onProgress, signal });

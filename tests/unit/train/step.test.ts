@@ -3,6 +3,7 @@ import { parseModelConfig } from '../../../engine/nn/config.js';
 import { createLora } from '../../../engine/peft/lora.js';
 import { padRight } from '../../../engine/train/batch-plan.js';
 import { superviseRows, type MicroBatch } from '../../../engine/train/loss.js';
+import { CompileCache } from '../../../engine/trace/index.js';
 import { TrainStep, type TrainStepOptions } from '../../../engine/train/step.js';
 import { stream } from '../../../config/random.js';
 import { TINY_CONFIG, tinyWeights } from './tiny-model.js';
@@ -15,8 +16,17 @@ const rows = Array.from({ length: 8 }, (_, i) => ({
   tokens: Array.from({ length: 6 + draws.integer(8) }, () => draws.integer(TINY_CONFIG.vocab_size)),
 }));
 const lora = (dropout: number) => createLora(config, { rank: 2, alpha: 4, dropout, targetModules: 'all-linear' }, 5);
+const graphs = new CompileCache(50, { threads: 1 });
 const trainer = (options: Partial<TrainStepOptions> = {}) =>
-  new TrainStep({ config, weights: tinyWeights(), adapter: null, weightDecay: 0.01, maxGradientNorm: 1, ...options });
+  new TrainStep({
+    config,
+    weights: tinyWeights(),
+    adapter: null,
+    weightDecay: 0.01,
+    maxGradientNorm: 1,
+    ...(options.threads === undefined && { graphs }),
+    ...options,
+  });
 const weightsOf = (step: TrainStep) => [...step.trainables()].flatMap(([, tensor]) => Array.from(tensor.data, Number));
 const whole: MicroBatch = padRight(rows, 8, 64);
 const parts = [0, 2, 4, 6].map((start) => padRight(rows.slice(start, start + 2), 2, 64));

@@ -43,7 +43,7 @@ export function tinyWeights(seed = 1): Map<string, HostTensor> {
 export function tinyRows(count: number, seed = 1): TrainingRow[] {
   const draws = stream(seed, 'rows');
   return Array.from({ length: count }, (_, i) => {
-    const words = Array.from({ length: 1 + draws.integer(12) }, () => draws.pick(WORDS.slice(3)));
+    const words = Array.from({ length: 1 + draws.integer(7) }, () => draws.pick(WORDS.slice(3)));
     return { id: `row-${i}`, prompt: words.join(' '), completion: words.toReversed().join(' ') };
   });
 }

@@ -2,14 +2,17 @@ import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/p
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { StepReport, TrainSpec } from '../../../engine/api.js';
+import type { StepReport, TrainHooks, TrainSpec } from '../../../engine/api.js';
 import { readAdapter } from '../../../engine/formats/peft.js';
 import { readSafetensors } from '../../../engine/formats/safetensors.js';
 import { loadModel } from '../../../engine/nn/load-model.js';
-import { trainModel } from '../../../engine/train/train-model.js';
+import { CompileCache } from '../../../engine/trace/index.js';
+import { trainModel as train } from '../../../engine/train/train-model.js';
 import { jsonLines, tinyRows, tinySpec, writeTinyModel } from './tiny-model.js';
 
 let folder: string;
+const graphs = new CompileCache(100, { threads: 1 });
+const trainModel = (of: TrainSpec, hooks: TrainHooks = {}) => train(of, hooks, { graphs });
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ratchet-train-'));
   await writeTinyModel(folder);
@@ -53,7 +56,7 @@ describe.each(['lora', 'full'] as const)('a %s run', (strategy) => {
   });
 
   // Step 6 ends the first epoch (its validation is due), 3 is a checkpoint, 7 is neither.
-  it.each([1, 3, 6, 7, 11])('stopped after step %i and resumed gives the same bits', async (after) => {
+  it.each([1, 6, 7])('stopped after step %i and resumed gives the same bits', async (after) => {
     const interrupted = spec(`${strategy}-stopped-${after}`, { strategy });
     const before = await abortedRun(interrupted, after);
     const reports: StepReport[] = [];
@@ -76,6 +79,12 @@ describe.each(['lora', 'full'] as const)('a %s run', (strategy) => {
     expect(result.resumedFrom).toBe(6);
     expect(result.sha256).toBe((await undisturbed()).sha256);
   });
+});
+
+it('gives the same bits with graphs of its own and with more threads', async () => {
+  const shared = await trainModel(spec('lora-whole'));
+  const own = await train(spec('own-graphs'), {}, { threads: 2 });
+  expect(own.sha256).toBe(shared.sha256);
 });
 
 it('does not repeat a finished run, but does when its weights were changed', async () => {

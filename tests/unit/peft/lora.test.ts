@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest';
+import { parseModelConfig, type ModelConfig } from '../../../engine/nn/config.js';
+import { createLora, loraFromPeft, loraKey } from '../../../engine/peft/lora.js';
+import { mergeLora, unmergeLora } from '../../../engine/peft/merge.js';
+import { targetModules } from '../../../engine/peft/target-modules.js';
+import { TINY_CONFIG, tinyWeights } from '../train/tiny-model.js';
+
+const llama = parseModelConfig('tiny', JSON.stringify(TINY_CONFIG));
+const gpt2 = parseModelConfig(
+  'tiny',
+  JSON.stringify({ model_type: 'gpt2', vocab_size: 9, n_embd: 8, n_head: 2, n_layer: 2, n_positions: 16 }),
+);
+const settings = { rank: 3, alpha: 6, dropout: 0, targetModules: 'auto' as const };
+const names = (config: ModelConfig, wanted: Parameters<typeof targetModules>[1]) =>
+  targetModules(config, wanted).map((module) => module.name);
+
+describe('target modules', () => {
+  it('follow PEFT for each architecture', () => {
+    expect(names(gpt2, 'auto')).toEqual(['transformer.h.0.attn.c_attn', 'transformer.h.1.attn.c_attn']);
+    expect(names(llama, 'auto')).toEqual([
+      'model.layers.0.self_attn.q_proj',
+      'model.layers.0.self_attn.v_proj',
+      'model.layers.1.self_attn.q_proj',
+      'model.layers.1.self_attn.v_proj',
+    ]);
+  });
+
+  it('are every linear module but the head, or those named', () => {
+    expect(names(llama, 'all-linear')).toHaveLength(14);
+    expect(names(gpt2, ['c_proj'])).toEqual([
+      'transformer.h.0.attn.c_proj',
+      'transformer.h.0.mlp.c_proj',
+      'transformer.h.1.attn.c_proj',
+      'transformer.h.1.mlp.c_proj',
+    ]);
+    expect(names(gpt2, ['1.mlp.c_proj'])).toEqual(['transformer.h.1.mlp.c_proj']);
+  });
+
+  it('are refused by name when the model has none', () => {
+    expect(() => names(gpt2, ['c_attn', 'q_proj'])).toThrow(/"q_proj"/);
+    expect(() => names(gpt2, [])).toThrow(/empty/);
+  });
+});
+
+describe('a new adapter', () => {
+  it('T5: trains r·(in + out) numbers for each target', () => {
+    const { tensors } = createLora(llama, settings, 1);
+    const size = [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
+    expect(size).toBe(2 * (3 * (16 + 16) + 3 * (16 + 8)));
+  });
+
+  it('T5: starts without effect, with A uniform in ±1/√in and B zero', () => {
+    const { tensors } = createLora(llama, { ...settings, rank: 64 }, 1);
+    const a = tensors.get(loraKey('model.layers.0.self_attn.q_proj', 'A'))!.data as Float32Array;
+    expect(a.every((value) => Math.abs(value) <= 0.25)).toBe(true);
+    expect(Math.max(...a)).toBeGreaterThan(0.24);
+    expect(a.reduce((sum, value) => sum + value * value, 0) / a.length).toBeCloseTo(0.25 ** 2 / 3, 2);
+    for (const [key, { data }] of tensors)
+      if (key.includes('lora_B')) expect(data.every((value) => value === 0)).toBe(true);
+  });
+
+  it('draws each module from its own stream of the seed', () => {
+    const all = createLora(llama, { ...settings, targetModules: 'all-linear' }, 1).tensors;
+    const some = createLora(llama, settings, 1).tensors;
+    for (const [key, tensor] of some) expect(all.get(key)).toEqual(tensor);
+    const key = loraKey('model.layers.0.self_attn.q_proj', 'A');
+    expect(createLora(llama, settings, 2).tensors.get(key)).not.toEqual(some.get(key));
+    expect(some.get(loraKey('model.layers.1.self_attn.q_proj', 'A'))).not.toEqual(some.get(key));
+  });
+
+  it('comes back from what PEFT would store', () => {
+    const adapter = createLora(gpt2, settings, 1);
+    expect(adapter.config.fanInFanOut).toBe(true);
+    expect(loraFromPeft(gpt2, { config: adapter.config, tensors: adapter.tensors })).toEqual(adapter);
+  });
+});
+
+describe('a foreign adapter', () => {
+  const { config, tensors } = createLora(llama, settings, 1);
+
+  it('is refused when it is not plain LoRA', () => {
+    for (const change of [
+      { useDora: true },
+      { bias: 'all' },
+      { modulesToSave: ['score'] },
+      { initLoraWeights: 'pissa' },
+      { rankPattern: { q_proj: 2 } },
+    ])
+      expect(() => loraFromPeft(llama, { config: { ...config, ...change }, tensors })).toThrow(/The adapter uses/);
+  });
+
+  it('is refused with the tensor named when it does not fit the model', () => {
+    expect(() => loraFromPeft(gpt2, { config, tensors })).toThrow(/q_proj/);
+    const missing = new Map([...tensors].slice(1));
+    expect(() => loraFromPeft(llama, { config, tensors: missing })).toThrow(/lora_A.*missing/);
+    expect(() => loraFromPeft(llama, { config: { ...config, r: 4 }, tensors })).toThrow(
+      /\[3, 16\] instead of \[4, 16\]/,
+    );
+  });
+
+  it('is scaled by the square root of the rank when rank-stabilised', () => {
+    expect(loraFromPeft(llama, { config: { ...config, useRslora: true }, tensors }).scale).toBeCloseTo(
+      6 / Math.sqrt(3),
+    );
+  });
+});
+
+it('merges into the weights, and out again up to rounding', () => {
+  const weights = tinyWeights();
+  const adapter = createLora(llama, settings, 1);
+  for (const [key, tensor] of adapter.tensors)
+    if (key.includes('lora_B')) (tensor.data as Float32Array).forEach((_, i, data) => (data[i] = ((i % 5) - 2) / 10));
+  const merged = mergeLora(weights, adapter);
+  const changed = [...weights.keys()].filter((key) => merged.get(key) !== weights.get(key));
+  expect(changed).toEqual(adapter.modules.map((module) => `${module.name}.weight`));
+  const original = tinyWeights();
+  expect(weights).toEqual(original);
+  for (const key of changed) {
+    const [before, after] = [original.get(key)!, unmergeLora(merged, adapter).get(key)!].map(
+      ({ data }) => data as Float32Array,
+    );
+    expect(merged.get(key)!.data).not.toEqual(before);
+    expect(Math.max(...after!.map((value, i) => Math.abs(value - before![i]!)))).toBeLessThan(1e-6);
+  }
+});
