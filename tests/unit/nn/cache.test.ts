@@ -35,7 +35,9 @@ it.each(['llama', 'gpt2'])('%s with a cache, a token or several at a time, is th
         ...('pastMask' in tensors && { past, pastMask: tensors['pastMask']! }),
       });
       const outputs: Record<string, tf.Tensor> = { hidden };
-      fresh.forEach(({ key, value }, i) => Object.assign(outputs, { [`key.${i}`]: key, [`value.${i}`]: value }));
+      fresh.forEach(({ key, value }, i) =>
+        Object.assign(outputs, { [`fresh.key.${i}`]: key, [`fresh.value.${i}`]: value }),
+      );
       return outputs;
     });
     const executable = await Executable.compile(graph, { threads: 1 });
@@ -72,7 +74,7 @@ it.each(['llama', 'gpt2'])('%s with a cache, a token or several at a time, is th
       pastMask: int32([1, SLOTS], filled),
     });
     hidden.push(...(results['hidden']!.data as Float32Array));
-    for (const [part, into] of Object.entries(cache)) keep(results[part]!, into, from);
+    for (const [part, into] of Object.entries(cache)) keep(results[`fresh.${part}`]!, into, from);
   }
   const expected = whole['hidden']!.data as Float32Array;
   expect(hidden).toHaveLength(expected.length);
