@@ -83,20 +83,23 @@ export function beforeAfterTable(baseline: EvaluationRow[], final: EvaluationRow
     { header: 'edge cases before', align: 'right' },
     { header: 'after', align: 'right' },
   ];
-  const rows = baseline.map((before) => {
-    const after = final.find((row) => row.artifactType === before.artifactType) ?? before;
-    const delta = change(before.score, after.score);
-    return [
-      before.artifactType === 'all' ? style.bold(LABELS.all) : LABELS[before.artifactType],
-      String(after.n),
-      score(before.score),
-      style.bold(score(after.score)),
-      delta.startsWith('+') ? style.green(delta) : delta.startsWith('−') ? style.red(delta) : delta,
-      percent(before.successRate),
-      style.bold(percent(after.successRate)),
-      score(before.edgeScore),
-      style.bold(score(after.edgeScore)),
-    ];
-  });
+  const last = (row: EvaluationRow) => (row.artifactType === 'all' ? 1 : 0);
+  const rows = baseline
+    .toSorted((a, b) => last(a) - last(b))
+    .map((before) => {
+      const after = final.find((row) => row.artifactType === before.artifactType) ?? before;
+      const delta = change(before.score, after.score);
+      return [
+        before.artifactType === 'all' ? style.bold(LABELS.all) : LABELS[before.artifactType],
+        String(after.n),
+        score(before.score),
+        style.bold(score(after.score)),
+        delta.startsWith('+') ? style.green(delta) : delta.startsWith('−') ? style.red(delta) : delta,
+        percent(before.successRate),
+        style.bold(percent(after.successRate)),
+        score(before.edgeScore),
+        style.bold(score(after.edgeScore)),
+      ];
+    });
   return renderTable(columns, rows, style);
 }
