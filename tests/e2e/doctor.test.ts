@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { jsonLines, ratchet } from './ratchet.js';
+
+describe('doctor', () => {
+  it('finds everything Ratchet needs, with --json as one line a check and a summary', async () => {
+    const { code, stdout, stderr } = await ratchet(['doctor', '--json']);
+    const lines = jsonLines(stdout);
+    const checks = lines.slice(0, -1);
+    expect(lines.at(-1)).toEqual({ ok: true, checks: checks.map(({ event: _event, ...found }) => found) });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(checks.map((found) => found.name)).toEqual([
+      'Node',
+      'CPU',
+      'memory',
+      'disk',
+      'data folder',
+      'onnxruntime',
+      'DuckDB',
+      'Temporal server',
+      'tfjs native',
+      'GPU',
+      'PyTorch',
+    ]);
+    for (const found of checks) {
+      expect(['ok', 'warn', 'optional']).toContain(found.status);
+      expect(found.status === 'warn').toBe(found.fix !== null);
+    }
+    expect(checks[5]?.detail).toMatch(/^1\.\d+\.\d+, [1-9]\d* GFLOP\/s/);
+  });
+
+  it('exits 1 and says what to do where a Temporal server is neither there nor may be fetched', async () => {
+    const { code, stdout } = await ratchet(
+      [
+        ...['doctor', '--json', '--set', 'server.allowDownload=false', '--set', 'server.allowGoInstall=false'],
+        ...['--set', 'server.cacheDir=/nonexistent'],
+      ],
+      { env: { PATH: '/nonexistent' } },
+    );
+    expect(code).toBe(1);
+    expect(jsonLines(stdout).find((line) => line.name === 'Temporal server')).toMatchObject({
+      status: 'fail',
+      detail: 'none is installed and none may be fetched',
+      fix: expect.stringContaining('https://docs.temporal.io/cli') as string,
+    });
+  });
+});
