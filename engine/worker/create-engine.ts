@@ -77,12 +77,12 @@ export function createEngine(options: EngineOptions = {}): Engine {
     if (signal?.aborted) return Promise.reject(signal.reason);
     const id = nextId++;
     const running = (worker ??= start());
-    const abort = () => running.postMessage({ kind: 'abort', id } satisfies EngineRequest);
+    const abort = () => send(running, { kind: 'abort', id });
     return new Promise<TrainResult | Generation[]>((resolve, reject) => {
       jobs.set(id, { signal, onReply: progress, resolve, reject });
       signal?.addEventListener('abort', abort, { once: true });
       running.ref();
-      running.postMessage(make(id));
+      send(running, make(id));
     }).finally(() => signal?.removeEventListener('abort', abort));
   }
 
@@ -103,10 +103,15 @@ export function createEngine(options: EngineOptions = {}): Engine {
     async close() {
       closed = true;
       worker?.ref();
-      worker?.postMessage({ kind: 'close' } satisfies EngineRequest);
+      if (worker) send(worker, { kind: 'close' });
       await exited;
     },
   };
+}
+
+function send(worker: Worker, request: EngineRequest): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+  worker.postMessage(request);
 }
 
 const closedError = () =>

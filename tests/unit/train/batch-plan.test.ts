@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { planEpoch, planValidation, stepsPerEpoch, type BatchPlan } from '../../../engine/train/batch-plan.js';
 import type { MicroBatch } from '../../../engine/train/loss.js';
