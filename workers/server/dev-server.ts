@@ -29,7 +29,7 @@ export interface DevServer {
  * The server cannot notice that the process that started it was killed, so a shell beside it waits for the end of a pipe
  * which that process holds, and then kills the server: `$$` is the shell's pid, which the server keeps through `exec`.
  */
-const TIED_TO_PARENT = '(cat <&3 >/dev/null; kill -9 $$) & exec "$@" 3<&-';
+const TIED_TO_PARENT = '(cat <&3 >/dev/null; kill -9 $$ 2>/dev/null) & exec "$@" 3<&-';
 
 /** File of the development server's database. */
 export function databaseFile(dataFolder: string): string {

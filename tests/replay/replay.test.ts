@@ -1,0 +1,74 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { DeterminismViolationError } from '@temporalio/workflow';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { roundWorkflowId, trainingWorkflowId } from '../../workflows/identifiers.js';
+import { startEnvironment, workflowBundle } from '../workflow/environment.js';
+import { withLoop } from '../workflow/loop-harness.js';
+import { MemoryLoop } from '../workflow/memory-activities.js';
+
+/** Histories by the version that wrote them: `v0.1-run-round.json`. `RECORD_HISTORIES=v0.2` adds those of today's code. */
+const folder = fileURLToPath(new URL('histories/', import.meta.url));
+const stored = readdirSync(folder).filter((file) => file.endsWith('.json'));
+
+describe('W1 stored histories', () => {
+  it('W1: there are some of every workflow', () => {
+    const workflows = new Set(stored.map((file) => file.replace(/^v[\d.]+-(.*)\.json$/, '$1')));
+    expect([...workflows].sort()).toEqual(['measure-baseline', 'run-adaptive-loop', 'run-round', 'train-adapter']);
+  });
+
+  it.each(stored)('W1: %s replays with the workflows of today', async (file) => {
+    await Worker.runReplayHistory({ workflowBundle }, JSON.parse(readFileSync(folder + file, 'utf8')));
+  });
+
+  it('W1: a history with another order of activities does not replay', async () => {
+    const text = readFileSync(`${folder}v0.1-run-round.json`, 'utf8');
+    const other = JSON.parse(text.replace('"name":"scoreRewards"', '"name":"organizeCurriculum"'));
+    await expect(Worker.runReplayHistory({ workflowBundle }, other)).rejects.toThrow(DeterminismViolationError);
+  });
+});
+
+describe('W1 fresh histories', () => {
+  let environment: TestWorkflowEnvironment;
+  beforeAll(async () => {
+    environment = await startEnvironment();
+  });
+  afterAll(() => environment.teardown());
+
+  it('W1: a run of today replays', async () => {
+    await withLoop(environment, new MemoryLoop(), { simulatedUsers: { requests: 24 }, rounds: 2 }, async (loop) => {
+      await loop.handle.result();
+      const { name } = loop.config;
+      const ids = {
+        'run-adaptive-loop': loop.handle.workflowId,
+        'measure-baseline': roundWorkflowId(name, 0),
+        'run-round': roundWorkflowId(name, 2),
+        'train-adapter': trainingWorkflowId(name, 2),
+      };
+      for (const [workflow, id] of Object.entries(ids)) {
+        const history = await environment.client.workflow.getHandle(id).fetchHistory();
+        await Worker.runReplayHistory({ workflowBundle }, history, id);
+        const version = process.env.RECORD_HISTORIES;
+        if (version) writeFileSync(`${folder}${version}-${workflow}.json`, asJson(history));
+      }
+    });
+  });
+});
+
+/**
+ * One line: the protocol buffer's fields by name, numbers of 64 bits as their halves, bytes in base64, which is what the
+ * encoder takes back. (The SDK's own `historyToJSON` fails where npm installs protobufjs twice.) The name of the machine
+ * that recorded it is left out.
+ */
+function asJson(history: unknown): string {
+  const write = function (this: Record<string, unknown>, key: string): unknown {
+    if (key === 'identity' || key === 'binaryChecksum') return undefined;
+    const value = this[key];
+    if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
+    // A copy without the messages' own `toJSON`, which writes numbers and enumerations as text.
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : value;
+  };
+  return `${JSON.stringify(history, write)}\n`;
+}
