@@ -31,7 +31,11 @@ export async function withLoop(
     queues: { store: `store-${id}`, cpu: `cpu-${id}`, gpu: `gpu-${id}` },
     heartbeatTimeoutSeconds: 2,
   };
-  const common = { connection: environment.nativeConnection, namespace: environment.namespace };
+  const common = {
+    connection: environment.nativeConnection,
+    namespace: environment.namespace,
+    identity: 'test-worker',
+  };
   const worker = (taskQueue: string) =>
     Worker.create({
       ...common,
