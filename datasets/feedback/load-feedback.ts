@@ -115,7 +115,8 @@ function syntaxReason(error: unknown, record: FileRecord): string {
   const text = record.bytes.toString('utf8');
   const literal = /[:,[]\s*(-?(?:NaN|Infinity))\b/.exec(text)?.[1];
   if (literal !== undefined) return `not JSON: ${literal} is no number there`;
-  return `not JSON: ${(error as Error).message.slice(0, 120)}`;
+  const position = /position (\d+)/.exec((error as Error).message)?.[1];
+  return position === undefined ? 'not JSON' : `not JSON from character ${Number(position) + 1} on`;
 }
 
 /** Index of the first byte that no valid UTF-8 has there: the longest prefix that may still become valid ends before it. */

@@ -108,12 +108,12 @@ describe('D8 loadFeedback', () => {
     expect(report).toMatchObject({ read: 18, accepted: 2, rejected: 16 });
     expect(rejected.map((row) => `${row.source}:${row.line} ${row.field}: ${row.reason}`)).toMatchInlineSnapshot(`
       [
-        "feedback.jsonl:2 : not JSON: Unterminated string in JSON at position 27",
+        "feedback.jsonl:2 : not JSON from character 28 on",
         "feedback.jsonl:3 id: is empty",
         "feedback.jsonl:4 ts: is not an ISO 8601 time with a zone, such as 2026-11-21T14:05:00Z",
         "feedback.jsonl:5 ts: is not an ISO 8601 time with a zone, such as 2026-11-21T14:05:00Z",
-        "feedback.jsonl:6 artifact_type: Invalid option: expected one of "erd"|"code_prototype"|"architecture"",
-        "feedback.jsonl:7 feedback_type: Invalid option: expected one of "SUCCESS"|"VALIDATION_FAILURE"|"USER_CORRECTION"|"EXPLICIT_POSITIVE"|"EXPLICIT_NEGATIVE"",
+        "feedback.jsonl:6 artifact_type: is not one of erd, code_prototype, architecture",
+        "feedback.jsonl:7 feedback_type: is not one of SUCCESS, VALIDATION_FAILURE, USER_CORRECTION, EXPLICIT_POSITIVE, EXPLICIT_NEGATIVE",
         "feedback.jsonl:8 validation_score: is above 100",
         "feedback.jsonl:9 validation_score: is not a number",
         "feedback.jsonl:10 : not JSON: NaN is no number there",
