@@ -113,9 +113,7 @@ describe('W1 the adaptive loop', () => {
         ]),
       ) as never;
     for (const each of [memory, once])
-      await withLoop(environment, each, { ...SIMULATED, rounds: 1, name: 'counts' }, ({ handle }) =>
-        handle.result().then(),
-      );
+      await withLoop(environment, each, { ...SIMULATED, rounds: 1, name: 'counts' }, ({ handle }) => handle.result());
     expect(memory.hash()).toBe(once.hash());
     expect(memory.events).toEqual(once.events);
     expect([...memory.tables.keys()].sort()).toEqual([...once.tables.keys()].sort());
@@ -177,7 +175,7 @@ describe('W1 the adaptive loop', () => {
   it('W2: a new start of a stopped loop goes on from the state in the store', async () => {
     const memory = new MemoryLoop();
     const name = { name: 'goes-on' };
-    await withLoop(environment, memory, { ...SIMULATED, ...name, rounds: 1 }, ({ handle }) => handle.result().then());
+    await withLoop(environment, memory, { ...SIMULATED, ...name, rounds: 1 }, ({ handle }) => handle.result());
     const first = memory.champion;
     await withLoop(environment, memory, { ...SIMULATED, ...name, rounds: 2 }, async ({ handle }) => {
       const result = await handle.result();
@@ -210,7 +208,7 @@ describe('W2 training', () => {
   it('W2: out of memory halves the minibatch and keeps the rows of an update', async () => {
     const memory = new MemoryLoop({ largestBatch: 2 });
     const given = { ...SIMULATED, rounds: 1, training: { batchSize: 8, gradientAccumulationSteps: 2 } };
-    await withLoop(environment, memory, given, ({ handle }) => handle.result().then());
+    await withLoop(environment, memory, given, ({ handle }) => handle.result());
     expect(memory.called('trainModel')).toHaveLength(3);
     expect(memory.trainedWith[0]).toMatchObject({ batchSize: 2, gradientAccumulationSteps: 8 });
   });

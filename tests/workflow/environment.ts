@@ -13,8 +13,8 @@ export async function startEnvironment(): Promise<TestWorkflowEnvironment> {
     server: {
       executable: { type: 'existing-path', path: await serverBinary() },
       extraArgs: [
-        ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=2000'],
-        ...['--dynamic-config-value', 'history.timerProcessorMaxTimeShift="10ms"'],
+        '--dynamic-config-value=history.transferProcessorMaxPollRPS=2000',
+        '--dynamic-config-value=history.timerProcessorMaxTimeShift="10ms"',
       ],
     },
   });

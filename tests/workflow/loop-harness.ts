@@ -23,7 +23,7 @@ export async function withLoop(
   environment: TestWorkflowEnvironment,
   memory: MemoryLoop,
   given: object,
-  body: (loop: RunningLoop) => Promise<void>,
+  body: (loop: RunningLoop) => Promise<unknown>,
 ): Promise<void> {
   const id = randomUUID().slice(0, 8);
   const config = LoopConfig.parse({ name: `test-${id}`, ...given });

@@ -84,15 +84,18 @@ const TIMER_LATENESS = { 'history.timerProcessorMaxTimeShift': '10ms' };
 export function serverArguments({ config, dataFolder, port, uiPort }: DevServerOptions): string[] {
   const { server, connection } = config;
   return [
-    ...['server', 'start-dev', '--ip', server.ip, '--port', String(port), '--log-level', server.logLevel],
-    ...['--db-filename', databaseFile(dataFolder)],
-    ...(connection.namespace === 'default' ? [] : ['--namespace', connection.namespace]),
-    ...(uiPort === 0 ? ['--headless'] : ['--ui-port', String(uiPort)]),
-    ...Object.entries(server.sqlitePragma).flatMap(([key, value]) => ['--sqlite-pragma', `${key}=${value}`]),
-    ...Object.entries({ ...TIMER_LATENESS, ...server.dynamicConfig }).flatMap(([key, value]) => [
-      '--dynamic-config-value',
-      `${key}=${JSON.stringify(value)}`,
-    ]),
+    'server',
+    'start-dev',
+    `--ip=${server.ip}`,
+    `--port=${port}`,
+    `--log-level=${server.logLevel}`,
+    `--db-filename=${databaseFile(dataFolder)}`,
+    ...(connection.namespace === 'default' ? [] : [`--namespace=${connection.namespace}`]),
+    ...(uiPort === 0 ? ['--headless'] : [`--ui-port=${uiPort}`]),
+    ...Object.entries(server.sqlitePragma).map(([key, value]) => `--sqlite-pragma=${key}=${value}`),
+    ...Object.entries({ ...TIMER_LATENESS, ...server.dynamicConfig }).map(
+      ([key, value]) => `--dynamic-config-value=${key}=${JSON.stringify(value)}`,
+    ),
   ];
 }
 
@@ -103,10 +106,10 @@ async function waitUntilReady(
   logFile: string,
 ): Promise<void> {
   const deadline = Date.now() + config.server.readyTimeoutSeconds * 1000;
-  let ended = false;
-  void exited.then(() => (ended = true));
+  const end = { came: false };
+  void exited.then(() => (end.came = true));
   let reason = 'it never answered';
-  while (Date.now() < deadline && !ended) {
+  while (Date.now() < deadline && !end.came) {
     try {
       await raiseRetention(address, config);
       return;
@@ -118,7 +121,7 @@ async function waitUntilReady(
   const tail = logTail(logFile);
   throw new RatchetError(
     'E_SERVER_UNAVAILABLE',
-    ended
+    end.came
       ? `The Temporal server ended right after its start${tail}.`
       : `The Temporal server on ${address} was not ready within ${config.server.readyTimeoutSeconds} s: ${reason}.`,
     { hint: `Look into ${logFile}; \`ratchet doctor\` checks the server and its ports.` },

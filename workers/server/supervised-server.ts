@@ -1,4 +1,4 @@
-import { RatchetError } from '../../config/errors.js';
+import type { RatchetError } from '../../config/errors.js';
 import type { RatchetConfig } from '../../config/schema.js';
 import { processStart } from '../process-identity.js';
 import { databaseFile, startDevServer, type DevServer, type DevServerOptions } from './dev-server.js';
@@ -25,9 +25,10 @@ export class SupervisedServer {
   readonly name = 'server';
   readonly database: string;
   restarts = 0;
+  private failures = 0;
   private stopping = false;
   private server: DevServer | null = null;
-  private starting: Promise<void> = Promise.resolve();
+  private starting: Promise<unknown> = Promise.resolve();
 
   private constructor(
     private readonly options: DevServerOptions & Pick<SupervisedServerOptions, 'onEvent'>,
@@ -94,7 +95,7 @@ export class SupervisedServer {
 
   private async launch(): Promise<void> {
     const started = startDevServer(this.options);
-    this.starting = started.then(() => {});
+    this.starting = started;
     this.server = await started;
     this.options.onEvent({ type: 'started', name: this.name, pid: this.server.pid, restarts: this.restarts });
     void this.watch(this.server, performance.now());
@@ -122,6 +123,4 @@ export class SupervisedServer {
       }
     }
   }
-
-  private failures = 0;
 }
