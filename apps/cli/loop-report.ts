@@ -42,7 +42,9 @@ export function championPath({ result }: WatchedResult): string | null {
 export function writeResult(dataFolder: string, name: string, watched: WatchedResult): string {
   const file = path.join(dataFolder, 'loops', name, 'result.json');
   mkdirSync(path.dirname(file), { recursive: true });
-  writeFileSync(`${file}.tmp`, `${JSON.stringify({ ...summarizeDemo(watched), ...watched.result }, null, 2)}\n`);
+  const { baseline, final, results } = watched.result;
+  const content = { ...summarizeDemo(watched), evaluations: { baseline, final }, results };
+  writeFileSync(`${file}.tmp`, `${JSON.stringify(content, null, 2)}\n`);
   renameSync(`${file}.tmp`, file);
   return file;
 }

@@ -29,13 +29,10 @@ describe('doctor', () => {
   });
 
   it('exits 1 and says what to do where a Temporal server is neither there nor may be fetched', async () => {
-    const { code, stdout } = await ratchet(
-      [
-        ...['doctor', '--json', '--set', 'server.allowDownload=false', '--set', 'server.allowGoInstall=false'],
-        ...['--set', 'server.cacheDir=/nonexistent'],
-      ],
-      { env: { PATH: '/nonexistent' } },
-    );
+    const settings = ['server.allowDownload=false', 'server.allowGoInstall=false', 'server.cacheDir=/nonexistent'];
+    const { code, stdout } = await ratchet(['doctor', '--json', ...settings.flatMap((setting) => ['--set', setting])], {
+      env: { PATH: '/nonexistent' },
+    });
     expect(code).toBe(1);
     expect(jsonLines(stdout).find((line) => line.name === 'Temporal server')).toMatchObject({
       status: 'fail',

@@ -59,7 +59,7 @@ async function runDemo(options: DemoOptions): Promise<number> {
   const { config, dataFolder } = loaded;
   const { style } = output;
   output.line(
-    `${style.bold('ratchet demo')} · loop ${config.loop.name} · seed ${config.loop.seed} · ${config.loop.rounds} rounds · model ${config.loop.model}`,
+    `${style.bold('ratchet demo')} · loop ${config.loop.name} · seed ${config.loop.seed} · ${config.loop.rounds} ${config.loop.rounds === 1 ? 'round' : 'rounds'} · model ${config.loop.model}`,
   );
   if (options.fresh) {
     const interactive = output.live && process.stdin.isTTY;
