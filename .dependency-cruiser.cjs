@@ -30,8 +30,8 @@ const mayImport = {
   apps: ['workers', 'workflows', 'config'],
 };
 
-// Errors are shared by every layer; they import nothing.
-const everywhere = '^config/errors\\.ts$';
+// Errors, random streams and hashes are shared by every layer; they import nothing of ours but each other.
+const everywhere = '^config/(errors|random|hash)\\.ts$';
 
 const notType = { dependencyTypesNot: ['type-only'] };
 

@@ -111,6 +111,9 @@ export interface Generation {
 /** The engine in a worker thread: the caller's event loop (and its heartbeats) stays free. */
 export interface Engine {
   train(spec: TrainSpec, hooks?: TrainHooks): Promise<TrainResult>;
-  generate(spec: GenerateSpec, hooks?: { onProgress?(done: number, total: number): void; signal?: AbortSignal }): Promise<Generation[]>;
+  generate(
+    spec: GenerateSpec,
+    hooks?: { onProgress?(done: number, total: number): void; signal?: AbortSignal },
+  ): Promise<Generation[]>;
   close(): Promise<void>;
 }

@@ -107,10 +107,8 @@ describe('a loop on an installation that is kept up', () => {
     await run('loop', 'pause');
     await follower.waitFor('"phase":"paused"');
     await run('loop', 'resume');
-    const added = await run(
-      ...['feedback', 'add', '--artifact-type', 'erd', '--score', '40'],
-      ...['--input', 'a shop', '--output', 'erDiagram', '--correction', 'erDiagram\n  shop'],
-    );
+    const exchange = ['--input', 'a shop', '--output', 'erDiagram', '--correction', 'erDiagram\n  shop'];
+    const added = await run('feedback', 'add', '--artifact-type', 'erd', '--score', '40', ...exchange);
     expect(added).toMatchObject({ code: 0, last: { accepted: 1 } });
     await follower.waitFor('"pending":4');
 
