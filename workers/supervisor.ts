@@ -9,6 +9,7 @@ import { connectClient } from './connection.js';
 import { acquireLock, supervisorLockFile, type Lock, type SupervisorHolder } from './lock.js';
 import { logFolder } from './log.js';
 import { isAlive, processStart } from './process-identity.js';
+import { syncSchedules } from './schedules.js';
 import { SupervisedServer } from './server/supervised-server.js';
 import { locateServer, type LocatedServer } from './server/locate.js';
 
@@ -169,6 +170,9 @@ async function supervise(
         }),
     );
     await withDeadline(Promise.all(ready), READY_TIMEOUT, logs);
+    const client = await connectClient(config, address);
+    await syncSchedules(client, config);
+    await client.connection.close();
     lock.update({ address, uiUrl, ready: true });
     return { address, uiUrl, attached: false, processes, failed, stop };
   } catch (error) {

@@ -1,3 +1,4 @@
+export { checkFeedback } from './check-feedback.js';
 export { importFeedback } from './import-feedback.js';
 export { measureBaseline } from './measure-baseline.js';
 export { runAdaptiveLoop } from './run-adaptive-loop.js';

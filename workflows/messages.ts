@@ -40,6 +40,15 @@ export const resumeSignal = defineSignal('resume');
 export const configureSignal = defineSignal<[config: LoopConfig]>('configure');
 /** Ends the loop after the running round. Cancel the workflow to end it at once (training saves a checkpoint). */
 export const stopSignal = defineSignal('stop');
+/** A scheduled check: a round begins if there are at least `minFeedback` new events; `replyTo` is told what came of it. */
+export interface RoundDue {
+  minFeedback: number;
+  replyTo: string;
+}
+export const roundDueSignal = defineSignal<[due: RoundDue]>('roundDue');
+/** The loop's answer to {@link roundDueSignal}. */
+export const checkedSignal = defineSignal<[outcome: string]>('checked');
+
 /** Starts a round without waiting for enough feedback; returns the number of the round it asks for. */
 export const startRoundUpdate = defineUpdate<number>('startRound');
 export const statusQuery = defineQuery<LoopStatus>('status');

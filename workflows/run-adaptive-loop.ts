@@ -4,6 +4,7 @@ import {
   condition,
   continueAsNew,
   executeChild,
+  getExternalWorkflowHandle,
   isCancellation,
   ParentClosePolicy,
   setHandler,
@@ -17,13 +18,16 @@ import { roundWorkflowId } from './identifiers.js';
 import { measureBaseline } from './measure-baseline.js';
 import {
   configureSignal,
+  checkedSignal,
   feedbackArrivedSignal,
   pauseSignal,
   resumeSignal,
+  roundDueSignal,
   startRoundUpdate,
   statusQuery,
   stopSignal,
   type LoopStatus,
+  type RoundDue,
 } from './messages.js';
 import { connectActivities, type WorkflowSettings } from './proxies.js';
 import { runRound, type RoundOutcome } from './run-round.js';
@@ -32,7 +36,7 @@ export interface RunAdaptiveLoopInput {
   config: LoopConfig;
   settings: WorkflowSettings;
   /** Set when the loop continues as new; a fresh start reads its state from the store. */
-  carried?: { state: LoopState; paused: boolean; stopping: boolean; requested: boolean };
+  carried?: { state: LoopState; paused: boolean; stopping: boolean; requested: boolean; due?: RoundDue[] };
 }
 
 export interface LoopResult {
@@ -65,6 +69,7 @@ export async function runAdaptiveLoop(input: RunAdaptiveLoopInput): Promise<Loop
   let paused = carried?.paused ?? false;
   let stopping = carried?.stopping ?? false;
   let requested = carried?.requested ?? false;
+  let due = carried?.due ?? [];
   let arrived = false;
   const status: Pick<LoopStatus, 'phase' | 'pending' | 'error'> = { phase: 'baseline', pending: 0, error: null };
 
@@ -76,6 +81,7 @@ export async function runAdaptiveLoop(input: RunAdaptiveLoopInput): Promise<Loop
   });
   setHandler(configureSignal, (changed) => void (config = { ...changed, name: config.name }));
   setHandler(stopSignal, () => void (stopping = true));
+  setHandler(roundDueSignal, (check) => void due.push(check));
   setHandler(startRoundUpdate, () => {
     requested = true;
     return (state?.round ?? 0) + (status.phase === 'running' ? 2 : 1);
@@ -108,6 +114,18 @@ export async function runAdaptiveLoop(input: RunAdaptiveLoopInput): Promise<Loop
     }
   }
 
+  /** Tells the schedules what came of their checks; one that has ended meanwhile does not matter. */
+  async function answer(checks: RoundDue[], outcome: string): Promise<void> {
+    due = due.filter((check) => !checks.includes(check));
+    for (const { replyTo } of checks) {
+      try {
+        await getExternalWorkflowHandle(replyTo).signal(checkedSignal, outcome);
+      } catch (error) {
+        if (isCancellation(error)) throw error;
+      }
+    }
+  }
+
   if (state === null) {
     const started = await attempt(async () => {
       state = (await store.loopState({ loop: config.name })) ?? (await begin(config, settings));
@@ -126,12 +144,14 @@ export async function runAdaptiveLoop(input: RunAdaptiveLoopInput): Promise<Loop
     if (!requested && config.simulatedUsers === undefined) {
       status.phase = 'waiting';
       arrived = false;
+      const checks = [...due];
       const counted = await attempt(async () => {
         status.pending = await store.countPending({ loop: config.name, after: current.cursor });
       });
       if (!counted) break;
-      if (status.pending < config.minFeedback) {
-        await condition(() => arrived || requested || paused || stopping, SAFETY_NET);
+      if (status.pending < Math.min(config.minFeedback, ...checks.map((check) => check.minFeedback))) {
+        await answer(checks, `${status.pending} new events are too few`);
+        await condition(() => arrived || requested || paused || stopping || due.length > 0, SAFETY_NET);
         if (workflowInfo().continueAsNewSuggested) await startOver();
         continue;
       }
@@ -139,6 +159,7 @@ export async function runAdaptiveLoop(input: RunAdaptiveLoopInput): Promise<Loop
     status.phase = 'running';
     requested = false;
     const round = current.round + 1;
+    const served = [...due];
     const done = await attempt(async () => {
       const outcome = await executeChild(runRound, {
         ...CHILD_OPTIONS,
@@ -150,9 +171,11 @@ export async function runAdaptiveLoop(input: RunAdaptiveLoopInput): Promise<Loop
       state = current = next;
     });
     if (!done) break;
+    await answer(served, `round ${round} is done`);
     if (!isFinished()) await startOver();
   }
   status.phase = 'finished';
+  await answer(due, 'the loop has ended');
   await condition(allHandlersFinished);
   return summary(current);
 
@@ -161,7 +184,7 @@ export async function runAdaptiveLoop(input: RunAdaptiveLoopInput): Promise<Loop
     return await continueAsNew<typeof runAdaptiveLoop>({
       config,
       settings,
-      carried: { state: current, paused, stopping, requested },
+      carried: { state: current, paused, stopping, requested, due },
     });
   }
 }

@@ -5,13 +5,15 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { roundWorkflowId, trainingWorkflowId } from '../../workflows/identifiers.js';
-import { startEnvironment, workflowBundle } from '../workflow/environment.js';
+import { quietRuntime, startEnvironment, workflowBundle } from '../workflow/environment.js';
 import { withLoop } from '../workflow/loop-harness.js';
 import { MemoryLoop } from '../workflow/memory-activities.js';
 
 /** Histories by the version that wrote them: `v0.1-run-round.json`. `RECORD_HISTORIES=v0.2` adds those of today's code. */
 const folder = fileURLToPath(new URL('histories/', import.meta.url));
 const stored = readdirSync(folder).filter((file) => file.endsWith('.json'));
+
+beforeAll(quietRuntime);
 
 describe('W1 stored histories', () => {
   it('W1: there are some of every workflow', () => {

@@ -1,14 +1,24 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
 import { RatchetConfig } from '../../config/schema.js';
 import { locateServer } from '../../workers/server/locate.js';
 
 /** The bundle of the built program: what users run is what is tested. */
 export const workflowBundle = { codePath: new URL('../../dist/workflow-bundle.js', import.meta.url).pathname };
 
+let installed = false;
+
+/** Keeps the SDK's own messages below errors out of the test output. */
+export function quietRuntime(): void {
+  if (installed) return;
+  installed = true;
+  const filter = makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' });
+  Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter } } });
+}
+
 /** A real development server on a free port, in memory; about half a second. */
 export async function startEnvironment(): Promise<TestWorkflowEnvironment> {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  quietRuntime();
   return await TestWorkflowEnvironment.createLocal({
     server: {
       executable: { type: 'existing-path', path: await serverBinary() },

@@ -1,0 +1,97 @@
+import { ScheduleNotFoundError } from '@temporalio/client';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RatchetConfig } from '../../config/schema.js';
+import { scheduleId, syncSchedules } from '../../workers/schedules.js';
+import { pauseSignal, resumeSignal, stopSignal } from '../../workflows/messages.js';
+import { startEnvironment, until } from './environment.js';
+import { withLoop, type RunningLoop } from './loop-harness.js';
+import { MemoryLoop } from './memory-activities.js';
+
+let environment: TestWorkflowEnvironment;
+beforeAll(async () => {
+  environment = await startEnvironment();
+});
+afterAll(() => environment.teardown());
+
+const sync = (schedules: object[], taskQueue = 'loop') =>
+  syncSchedules(environment.client, RatchetConfig.parse({ schedules, taskQueues: { loop: taskQueue } }));
+const describeSchedule = (name: string) => environment.client.schedule.getHandle(scheduleId(name)).describe();
+
+async function resultsOf(name: string): Promise<unknown[]> {
+  const { info } = await describeSchedule(name);
+  const ids = info.recentActions.flatMap(({ action }) => (action.type === 'startWorkflow' ? [action.workflow] : []));
+  return await Promise.all(
+    ids.map(({ workflowId, firstExecutionRunId }) =>
+      environment.client.workflow.getHandle(workflowId, firstExecutionRunId).result(),
+    ),
+  );
+}
+
+const queueOf = ({ settings }: RunningLoop) => settings.queues.store.replace('store', 'loop');
+
+describe('W2 schedules', () => {
+  it('W2: a schedule fires, and starts a round with less feedback than the loop itself waits for', async () => {
+    const memory = new MemoryLoop();
+    await withLoop(environment, memory, { minFeedback: 100 }, async (loop) => {
+      await until('the loop waits', async () => (await loop.status()).phase === 'waiting');
+      memory.addEvents(20);
+      await sync([{ name: 'each-second', loop: loop.config.name, everySeconds: 1, minFeedback: 5 }], queueOf(loop));
+      await until('the round is done', async () => (await loop.status()).state?.round === 1);
+      await until('a later check has found too little', async () => (await resultsOf('each-second')).length >= 2);
+      expect((await resultsOf('each-second')).slice(0, 2)).toEqual(['round 1 is done', '0 new events are too few']);
+      await sync([]);
+      await loop.handle.signal(stopSignal);
+      await loop.handle.result();
+    });
+  });
+
+  it('W2: a check that falls into a running one is skipped', async () => {
+    const memory = new MemoryLoop();
+    await withLoop(environment, memory, { minFeedback: 100 }, async (loop) => {
+      await loop.handle.signal(pauseSignal);
+      await until('the loop is paused', async () => (await loop.status()).phase === 'paused');
+      await sync([{ name: 'busy', loop: loop.config.name, everySeconds: 1 }], queueOf(loop));
+      await until(
+        'two checks were skipped',
+        async () => (await describeSchedule('busy')).info.numActionsSkippedOverlap >= 2,
+      );
+      expect((await describeSchedule('busy')).info.numActionsTaken).toBe(1);
+      await loop.handle.signal(resumeSignal);
+      await until('checks go on', async () => (await describeSchedule('busy')).info.numActionsTaken >= 2);
+      await sync([]);
+      await loop.handle.signal(stopSignal);
+      await loop.handle.result();
+    });
+  });
+
+  it('W2: a check of a loop that does not run says so', async () => {
+    const memory = new MemoryLoop();
+    await withLoop(environment, memory, { minFeedback: 100 }, async (loop) => {
+      await sync([{ name: 'nobody', loop: 'nobody', cron: '0 0 1 1 *' }], queueOf(loop));
+      await environment.client.schedule.getHandle(scheduleId('nobody')).trigger();
+      await until('it was checked', async () => (await describeSchedule('nobody')).info.recentActions.length === 1);
+      expect(await resultsOf('nobody')).toEqual(['the loop nobody does not run']);
+      await sync([]);
+      await loop.handle.signal(stopSignal);
+      await loop.handle.result();
+    });
+  });
+
+  it('W2: follows the configuration: creates, updates, pauses, deletes', async () => {
+    await sync([
+      { name: 'nightly', cron: '0 3 * * *', jitterSeconds: 60, catchUpWindowSeconds: 600 },
+      { name: 'other', everySeconds: 3600 },
+    ]);
+    const created = await describeSchedule('nightly');
+    expect(created.policies).toEqual({ overlap: 'SKIP', catchupWindow: 600_000, pauseOnFailure: false });
+    expect(created.spec.jitter).toBe(60_000);
+    await sync([{ name: 'nightly', everySeconds: 7200, paused: true }]);
+    const updated = await describeSchedule('nightly');
+    expect(updated.state.paused).toBe(true);
+    expect(updated.spec.intervals).toMatchObject([{ every: 7_200_000 }]);
+    await expect(describeSchedule('other')).rejects.toThrow(ScheduleNotFoundError);
+    await sync([]);
+    await expect(describeSchedule('nightly')).rejects.toThrow(ScheduleNotFoundError);
+  });
+});
