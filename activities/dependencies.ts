@@ -5,7 +5,7 @@ import type { ArtifactRef } from '../config/domain.js';
 import { RatchetError } from '../config/errors.js';
 import type { LoopConfig } from '../config/loop.js';
 import { readRows, resolveInside, writeRows } from './artifacts.js';
-import type { RoundKey } from './interfaces.js';
+import type { ModelReference, RoundKey } from './interfaces.js';
 
 /** What every activity has: the data folder. Store and engine are given only to the activities of their queue. */
 export interface Dependencies {
@@ -45,6 +45,19 @@ export function baseModelFolder(config: LoopConfig): string {
     });
   }
   return found;
+}
+
+/** The folders the engine generates from: an adapter over its base (lora), or a whole model of its own (full). */
+export function modelFolders(
+  config: LoopConfig,
+  files: RoundFiles,
+  model: ModelReference | null,
+): { modelDir: string; adapterDir: string | null } {
+  if (model === null) return { modelDir: baseModelFolder(config), adapterDir: null };
+  const folder = files.path(model.path);
+  return config.strategy === 'full'
+    ? { modelDir: folder, adapterDir: null }
+    : { modelDir: baseModelFolder(config), adapterDir: folder };
 }
 
 function packageRoot(): string {

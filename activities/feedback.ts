@@ -3,7 +3,7 @@ import type { ArtifactType, FeedbackEvent } from '../config/domain.js';
 import { formatPrompt, generateTasks, simulateFeedback, validateArtifact } from '../datasets/index.js';
 import type { Engine } from '../engine/index.js';
 import type { Store } from '../store/store.js';
-import { baseModelFolder, RoundFiles, type Dependencies } from './dependencies.js';
+import { modelFolders, RoundFiles, type Dependencies } from './dependencies.js';
 import type { AnswerRow, CpuActivities, GpuActivities, StoreActivities } from './interfaces.js';
 
 /** What a simulated user asks for. */
@@ -70,8 +70,7 @@ export function createFeedbackGpuActivities(
       const context = Context.current();
       const generations = await deps.engine.generate(
         {
-          modelDir: baseModelFolder(config),
-          adapterDir: champion && files.path(champion.path),
+          ...modelFolders(config, files, champion),
           prompts: requests.map((request) => formatPrompt(request.artifactType, request.specification)),
           maxNewTokens: MAX_NEW_TOKENS,
           temperature: 0,

@@ -8,7 +8,7 @@ import { EnhancedRewardCalculator } from '../learning/reward/enhanced-reward-cal
 import { mean } from '../learning/statistics/descriptive.js';
 import { summarizeEvaluation, type EvaluatedRow } from '../learning/tracking/summarize-evaluation.js';
 import type { Store } from '../store/store.js';
-import { baseModelFolder, roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
+import { modelFolders, roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
 import { MAX_NEW_TOKENS } from './feedback.js';
 import type { CpuActivities, GpuActivities, LoopState, RoundKey, StageTable, StoreActivities } from './interfaces.js';
 
@@ -36,8 +36,7 @@ export function createTrackingGpuActivities(
       const started = performance.now();
       const generations = await deps.engine.generate(
         {
-          modelDir: baseModelFolder(config),
-          adapterDir: model && files.path(model.path),
+          ...modelFolders(config, files, model),
           prompts: tasks.map((task) => formatPrompt(task.artifactType, task.specification)),
           maxNewTokens: MAX_NEW_TOKENS,
           temperature: 0,
