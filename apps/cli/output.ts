@@ -44,7 +44,7 @@ export class Output {
   /** Replaces the live line; '' removes it. Nothing where lines cannot be redrawn. */
   progress(text: string): void {
     if (!this.live) return;
-    const line = text === '' ? '' : fit(text, this.stream.columns ?? 80);
+    const line = text === '' ? '' : fit(text, this.stream.columns || 80);
     if (line === this.current) return;
     this.stream.write(`${CLEAR_LINE}${line}`);
     this.current = line;
