@@ -33,7 +33,10 @@ export function createSelectionActivities(deps: Dependencies): Pick<CpuActivitie
         entropies.set(answer.id, answer.meanEntropy);
       }
 
-      const earlier = earlierExamplesRef === null ? [] : await files.read<ExampleRow>(earlierExamplesRef);
+      // Without the variants, which would be counted as rows that train and push every new label to the other side.
+      const earlier = (earlierExamplesRef === null ? [] : await files.read<ExampleRow>(earlierExamplesRef)).filter(
+        (row) => row.parentId === undefined,
+      );
 
       const candidates = events
         .filter((event) => lessons.get(event.id)?.admitted)
