@@ -119,8 +119,7 @@ function eagerArm({ config, weights }: LoadedModel, adapter: LoraAdapter): Arm {
       const names = [...trainable.keys()];
       const results = await runEagerly('cpu', feeds, (tensors) => gradientProgram({ config, adapter }, names, tensors));
       const gradients = new Map(names.map((name) => [name, results[gradientName(name)]!.data as Float32Array]));
-      const parameters = new Map([...trainable].map(([name, { data }]) => [name, data]));
-      optimizer.update(parameters, gradients, LEARNING_RATE, clipFactor(globalNorm(gradients.values()), 1));
+      optimizer.update(trainable, gradients, LEARNING_RATE, clipFactor(globalNorm(gradients.values()), 1));
       return (results['loss']!.data as Float32Array)[0]!;
     },
     close: async () => undefined,

@@ -32,8 +32,7 @@ export const startState = (specHash: string): RunState => ({
 export type BestWeights = Map<string, Float32Array>;
 
 const PARAMETER = 'parameter:';
-const FIRST = 'first-moment:';
-const SECOND = 'second-moment:';
+const OPTIMIZER = 'optimizer.';
 const BEST = 'best:';
 
 /** Saves everything a run needs to go on with the same bits. */
@@ -49,8 +48,8 @@ export async function saveRun(
       if (data) tensors.set(prefix + name, { dtype: 'float32', shape: tensor.shape, data });
     };
     save(PARAMETER, tensor.data as Float32Array);
-    save(FIRST, trainer.optimizer.moments.get(name)?.first);
-    save(SECOND, trainer.optimizer.moments.get(name)?.second);
+    for (const [slot, data] of Object.entries(trainer.optimizer.state.get(name) ?? {}))
+      tensors.set(`${OPTIMIZER}${slot}:${name}`, { dtype: 'float32', shape: [data.length], data });
     save(BEST, best?.get(name));
   }
   return saveCheckpoint(
@@ -73,12 +72,17 @@ export async function resumeRun(
   const array = (name: string) => loaded.tensors.get(name)?.data as Float32Array | undefined;
   const best: BestWeights = new Map();
   for (const [name, tensor] of trainer.trainables()) {
-    const [parameter, first, second] = [array(PARAMETER + name), array(FIRST + name), array(SECOND + name)];
+    const parameter = array(PARAMETER + name);
     if (!parameter) return null;
     (tensor.data as Float32Array).set(parameter);
-    if (first && second) trainer.optimizer.moments.set(name, { first, second });
     const kept = array(BEST + name);
     if (kept) best.set(name, kept);
+  }
+  for (const [key, { data }] of loaded.tensors) {
+    const [, slot, name] = /^optimizer\.(\w+):(.+)$/s.exec(key) ?? [];
+    if (slot === undefined || name === undefined) continue;
+    const slots = trainer.optimizer.state.get(name) ?? {};
+    trainer.optimizer.state.set(name, { ...slots, [slot]: data as Float32Array });
   }
   trainer.optimizer.updates = state.updates;
   return { state, best: state.best ? best : null };

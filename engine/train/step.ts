@@ -4,8 +4,9 @@ import type { HostTensor } from '../api.js';
 import type { ModelConfig } from '../nn/config.js';
 import type { LoadedModel } from '../nn/load-model.js';
 import { logits } from '../nn/model.js';
-import { AdamW } from '../optim/adamw.js';
 import { clipFactor, globalNorm } from '../optim/clip.js';
+import { createOptimizer, type OptimizerName, type OptimizerSpec } from '../optim/create-optimizer.js';
+import type { GroupOf, Optimizer } from '../optim/optimizer.js';
 import type { LoraAdapter } from '../peft/lora.js';
 import { CompileCache, tf, trace } from '../trace/index.js';
 import { superviseRows, type MicroBatch } from './loss.js';
@@ -28,9 +29,12 @@ export interface TrainStepOptions {
   adapter: LoraAdapter | null;
   weightDecay: number;
   maxGradientNorm: number;
-  beta1?: number;
-  beta2?: number;
-  epsilon?: number;
+  /** AdamW when left out. */
+  optimizer?: OptimizerSpec | OptimizerName;
+  /** Parameters with a learning rate or decay of their own. */
+  groupOf?: GroupOf;
+  /** False exempts vectors and scalars from the decay; true when left out. */
+  decayNormsAndBiases?: boolean;
   /** Of the dropout masks. */
   seed?: number;
   /** Threads of onnxruntime; all cores when left out. Of no effect with `graphs`. */
@@ -55,10 +59,10 @@ export const KEPT_GRAPHS = 48;
 
 /**
  * Trains a causal language model one optimizer step at a time: forward, loss and backward as one compiled graph for each
- * shape, clipping and AdamW on the results.
+ * shape, clipping and the optimizer on the results.
  */
 export class TrainStep {
-  readonly optimizer: AdamW;
+  readonly optimizer: Optimizer;
   private readonly trainable = new Map<string, HostTensor>();
   private readonly feeds: Record<string, HostTensor> = {};
   private readonly graphs: CompileCache;
@@ -67,7 +71,7 @@ export class TrainStep {
 
   constructor(private readonly options: TrainStepOptions) {
     const { weights, adapter } = options;
-    this.optimizer = new AdamW(options);
+    this.optimizer = createOptimizer(options.optimizer ?? 'adamw', options);
     this.graphs = options.graphs ?? new CompileCache(KEPT_GRAPHS, { threads: options.threads });
     this.modelKey = modelKey(options.config, adapter);
     for (const [name, tensor] of weights) this.feeds[name] = tensor;
@@ -115,8 +119,12 @@ export class TrainStep {
         `Step ${number}: the ${Number.isFinite(loss) ? `gradient norm is ${gradientNorm}` : `loss is ${loss}`}.`,
         { hint: 'Use a lower learning rate or more warm-up, and check the data and weights for extreme values.' },
       );
-    const parameters = new Map([...this.trainable].map(([name, { data }]) => [name, data as Float32Array]));
-    this.optimizer.update(parameters, gradients, learningRate, clipFactor(gradientNorm, this.options.maxGradientNorm));
+    this.optimizer.update(
+      this.trainable,
+      gradients,
+      learningRate,
+      clipFactor(gradientNorm, this.options.maxGradientNorm),
+    );
     return { loss, gradientNorm, tokens };
   }
 

@@ -99,9 +99,7 @@ async function train(
     adapter,
     weightDecay: meta.weight_decay,
     maxGradientNorm: meta.clip,
-    beta1: meta.betas[0],
-    beta2: meta.betas[1],
-    epsilon: meta.eps,
+    optimizer: { name: 'adamw', beta1: meta.betas[0], beta2: meta.betas[1], epsilon: meta.eps },
   });
   const losses: number[] = [];
   const norms: number[] = [];
