@@ -1,9 +1,21 @@
 import type { tf } from '../trace/index.js';
 
-/** LoRA matrices to add to some linear modules of a forward pass. */
+/** The low-rank update of one linear module: W·x becomes W·x + scale · B·A·x, and with a magnitude DoRA's form of it. */
+export interface ModuleAdapter {
+  /** `[rank, in]` */
+  A: tf.Tensor;
+  /** `[out, rank]` */
+  B: tf.Tensor;
+  /** alpha / rank, or alpha / √rank. */
+  scale: number;
+  /** DoRA: the length of each output's row, `[out]`. */
+  magnitude?: tf.Tensor;
+}
+
+/** Adapters of some linear modules of a forward pass. */
 export interface AdapterInputs {
-  /** By module path without `.weight`: A `[r, in]`, B `[out, r]`, and the factor on B·A·x (alpha / r). */
-  modules: Record<string, { A: tf.Tensor; B: tf.Tensor; scale: number }>;
+  /** By module path without `.weight`. */
+  modules: Record<string, ModuleAdapter>;
   /** Training only: what A sees instead of the module's input `[rows, in]`. */
   dropout?: (input: tf.Tensor, module: string) => tf.Tensor;
 }

@@ -1,19 +1,12 @@
-import { addMatMul, gelu, layerNorm, linear, rmsNorm, type tf } from '../trace/index.js';
+import { gelu, layerNorm, linear, rmsNorm, type tf } from '../trace/index.js';
 import type { LayerContext } from './layer-context.js';
 import type { LinearLayout } from './parameters.js';
+
+export { linearModule } from './adapted-linear.js';
 
 /** x·W, or x·Wᵀ for the `out-in` layout; `[rows, in]` to `[rows, out]`. */
 export function projectRows(rows: tf.Tensor, weight: tf.Tensor, layout: LinearLayout, bias?: tf.Tensor): tf.Tensor {
   return linear(rows, weight, bias ?? null, { transposeB: layout === 'out-in' });
-}
-
-/** A linear module with its bias and, where the pass has one, its LoRA adapter: W·x + b + scale · B·A·x. */
-export function linearModule(context: LayerContext, name: string, rows: tf.Tensor, layout: LinearLayout): tf.Tensor {
-  const base = projectRows(rows, context.parameter(`${name}.weight`), layout, context.optional(`${name}.bias`));
-  const adapter = context.adapters?.modules[name];
-  if (!adapter) return base;
-  const input = context.adapters?.dropout?.(rows, name) ?? rows;
-  return addMatMul(projectRows(input, adapter.A, 'out-in'), adapter.B, base, adapter.scale, true);
 }
 
 /** The architecture's norm over the features: LayerNorm for gpt2, RMSNorm otherwise. */
