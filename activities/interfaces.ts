@@ -92,7 +92,7 @@ export interface GpuActivities {
       /** Name of the model version that is written, `<loop>-round-<n>`. */
       outputName: string;
     },
-  ): Promise<{ run: TrainingSummary; model: ModelReference }>;
+  ): Promise<{ run: TrainingSummary; model: ModelReference; logRef: ArtifactRef }>;
   /** Evaluates a model (null: the base model) on a held-out split: one row an artifact type and one for `all`. */
   evaluateModel(
     input: RoundInput & { model: ModelReference | null; split: 'test' | 'validation' },
@@ -221,6 +221,8 @@ export interface StoreActivities {
     planRef: ArtifactRef;
     run: TrainingSummary;
     model: ModelReference;
+    /** The run's optimizer steps and checkpoints. */
+    logRef: ArtifactRef;
     /** Model the run started from; null for the base model. */
     parent: string | null;
   }): Promise<void>;

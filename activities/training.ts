@@ -6,7 +6,9 @@ import { formatPrompt } from '../datasets/index.js';
 import type { Engine } from '../engine/index.js';
 import { planTraining } from '../learning/training/plan-training.js';
 import type { Store } from '../store/store.js';
+import type { TrainingStepRow } from '../store/types.js';
 import { baseModelFolder, roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
+import { TrainingLog, type TrainingRecord } from './training-log.js';
 import type { CpuActivities, GpuActivities, StoreActivities, TrainingHeartbeat } from './interfaces.js';
 
 /** Stage 8, before the device: which rows, in which order, from which model. */
@@ -53,6 +55,7 @@ export function createTrainingGpuActivities(
       const run = `${roundFolder(key)}/training-${configHash({ parameters, planRef }).slice(0, 12)}`;
       const output = `${roundFolder(key)}/models/${outputName}-${configHash(parameters).slice(0, 8)}`;
       const heartbeat: TrainingHeartbeat = { step: 0, totalSteps: 0, loss: Number.NaN, checkpoint: null };
+      const log = new TrainingLog(files.path(`${run}/log.jsonl`));
       const alive = setInterval(() => context.heartbeat({ ...heartbeat }), 1000);
       try {
         const result = await deps.engine.train(
@@ -73,12 +76,14 @@ export function createTrainingGpuActivities(
           },
           {
             signal: context.cancellationSignal,
-            onStep: ({ step, totalSteps, loss }) => {
-              Object.assign(heartbeat, { step, totalSteps, loss });
+            onStep: (report) => {
+              log.append({ kind: 'step', ...report });
+              Object.assign(heartbeat, { step: report.step, totalSteps: report.totalSteps, loss: report.loss });
               context.heartbeat({ ...heartbeat });
             },
             onCheckpoint: (checkpoint) => {
               heartbeat.checkpoint = path.relative(deps.dataFolder, checkpoint.path);
+              log.append({ kind: 'checkpoint', ...checkpoint, path: heartbeat.checkpoint });
               context.heartbeat({ ...heartbeat });
             },
           },
@@ -93,6 +98,7 @@ export function createTrainingGpuActivities(
             truncatedRows: result.truncatedRows,
           },
           model: { id: outputName, path: output, sha256: result.sha256 },
+          logRef: await files.write(key, 'training-log', log.read()),
         };
       } finally {
         clearInterval(alive);
@@ -112,7 +118,7 @@ export function createTrainingStoreActivities(
       return examples.length === 0 ? null : files.write(key, 'earlier-examples', examples);
     },
 
-    async recordTraining({ key, parameters, planRef, run, model, parent }) {
+    async recordTraining({ key, parameters, planRef, run, model, parent, logRef }) {
       const id = `${roundFolder(key)}/train`;
       await deps.store.recordTrainingRun({
         id,
@@ -132,6 +138,15 @@ export function createTrainingStoreActivities(
         stoppedEarly: run.stoppedEarly,
         truncatedRows: run.truncatedRows,
       });
+      const log = await files.read<TrainingRecord>(logRef);
+      await deps.store.recordSteps(
+        id,
+        log.flatMap(({ kind, ...step }) => (kind === 'step' ? [step as TrainingStepRow] : [])),
+      );
+      for (const record of log) {
+        if (record.kind !== 'checkpoint') continue;
+        await deps.store.recordCheckpoint({ runId: id, step: record.step, path: record.path, sha256: record.sha256 });
+      }
       await deps.store.recordModelVersion({
         ...model,
         loop: key.loop,

@@ -135,13 +135,14 @@ export async function runRound(input: RunRoundInput): Promise<RoundOutcome> {
     cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
     parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
   });
-  const { model, run } = trained;
+  const { model, run, logRef } = trained;
   await store.recordTraining({
     key,
     parameters: trained.parameters,
     planRef: plan.planRef,
     run,
     model,
+    logRef,
     parent: plan.initialModel?.id ?? null,
   });
 

@@ -18,6 +18,7 @@ export interface TrainAdapterInput {
 export interface TrainAdapterResult {
   run: TrainingSummary;
   model: ModelReference;
+  logRef: ArtifactRef;
   /** What the run was finished with: a smaller minibatch than asked for when memory ran out. */
   parameters: TrainingParameters;
 }
