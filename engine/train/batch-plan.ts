@@ -7,8 +7,6 @@ const paddedLength = (length: number): number => {
   const unit = length <= 128 ? 16 : 32;
   return Math.ceil(length / unit) * unit;
 };
-/** Steps whose rows are sorted by length together in a shuffled epoch: less padding, still mixed. */
-const STEPS_A_WINDOW = 16;
 
 export interface BatchPlan {
   seed: number;
@@ -25,19 +23,17 @@ export const stepsPerEpoch = (rows: number, { batchSize, accumulation }: BatchPl
   Math.ceil(rows / (batchSize * accumulation));
 
 /**
- * The micro-batches of each step of one epoch, a function of (seed, epoch) alone. A shuffled epoch draws a random
- * order, sorts stretches of it by length and then shuffles the steps.
+ * The micro-batches of each step of one epoch, a function of (seed, epoch) alone. The rows of a step are a random
+ * sample: grouping whole steps by length would also group them by task, and a small model then swings from one task to
+ * the next. Within a step rows are sorted by length, so that its micro-batches are padded little.
  *
  * @param epoch from 0
  */
 export function planEpoch(rows: readonly TokenRow[], plan: BatchPlan, epoch: number): MicroBatch[][] {
   const perStep = plan.batchSize * plan.accumulation;
   const inOrder = epoch === 0 && !plan.shuffleFirstEpoch;
-  if (inOrder) return chunks(rows, perStep).map((step) => microBatches(step, plan));
-  const draws = stream(plan.seed, epoch, 'order');
-  const windows = chunks(draws.shuffle(rows), perStep * STEPS_A_WINDOW);
-  const steps = windows.flatMap((window) => chunks(byLength(window), perStep));
-  return draws.shuffle(steps).map((step) => microBatches(step, plan));
+  const order = inOrder ? rows : stream(plan.seed, epoch, 'order').shuffle(rows);
+  return chunks(order, perStep).map((step) => microBatches(inOrder ? step : byLength(step), plan));
 }
 
 /** All rows as micro-batches, sorted by length: the order does not matter for a validation. */
