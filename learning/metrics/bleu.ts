@@ -1,10 +1,15 @@
 import { countNgrams } from './n-grams.js';
-import { splitWords, tokenize13a } from './tokenize-13a.js';
+import { bleuTokens, type BleuTokenizer } from './tokenize.js';
 
 export interface BleuOptions {
-  tokenize?: '13a' | 'none';
-  /** `floor` adds 0.1 to a zero count, `add-k` adds 1 to orders 2–4, `exp` halves from one zero order to the next. */
+  tokenize?: BleuTokenizer;
+  /**
+   * Chen and Cherry 2014: `floor` puts a value for a zero count, `add-k` adds a value to the counts of orders 2–4, `exp`
+   * halves from one zero order to the next.
+   */
   smoothing?: 'none' | 'floor' | 'add-k' | 'exp';
+  /** The value of `floor` (default 0.1) or `add-k` (default 1). */
+  smoothingValue?: number;
   /** Averages over the orders that the hypothesis is long enough for. */
   effectiveOrder?: boolean;
   lowercase?: boolean;
@@ -24,14 +29,12 @@ export interface BleuResult {
 }
 
 const MAX_ORDER = 4;
-const FLOOR_VALUE = 0.1;
-const ADD_K_VALUE = 1;
+const SMOOTHING_VALUES = { floor: 0.1, 'add-k': 1 } as const;
 /** sacreBLEU's stand-in for log 0. */
 const LOG_OF_ZERO = -9999999999;
 
 function tokensOf(text: string, options: BleuOptions): string[] {
-  const prepared = (options.lowercase ? text.toLowerCase() : text).trimEnd();
-  return splitWords((options.tokenize ?? '13a') === '13a' ? tokenize13a(prepared) : prepared);
+  return bleuTokens(options.lowercase ? text.toLowerCase() : text, options.tokenize ?? '13a');
 }
 
 /**
@@ -78,6 +81,54 @@ export function sentenceBleu(hypothesis: string, references: readonly string[], 
   return corpusBleu([hypothesis], [references], { effectiveOrder: true, ...options });
 }
 
+/** The value of the smoothing that is set, null where it takes none. */
+function smoothingValue({ smoothing = 'exp', smoothingValue: given }: BleuOptions): number | null {
+  return smoothing === 'floor' || smoothing === 'add-k' ? (given ?? SMOOTHING_VALUES[smoothing]) : null;
+}
+
+/** The version of sacreBLEU that these scores equal. */
+export const SACREBLEU_VERSION = '2.6.0';
+
+/**
+ * sacreBLEU's signature of a corpus score: what a reader needs to compute the same.
+ *
+ * @param references how many each segment has
+ */
+export function bleuSignature(references: number, options: BleuOptions = {}): string {
+  const value = smoothingValue(options);
+  const smoothing = `${options.smoothing ?? 'exp'}${value === null ? '' : `[${fixed(value, 2)}]`}`;
+  return [
+    `nrefs:${references}`,
+    `case:${options.lowercase ? 'lc' : 'mixed'}`,
+    `eff:${options.effectiveOrder ? 'yes' : 'no'}`,
+    `tok:${options.tokenize ?? '13a'}`,
+    `smooth:${smoothing}`,
+    `version:${SACREBLEU_VERSION}`,
+  ].join('|');
+}
+
+/** A score as sacreBLEU prints it, for example `BLEU = 42.70 62.5/46.5/36.8/31.1 (BP = 1.000 ratio = 1.047 …)`. */
+export function formatBleu(result: BleuResult): string {
+  const { hypothesisLength, referenceLength } = result;
+  const ratio = referenceLength === 0 ? 0 : hypothesisLength / referenceLength;
+  const precisions = result.precisions.map((precision) => fixed(precision, 1)).join('/');
+  return (
+    `BLEU = ${fixed(result.score, 2)} ${precisions} (BP = ${fixed(result.brevityPenalty, 3)} ` +
+    `ratio = ${fixed(ratio, 3)} hyp_len = ${hypothesisLength} ref_len = ${referenceLength})`
+  );
+}
+
+/** `digits` decimals as Python prints them: a tie goes to the even digit, where `toFixed` rounds up. */
+function fixed(value: number, digits: number): string {
+  // A tie ends in exactly one binary digit more than there are decimals.
+  const doubled = value * 2 ** (digits + 1);
+  if (Number.isInteger(doubled) && doubled % 2 !== 0) {
+    const lower = Math.floor(value * 10 ** digits);
+    return ((lower % 2 === 0 ? lower : lower + 1) / 10 ** digits).toFixed(digits);
+  }
+  return value.toFixed(digits);
+}
+
 function closestLength(length: number, candidates: readonly number[]): number {
   let closest = candidates[0] ?? 0;
   for (const candidate of candidates) {
@@ -95,6 +146,7 @@ function combine(
   options: BleuOptions,
 ): BleuResult {
   const smoothing = options.smoothing ?? 'exp';
+  const value = smoothingValue(options) ?? 0;
   const precisions = [0, 0, 0, 0];
   let brevityPenalty = 1;
   if (hypothesisLength < referenceLength) {
@@ -107,8 +159,8 @@ function combine(
   for (let order = 1; order <= MAX_ORDER; order++) {
     const index = order - 1;
     if (smoothing === 'add-k' && order > 1) {
-      matches[index]! += ADD_K_VALUE;
-      totals[index]! += ADD_K_VALUE;
+      matches[index]! += value;
+      totals[index]! += value;
     }
     if (totals[index] === 0) break;
     if (options.effectiveOrder) orders = order;
@@ -117,7 +169,7 @@ function combine(
         exponential *= 2;
         precisions[index] = 100 / (exponential * totals[index]!);
       } else if (smoothing === 'floor') {
-        precisions[index] = (100 * FLOOR_VALUE) / totals[index]!;
+        precisions[index] = (100 * value) / totals[index]!;
       }
     } else {
       precisions[index] = (100 * matches[index]!) / totals[index]!;

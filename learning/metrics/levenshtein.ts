@@ -1,29 +1,30 @@
 import { distance } from 'fastest-levenshtein';
+import { commonSubsequenceLength } from './longest-common-subsequence.js';
+import { splitWords } from './tokenize.js';
 
 const SURROGATE = /[\ud800-\udfff]/;
 
-/** Gives both texts one UTF-16 unit a code point, so that a distance over units is one over code points. */
-function toSingleUnits(first: string, second: string): [string, string] {
+/** Gives each distinct item one UTF-16 unit, so that a distance over units is one over items. */
+function distanceOfItems(first: Iterable<string>, second: Iterable<string>): number {
   const unitOf = new Map<string, string>();
-  const convert = (text: string): string => {
+  const convert = (items: Iterable<string>): string => {
     let converted = '';
-    for (const character of text) {
-      let unit = unitOf.get(character);
+    for (const item of items) {
+      let unit = unitOf.get(item);
       if (unit === undefined) {
         unit = String.fromCharCode(unitOf.size);
-        unitOf.set(character, unit);
+        unitOf.set(item, unit);
       }
       converted += unit;
     }
     return converted;
   };
-  return [convert(first), convert(second)];
+  return distance(convert(first), convert(second));
 }
 
 /** Levenshtein distance over Unicode code points (insert, delete, substitute cost 1), as rapidfuzz counts it. */
 export function levenshteinDistance(first: string, second: string): number {
-  if (SURROGATE.test(first) || SURROGATE.test(second)) return distance(...toSingleUnits(first, second));
-  return distance(first, second);
+  return SURROGATE.test(first) || SURROGATE.test(second) ? distanceOfItems(first, second) : distance(first, second);
 }
 
 /** 1 − distance ÷ length of the longer text in code points: 0 … 1, symmetric, 1 for two empty texts. */
@@ -31,6 +32,23 @@ export function levenshteinSimilarity(first: string, second: string): number {
   if (first === second) return 1;
   const longer = Math.max(codePoints(first), codePoints(second));
   return 1 - levenshteinDistance(first, second) / longer;
+}
+
+/** Levenshtein distance over words separated by white space. */
+export function wordDistance(first: string, second: string): number {
+  return distanceOfItems(splitWords(first), splitWords(second));
+}
+
+/** Edit distance over code points with insertions and deletions only (a substitution counts 2). */
+export function indelDistance(first: string, second: string): number {
+  const [left, right] = [[...first], [...second]];
+  return left.length + right.length - 2 * commonSubsequenceLength(left, right);
+}
+
+/** 1 − indel distance ÷ summed length of both texts, 0 … 1 (rapidfuzz's `ratio` ÷ 100); 1 for two empty texts. */
+export function indelSimilarity(first: string, second: string): number {
+  const longest = codePoints(first) + codePoints(second);
+  return longest === 0 ? 1 : 1 - indelDistance(first, second) / longest;
 }
 
 function codePoints(text: string): number {

@@ -1,108 +1,115 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { corpusBleu, sentenceBleu, type BleuOptions, type BleuResult } from '../../../learning/metrics/bleu.js';
-import { chrf } from '../../../learning/metrics/chrf.js';
-import { levenshteinDistance, levenshteinSimilarity } from '../../../learning/metrics/levenshtein.js';
-import { rougeL, rougeN, type RougeScore } from '../../../learning/metrics/rouge.js';
+import { corpusBleu, formatBleu, sentenceBleu } from '../../../learning/metrics/bleu.js';
+import { corpusChrf } from '../../../learning/metrics/chrf.js';
+import { classificationReport } from '../../../learning/metrics/classification.js';
+import { porterStem } from '../../../learning/metrics/porter-stemmer.js';
 import { SimilarityCalculator } from '../../../learning/metrics/similarity-calculator.js';
-import { tokenize13a } from '../../../learning/metrics/tokenize-13a.js';
+import { splitWords } from '../../../learning/metrics/tokenize.js';
+import { CaseRecorder, type ParityReport } from '../../../scripts/parity/report.js';
+import { checkTextMetrics } from '../../../scripts/parity/text-metrics.js';
 
-interface ReferenceBleu {
-  score: number;
-  precisions: number[];
-  bp: number;
-  sys_len: number;
-  ref_len: number;
-  counts: number[];
-  totals: number[];
-}
-interface Reference {
-  pairs: {
-    hypothesis: string;
-    reference: string;
-    tok13a: { hypothesis: string; reference: string };
-    bleu: Record<string, ReferenceBleu>;
-    levenshtein: { distance: number; normalized_similarity: number };
-    chrf: Record<'chrF2' | 'chrF2++' | 'chrF1', number>;
-    rouge: Record<'rouge1' | 'rouge2' | 'rougeL', { p: number; r: number; f: number }>;
-  }[];
-  corpus: Record<string, ReferenceBleu>;
-}
-const golden = JSON.parse(readFileSync(new URL('fixtures/text-metrics.json', import.meta.url), 'utf8')) as Reference;
-const named = golden.pairs.map((pair) => [JSON.stringify(pair.hypothesis.slice(0, 40)), pair] as const);
+const golden = JSON.parse(
+  readFileSync(new URL('../../parity/fixtures/text-metrics.json', import.meta.url), 'utf8'),
+) as Record<string, unknown>;
 
-function optionsOf(key: string): BleuOptions {
-  const [tokenize, smoothing, third] = key.split('|') as ['13a' | 'none', 'exp', string];
-  return { tokenize, smoothing, effectiveOrder: third === 'eff', lowercase: third === 'lc' };
-}
+describe('text metrics against sacreBLEU, rouge-score, rapidfuzz, scikit-learn', () => {
+  const report: ParityReport = { passed: 0, failed: 0, unknown: 0, failures: [], cases: [] };
+  checkTextMetrics(golden, new CaseRecorder(report, 'text-metrics'));
+  const names = [
+    ...new Set(report.cases.map(({ case: name }) => name.split('/').slice(1).join('/').replace(/\/\d+/, ''))),
+  ];
 
-function expectBleu(actual: BleuResult, expected: ReferenceBleu): void {
-  expect(actual.matches).toEqual(expected.counts);
-  expect(actual.totals).toEqual(expected.totals);
-  expect([actual.hypothesisLength, actual.referenceLength]).toEqual([expected.sys_len, expected.ref_len]);
-  expect(actual.brevityPenalty).toBeCloseTo(expected.bp, 12);
-  expect(actual.score).toBeCloseTo(expected.score, 9);
-  actual.precisions.forEach((precision, order) => expect(precision).toBeCloseTo(expected.precisions[order]!, 9));
-}
-
-describe('R2 BLEU against sacreBLEU', () => {
-  it('R2: reads every reference pair', () => expect(golden.pairs).toHaveLength(40));
-
-  it.each(named)('R2: tokenises %s', (_, pair) => {
-    expect(tokenize13a(pair.hypothesis.trimEnd())).toBe(pair.tok13a.hypothesis);
-    expect(tokenize13a(pair.reference.trimEnd())).toBe(pair.tok13a.reference);
+  it.each(names)('E1: %s', (name) => {
+    const own = report.cases.filter((item) => item.case.replace(/\/\d+/, '') === `text-metrics/${name}`);
+    expect(own.filter(({ outcome }) => outcome !== 'passed')).toEqual([]);
   });
 
-  it.each(named)('R2: scores sentence %s', (_, pair) => {
-    for (const [key, expected] of Object.entries(pair.bleu)) {
-      expectBleu(sentenceBleu(pair.hypothesis, [pair.reference], optionsOf(key)), expected);
-    }
+  it('E1: says where a value differs, and which field no metric computes', () => {
+    const wrong: ParityReport = { passed: 0, failed: 0, unknown: 0, failures: [], cases: [] };
+    checkTextMetrics(
+      { perplexity: [{ token_logprobs: [[-1, -3]], perplexity: 7, nll_mean: 2, entropy: 1 }] },
+      new CaseRecorder(wrong, 'x'),
+    );
+    expect(wrong).toMatchObject({ passed: 1, failed: 1, unknown: 1 });
+    expect(wrong.failures).toEqual([{ case: 'x/perplexity/0/perplexity', why: 'it is 7.38905609893065, expected 7' }]);
   });
+});
 
+describe('BLEU and chrF', () => {
   it('R2: a sentence shorter than four words is judged by the orders it has', () => {
     expect(sentenceBleu('two words', ['two words']).score).toBeCloseTo(100, 9);
     expect(corpusBleu(['two words'], [['two words']]).score).toBeLessThan(1);
   });
 
-  it.each(Object.entries(golden.corpus))('R2: scores the corpus, %s', (key, expected) => {
-    const references = golden.pairs.map((pair) => pair.reference);
-    const rotated = [...references.slice(1), references[0]!];
-    const lists = references.map((text, index) => (key.endsWith('nref2') ? [text, rotated[index]!] : [text]));
-    expectBleu(
-      corpusBleu(
-        golden.pairs.map((pair) => pair.hypothesis),
-        lists,
-        optionsOf(key),
+  it('rounds a printed tie to the even digit, as Python does', () => {
+    const text = formatBleu({
+      score: 6.25,
+      precisions: [6.25, 18.75, 50.05, 0],
+      brevityPenalty: 0.0625,
+      hypothesisLength: 1,
+      referenceLength: 8,
+      matches: [],
+      totals: [],
+    });
+    expect(text).toBe('BLEU = 6.25 6.2/18.8/50.0/0.0 (BP = 0.062 ratio = 0.125 hyp_len = 1 ref_len = 8)');
+  });
+
+  it('chrF of a corpus takes the better reference of each segment', () => {
+    expect(
+      corpusChrf(
+        ['abc', 'xyz'],
+        [
+          ['abc', 'q'],
+          ['q', 'xyz'],
+        ],
       ),
-      expected,
-    );
+    ).toBe(100);
+    expect(corpusChrf([], [])).toBe(0);
+  });
+
+  it('splits words where Python does: at U+0085 and U+001C, not at U+FEFF', () => {
+    expect(splitWords('a\u0085b\u001cc\ufeffd ')).toEqual(['a', 'b', 'c\ufeffd']);
   });
 });
 
-describe('R2 other text metrics', () => {
-  it.each(named)('R2: Levenshtein of %s as rapidfuzz', (_, pair) => {
-    expect(levenshteinDistance(pair.hypothesis, pair.reference)).toBe(pair.levenshtein.distance);
-    expect(levenshteinSimilarity(pair.hypothesis, pair.reference)).toBeCloseTo(
-      pair.levenshtein.normalized_similarity,
-      12,
-    );
-  });
+describe('porterStem', () => {
+  it.each([
+    ['caresses', 'caress'],
+    ['flies', 'fli'],
+    ['dies', 'die'],
+    ['spied', 'spi'],
+    ['agreed', 'agre'],
+    ['feed', 'feed'],
+    ['hopping', 'hop'],
+    ['falling', 'fall'],
+    ['filing', 'file'],
+    ['enjoying', 'enjoy'],
+    ['happy', 'happi'],
+    ['relational', 'relat'],
+    ['generalizations', 'gener'],
+    ['geologist', 'geologist'],
+    ['theology', 'theolog'],
+    ['hopefully', 'hope'],
+    ['controlling', 'control'],
+    ['adoption', 'adopt'],
+    ['skies', 'sky'],
+    ['dying', 'die'],
+    ['is', 'is'],
+  ])('stems %s to %s, as NLTK', (word, stem) => expect(porterStem(word)).toBe(stem));
+});
 
-  it.each(named)('R2: chrF of %s as sacreBLEU', (_, pair) => {
-    expect(chrf(pair.hypothesis, pair.reference)).toBeCloseTo(pair.chrf.chrF2, 9);
-    expect(chrf(pair.hypothesis, pair.reference, { wordOrder: 2 })).toBeCloseTo(pair.chrf['chrF2++'], 9);
-    expect(chrf(pair.hypothesis, pair.reference, { beta: 1 })).toBeCloseTo(pair.chrf.chrF1, 9);
-  });
-
-  it.each(named)('R2: ROUGE of %s as rouge-score', (_, pair) => {
-    const check = (actual: RougeScore, expected: { p: number; r: number; f: number }) => {
-      expect(actual.precision).toBeCloseTo(expected.p, 12);
-      expect(actual.recall).toBeCloseTo(expected.r, 12);
-      expect(actual.fMeasure).toBeCloseTo(expected.f, 12);
-    };
-    check(rougeN(pair.hypothesis, pair.reference, 1), pair.rouge.rouge1);
-    check(rougeN(pair.hypothesis, pair.reference, 2), pair.rouge.rouge2);
-    check(rougeL(pair.hypothesis, pair.reference), pair.rouge.rougeL);
+describe('classification', () => {
+  it('E1: is what is counted by hand', () => {
+    const report = classificationReport([0, 0, 0, 1], [0, 0, 1, 1], 2);
+    expect(report.accuracy).toBe(0.75);
+    expect(report.perClass.map(({ precision, recall }) => [precision, recall])).toEqual([
+      [1, 2 / 3],
+      [0.5, 1],
+    ]);
+    expect(report.macro.f1).toBeCloseTo((0.8 + 2 / 3) / 2, 12);
+    expect(report.weighted.f1).toBeCloseTo(0.75 * 0.8 + 0.25 * (2 / 3), 12);
+    expect(classificationReport([0, 0], [0, 0], 1).cohenKappa).toBeNaN();
   });
 });
 
