@@ -12,10 +12,14 @@ export interface Range {
   integer: boolean;
 }
 
-export type SearchSpace = Record<TunedParameter, Range>;
+/** Ranges by parameter name; the order of the keys is the order of the dimensions. */
+export type SearchSpace = Readonly<Record<string, Range>>;
+
+/** One value for each parameter of a search space. */
+export type ParameterValues = Record<string, number>;
 
 /** R7: the search space of S3. `batchSize` is the minibatch, not the size of a round. */
-export const SEARCH_SPACE: SearchSpace = {
+export const SEARCH_SPACE: Readonly<Record<TunedParameter, Range>> = {
   learningRate: { low: 1e-6, high: 1e-3, scale: 'log', integer: false },
   batchSize: { low: 8, high: 64, scale: 'log', integer: true },
   numEpochs: { low: 1, high: 10, scale: 'linear', integer: true },
@@ -25,7 +29,7 @@ export const SEARCH_SPACE: SearchSpace = {
 };
 
 /** The wider profile of S4, whose presets use ranks up to 128. */
-export const WIDE_SEARCH_SPACE: SearchSpace = {
+export const WIDE_SEARCH_SPACE: Readonly<Record<TunedParameter, Range>> = {
   ...SEARCH_SPACE,
   loraRank: { low: 4, high: 128, scale: 'log', integer: true },
   loraAlpha: { low: 8, high: 256, scale: 'log', integer: false },
