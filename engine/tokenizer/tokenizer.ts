@@ -1,12 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { RatchetError } from '../../config/errors.js';
 import { diskError } from '../formats/disk-error.js';
+import { cleanUp } from './decoders.js';
+import type { Encoding } from './encoding.js';
+import { buildPipeline, type EncodeOptions } from './pipeline.js';
 
 export interface TextTokenizer {
   /** Token ids; special tokens (a leading begin-of-text, …) are added only when asked for. */
   encode(text: string, options?: { addSpecialTokens?: boolean }): number[];
+  /** Ids, tokens, type ids, offsets and masks of a text or a pair, cut and filled up as asked. */
+  encodeFully(text: string, options?: EncodeOptions): Encoding;
   /** Text of the ids; special tokens are skipped unless `skipSpecialTokens` is false. */
   decode(ids: readonly number[], options?: { skipSpecialTokens?: boolean }): string;
   /** Size of the vocabulary, added tokens included: one more than the largest id. */
@@ -45,16 +49,9 @@ function tokenText(value: unknown): string | undefined {
   return typeof content === 'string' ? content : undefined;
 }
 
-/** The library's byte-fallback decoder swallows U+FEFF at the start of each run of bytes; this one keeps it. */
-function keepByteOrderMarks(decoder: unknown): void {
-  const part = decoder as { text_decoder?: InstanceType<typeof TextDecoder>; decoders?: unknown[] } | null;
-  if (part?.text_decoder) part.text_decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-  part?.decoders?.forEach(keepByteOrderMarks);
-}
-
 /**
- * Loads `tokenizer.json` and, where present, `tokenizer_config.json` and `special_tokens_map.json` of a model folder
- * through @huggingface/tokenizers.
+ * Loads `tokenizer.json` and, where present, `tokenizer_config.json` and `special_tokens_map.json` of a model folder,
+ * see {@link buildPipeline}.
  *
  * @throws RatchetError `E_NOT_FOUND`, `E_MODEL_INVALID`
  */
@@ -63,29 +60,21 @@ export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
   const model = await readJson(file, true);
   const config = await readJson(join(folder, 'tokenizer_config.json'), false);
   const special = await readJson(join(folder, 'special_tokens_map.json'), false);
-  let library: LibraryTokenizer;
-  try {
-    // Cleaning up spaces after decoding is opt-in, as in transformers 5; the library's own default is true.
-    library = new LibraryTokenizer(model, { clean_up_tokenization_spaces: false, ...config });
-    keepByteOrderMarks(library.decoder);
-  } catch (error) {
-    throw new RatchetError('E_MODEL_INVALID', `${file}: the tokenizer cannot be built (${(error as Error).message}).`, {
-      hint: 'Copy the tokenizer files of the model again.',
-      cause: error,
-    });
-  }
-  let vocabularySize = 0;
-  for (const id of library.get_vocab(true).values()) vocabularySize = Math.max(vocabularySize, id + 1);
+  const pipeline = buildPipeline(model, file);
+  // Cleaning up spaces after decoding is opt-in, as in transformers 5.
+  const clean = config['clean_up_tokenization_spaces'] === true;
   const idOf = (key: string): number | null => {
     const text = tokenText(config[key]) ?? tokenText(special[key]);
-    return text === undefined ? null : (library.token_to_id(text) ?? null);
+    return text === undefined ? null : pipeline.idOf(text);
   };
   return {
-    encode: (text, { addSpecialTokens = false } = {}) =>
-      library.encode(text, { add_special_tokens: addSpecialTokens }).ids,
-    decode: (ids, { skipSpecialTokens = true } = {}) =>
-      ids.length === 0 ? '' : library.decode([...ids], { skip_special_tokens: skipSpecialTokens }),
-    vocabularySize,
+    encode: (text, { addSpecialTokens = false } = {}) => pipeline.encode(text, { addSpecialTokens }).ids,
+    encodeFully: (text, options) => pipeline.encode(text, options),
+    decode: (ids, { skipSpecialTokens = true } = {}) => {
+      const text = pipeline.decode(ids, skipSpecialTokens);
+      return clean ? cleanUp(text) : text;
+    },
+    vocabularySize: pipeline.vocabularySize,
     beginId: idOf('bos_token'),
     endId: idOf('eos_token'),
     padId: idOf('pad_token'),

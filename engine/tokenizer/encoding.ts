@@ -1,0 +1,128 @@
+/** What a text became. All lists have one entry a token. */
+export interface Encoding {
+  ids: number[];
+  tokens: string[];
+  /** 0 for the first text (and padding), 1 for the second where the tokenizer tells them apart. */
+  typeIds: number[];
+  /** [start, end) in Unicode code points of the text the token came from; [0, 0] for tokens added around it. */
+  offsets: [number, number][];
+  /** 1 for tokens that the tokenizer put around the text, and for padding. */
+  specialTokensMask: number[];
+  /** 1 for tokens, 0 for padding. */
+  attentionMask: number[];
+  /** Which text a token came from: 0, 1, or null for added ones. */
+  sequences: (number | null)[];
+}
+
+export interface Truncation {
+  maxLength: number;
+  /** Side that is cut; default right. */
+  direction?: 'left' | 'right';
+  /** Which of two texts is cut; default the longer one. */
+  strategy?: 'longest-first' | 'only-first' | 'only-second';
+}
+
+export interface Padding {
+  /** Length to fill up to. */
+  length: number;
+  id: number;
+  token?: string;
+  typeId?: number;
+  direction?: 'left' | 'right';
+}
+
+export const emptyEncoding = (): Encoding => ({
+  ids: [],
+  tokens: [],
+  typeIds: [],
+  offsets: [],
+  specialTokensMask: [],
+  attentionMask: [],
+  sequences: [],
+});
+
+/** A part of every list, or all lists one after the other. */
+export function sliceEncoding(encoding: Encoding, from: number, to: number): Encoding {
+  return mapLists(encoding, (list) => list.slice(from, to));
+}
+
+export function joinEncodings(encodings: readonly Encoding[]): Encoding {
+  const joined = emptyEncoding();
+  for (const encoding of encodings) {
+    joined.ids.push(...encoding.ids);
+    joined.tokens.push(...encoding.tokens);
+    joined.typeIds.push(...encoding.typeIds);
+    joined.offsets.push(...encoding.offsets);
+    joined.specialTokensMask.push(...encoding.specialTokensMask);
+    joined.attentionMask.push(...encoding.attentionMask);
+    joined.sequences.push(...encoding.sequences);
+  }
+  return joined;
+}
+
+function mapLists(encoding: Encoding, map: <T>(list: T[]) => T[]): Encoding {
+  return {
+    ids: map(encoding.ids),
+    tokens: map(encoding.tokens),
+    typeIds: map(encoding.typeIds),
+    offsets: map(encoding.offsets),
+    specialTokensMask: map(encoding.specialTokensMask),
+    attentionMask: map(encoding.attentionMask),
+    sequences: map(encoding.sequences),
+  };
+}
+
+/**
+ * Cuts one or two encodings so that together, with `added` tokens to come, they have at most `maxLength` tokens.
+ * `longest-first` brings both to equal length before it shortens the shorter one.
+ */
+export function truncate(encodings: readonly Encoding[], truncation: Truncation, added: number): Encoding[] {
+  const { maxLength, direction = 'right', strategy = 'longest-first' } = truncation;
+  const lengths = encodings.map(({ ids }) => ids.length);
+  const excess = lengths.reduce((sum, length) => sum + length, 0) - Math.max(0, maxLength - added);
+  if (excess <= 0) return [...encodings];
+  const [first = 0, second = 0] = lengths;
+  const kept =
+    encodings.length === 1 || strategy === 'only-first'
+      ? [Math.max(0, first - excess), second]
+      : strategy === 'only-second'
+        ? [first, Math.max(0, second - excess)]
+        : longestFirst(first, second, Math.max(0, maxLength - added));
+  return encodings.map((encoding, index) => {
+    const [length, keep] = [lengths[index]!, kept[index]!];
+    return direction === 'right' ? sliceEncoding(encoding, 0, keep) : sliceEncoding(encoding, length - keep, length);
+  });
+}
+
+/** How many tokens of each text stay when `budget` is shared: the shorter one whole where it fits into half. */
+function longestFirst(first: number, second: number, budget: number): [number, number] {
+  const [shorter, swapped] = first <= second ? [first, false] : [second, true];
+  const small = shorter > budget ? budget : shorter <= Math.floor(budget / 2) ? shorter : Math.floor(budget / 2);
+  // Of two that are both too long the longer one gets the odd token.
+  const large = Math.min(Math.max(first, second), budget - small);
+  return swapped ? [large, small] : [small, large];
+}
+
+/** Fills an encoding up to `length`; a longer one stays as it is. */
+export function pad(encoding: Encoding, { length, id, token = '[PAD]', typeId = 0, direction }: Padding): Encoding {
+  const missing = length - encoding.ids.length;
+  if (missing <= 0) return encoding;
+  const fill = <T>(value: T): T[] => Array.from({ length: missing }, () => value);
+  const filler: Encoding = {
+    ids: fill(id),
+    tokens: fill(token),
+    typeIds: fill(typeId),
+    offsets: Array.from({ length: missing }, () => [0, 0]),
+    specialTokensMask: fill(1),
+    attentionMask: fill(0),
+    sequences: fill(null),
+  };
+  return joinEncodings(direction === 'left' ? [filler, encoding] : [encoding, filler]);
+}
+
+/** The same offsets in UTF-16 units, as JavaScript strings count. `text` is the one the offsets are of. */
+export function toUtf16Offsets(text: string, offsets: readonly [number, number][]): [number, number][] {
+  const units = [0];
+  for (const character of text) units.push(units.at(-1)! + character.length);
+  return offsets.map(([start, end]) => [units[start]!, units[end]!]);
+}

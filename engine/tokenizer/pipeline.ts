@@ -1,0 +1,107 @@
+import { createTokenFinder, readAddedTokens, type AddedToken } from './added-tokens.js';
+import { readDecoder } from './decoders.js';
+import {
+  emptyEncoding,
+  joinEncodings,
+  pad,
+  truncate,
+  type Encoding,
+  type Padding,
+  type Truncation,
+} from './encoding.js';
+import { JsonPart } from './json-part.js';
+import { readModel } from './models/read-model.js';
+import { readNormalizer } from './normalizers.js';
+import { readPostProcessor } from './post-processors.js';
+import { readPreTokenizer } from './pre-tokenizers.js';
+
+export interface EncodeOptions {
+  /** Second text of a pair. */
+  pair?: string;
+  /** Puts the model's special tokens around the text; default false. */
+  addSpecialTokens?: boolean;
+  truncation?: Truncation;
+  padding?: Padding;
+}
+
+/** The pipeline that a tokenizer.json describes. */
+export interface TokenizerPipeline {
+  encode(text: string, options?: EncodeOptions): Encoding;
+  decode(ids: readonly number[], skipSpecialTokens: boolean): string;
+  /** Id of a token of the model or an added one. */
+  idOf(token: string): number | null;
+  /** One more than the largest id. */
+  readonly vocabularySize: number;
+}
+
+/**
+ * Builds normaliser → pre-tokeniser → model → post-processor, and the decoder, of a parsed tokenizer.json, with the
+ * results of Rust `tokenizers`, offsets included. Truncation and padding stored in the file are not applied.
+ *
+ * @throws RatchetError `E_MODEL_INVALID` naming the part that is wrong or not supported
+ */
+export function buildPipeline(json: unknown, path: string): TokenizerPipeline {
+  const file = JsonPart.from(json, path);
+  const part = (name: string): [unknown, string] => [file.value[name], `${path}: ${name}`];
+  const model = readModel(JsonPart.from(...part('model')));
+  const added = readAddedTokens(file);
+  const segment = createTokenFinder(added, readNormalizer(...part('normalizer')));
+  const split = readPreTokenizer(...part('pre_tokenizer'));
+  const post = readPostProcessor(...part('post_processor'));
+  const decodeTokens = readDecoder(...part('decoder'));
+
+  const names = new Map<number, string>();
+  let vocabularySize = 0;
+  for (const [text, id] of model.vocabulary) names.set(id, text);
+  for (const { id, content } of added) names.set(id, content);
+  for (const id of names.keys()) vocabularySize = Math.max(vocabularySize, id + 1);
+  const addedByText = new Map<string, AddedToken>(added.map((token) => [token.content, token]));
+  const specialIds = new Set(added.filter((token) => token.special).map((token) => token.id));
+
+  const encodeOne = (text: string, sequence: number): Encoding => {
+    const encoding = emptyEncoding();
+    const put = (id: number, token: string, offset: [number, number]): void => {
+      encoding.ids.push(id);
+      encoding.tokens.push(token);
+      encoding.typeIds.push(sequence);
+      encoding.offsets.push(offset);
+      encoding.specialTokensMask.push(0);
+      encoding.attentionMask.push(1);
+      encoding.sequences.push(sequence);
+    };
+    for (const { piece, token } of segment(text)) {
+      if (token !== null) put(token.id, piece.text, piece.original(0, piece.text.length));
+      else {
+        for (const word of split?.(piece) ?? [piece]) {
+          for (const { id, text: name, start, end } of model.tokenize(word.text)) {
+            put(id, name, word.original(start, end));
+          }
+        }
+      }
+    }
+    return encoding;
+  };
+
+  return {
+    encode(text, { pair, addSpecialTokens = false, truncation, padding } = {}) {
+      let encodings = [encodeOne(text, 0)];
+      if (pair !== undefined) encodings.push(encodeOne(pair, 1));
+      if (truncation !== undefined) {
+        const extra = addSpecialTokens ? (post?.addedTokens(pair !== undefined) ?? 0) : 0;
+        encodings = truncate(encodings, truncation, extra);
+      }
+      const joined = joinEncodings(post?.process(encodings, addSpecialTokens) ?? encodings);
+      return padding === undefined ? joined : pad(joined, padding);
+    },
+    decode(ids, skipSpecialTokens) {
+      const tokens: string[] = [];
+      for (const id of ids) {
+        const name = names.get(id);
+        if (name !== undefined && !(skipSpecialTokens && specialIds.has(id))) tokens.push(name);
+      }
+      return decodeTokens(tokens);
+    },
+    idOf: (token) => addedByText.get(token)?.id ?? model.vocabulary.get(token) ?? null,
+    vocabularySize,
+  };
+}
