@@ -1,3 +1,6 @@
+import type { OptimizerName, OptimizerSpec } from './optim/create-optimizer.js';
+import type { ScheduleName, ScheduleSpec } from './optim/schedules/create-schedule.js';
+
 /** Host-side tensor: what crosses every boundary of the engine. `bool` is stored as 0/1 bytes, float16 as raw bits. */
 export interface HostTensor {
   dtype: 'float32' | 'int32' | 'bool' | 'float16' | 'uint8' | 'int64';
@@ -38,6 +41,24 @@ export interface TrainSpec {
     maxGradientNorm: number;
     maxLength: number;
     targetModules: 'auto' | 'all-linear' | string[];
+    /** AdamW when left out. */
+    optimizer?: OptimizerSpec | OptimizerName;
+    /** `linear` when left out; its warm-up is `warmupRatio`. */
+    schedule?: ScheduleSpec | ScheduleName;
+    /** False exempts vectors and scalars from the decay; true when left out. */
+    decayNormsAndBiases?: boolean;
+    /** Scale B·A by alpha / √rank instead of alpha / rank. */
+    useRslora?: boolean;
+    /** Train the length of each row of W + B·A apart from its direction. */
+    useDora?: boolean;
+    /** `pissa` starts the adapter from the largest singular values of W; `default` from no change. */
+    initialization?: 'default' | 'pissa';
+    /** LoRA+: learning rate of B as a multiple of A's; 1 when left out. */
+    loraPlusRatio?: number;
+    /** Modules that are trained and saved in full beside the adapter; a classification head always is. */
+    modulesToSave?: string[];
+    /** `tokens` (when left out) weighs all scored tokens of a step alike, `mean` averages the micro-batches' means. */
+    accumulation?: 'tokens' | 'mean';
   };
   /** Validations (one an epoch) without improvement before stopping; the best weights are restored. */
   patience?: number;

@@ -6,11 +6,25 @@ export { TrainStep, evaluateForward, type TrainStepOptions, type MicroBatch } fr
 export { generateTexts } from './generate/generate.js';
 export { loadModel, type LoadedModel } from './nn/load-model.js';
 export type { ModelConfig } from './nn/config.js';
-export { createLora, loraFromPeft, type LoraAdapter } from './peft/lora.js';
+export { createLora, type LoraAdapter, type LoraSettings } from './peft/lora.js';
+export { loraFromPeft } from './peft/from-peft.js';
 export { mergeLora, unmergeLora } from './peft/merge.js';
 export { createOptimizer, OPTIMIZER_NAMES, type OptimizerName, type OptimizerSpec } from './optim/create-optimizer.js';
 export type { GroupOf, Optimizer, ParameterGroup } from './optim/optimizer.js';
-export { linearSchedule, warmupSteps } from './optim/schedule.js';
+export {
+  createSchedule,
+  SCHEDULE_NAMES,
+  warmupSteps,
+  type LearningRateSchedule,
+  type ScheduleName,
+  type ScheduleSpec,
+} from './optim/schedules/create-schedule.js';
+export {
+  AdvancedLRScheduler,
+  THREE_PHASES,
+  type AdvancedScheduleConfig,
+  type PhaseInfo,
+} from './optim/schedules/advanced-lr-scheduler.js';
 export { readAdapter, writeAdapter, type Adapter } from './formats/peft.js';
 export { readSafetensors, writeSafetensors, toFloat16 } from './formats/safetensors.js';
 export { loadTokenizer, type TextTokenizer } from './tokenizer/tokenizer.js';

@@ -2,7 +2,7 @@ import { RatchetError } from '../../config/errors.js';
 import type { GenerateSpec, Generation } from '../api.js';
 import { readAdapter } from '../formats/peft.js';
 import { loadModel } from '../nn/load-model.js';
-import { loraFromPeft } from '../peft/lora.js';
+import { loraFromPeft } from '../peft/from-peft.js';
 import { mergeLora } from '../peft/merge.js';
 import { loadTokenizer } from '../tokenizer/tokenizer.js';
 import { Decoder } from './decoder.js';

@@ -1,21 +1,30 @@
 import { RatchetError } from '../../config/errors.js';
 import { stream } from '../../config/random.js';
 import type { HostTensor } from '../api.js';
-import type { Adapter, AdapterConfig } from '../formats/peft.js';
+import type { AdapterConfig } from '../formats/peft.js';
 import type { ModelConfig } from '../nn/config.js';
-import { linearModules, type LinearModule } from '../nn/parameters.js';
+import type { LinearModule } from '../nn/parameters.js';
+import { loraKey, magnitudeKey } from './keys.js';
+import { principalFactors } from './pissa.js';
+import { rowNorms } from './product.js';
+import { modulesToSave, savedKey, savedParameters, taskType } from './saved-modules.js';
 import { shortName, targetModules } from './target-modules.js';
+
+/** A linear module with its share of an adapter. */
+export interface AdaptedModule extends LinearModule {
+  rank: number;
+  /** alpha / rank, or alpha / √rank with rank-stabilised scaling (Kalajdzievski 2023). */
+  scale: number;
+}
 
 /** A LoRA adapter (Hu et al. 2021): W·x becomes W·x + scale · B·A·dropout(x). */
 export interface LoraAdapter {
-  rank: number;
-  alpha: number;
   dropout: number;
-  /** alpha / rank, or alpha / √rank with rank-stabilised scaling. */
-  scale: number;
   config: AdapterConfig;
-  modules: LinearModule[];
-  /** By PEFT key: A `[rank, in]`, B `[out, rank]`, float32. */
+  modules: AdaptedModule[];
+  /** Parameters that are trained and saved in full (`modules_to_save`), by the model's names. */
+  savedParameters: string[];
+  /** By PEFT key, float32: A `[rank, in]`, B `[out, rank]`, DoRA's magnitude `[out]`, parameters saved in full. */
   tensors: Map<string, HostTensor>;
 }
 
@@ -25,112 +34,96 @@ export interface LoraSettings {
   /** 0 … below 1; on A's input while training. */
   dropout: number;
   targetModules: 'auto' | 'all-linear' | readonly string[];
+  /** Scale by alpha / √rank, so that a higher rank does not shrink the update. */
+  useRslora?: boolean;
+  /** Train the length of each output's row apart from its direction (Liu et al. 2024). */
+  useDora?: boolean;
+  /** `pissa` starts from the largest singular values of W (Meng et al. 2024) instead of from no change. */
+  initialization?: 'default' | 'pissa';
+  /** Modules that are trained and saved in full; a classification head always is. */
+  modulesToSave?: readonly string[];
 }
 
-/** PEFT's key of a module's matrix. */
-export const loraKey = (module: string, matrix: 'A' | 'B'): string =>
-  `base_model.model.${module}.lora_${matrix}.weight`;
+/** The factor on B·A. */
+export const loraScale = (rank: number, alpha: number, useRslora: boolean): number =>
+  alpha / (useRslora ? Math.sqrt(rank) : rank);
 
 /**
- * A new adapter: A uniform in ±1/√in (Kaiming with a = √5, as PEFT), B zero, so that the model starts unchanged. Each
- * A has its own stream (seed, 'lora', module).
+ * A new adapter. By default A is uniform in ±1/√in (Kaiming with a = √5, as PEFT) and B zero, so that the model starts
+ * unchanged. Each A has its own stream (seed, 'lora', module).
+ *
+ * @param weights the base model's; needed for DoRA, PiSSA and modules that are saved in full
+ * @throws RatchetError `E_CONFIG_INVALID` naming a module that the model does not have
  */
-export function createLora(config: ModelConfig, settings: LoraSettings, seed: number): LoraAdapter {
-  const modules = targetModules(config, settings.targetModules);
-  const { rank } = settings;
+export function createLora(
+  config: ModelConfig,
+  settings: LoraSettings,
+  seed: number,
+  weights: ReadonlyMap<string, HostTensor> = new Map(),
+): LoraAdapter {
+  const { rank, alpha, dropout, useRslora = false, useDora = false, initialization = 'default' } = settings;
+  const scale = loraScale(rank, alpha, useRslora);
+  const targets = targetModules(config, settings.targetModules);
+  const saved = modulesToSave(config, settings.modulesToSave ?? []);
+  const missing = (settings.modulesToSave ?? []).filter((name) => savedParameters(config, [name]).length === 0);
+  if (missing.length > 0)
+    throw new RatchetError(
+      'E_CONFIG_INVALID',
+      `training.modulesToSave: a ${config.architecture} model has no parameters in ${missing.map((name) => `"${name}"`).join(', ')}.`,
+      { hint: 'Name modules with weights of their own; a tied head is the embedding.' },
+    );
+  const parameter = (name: string): HostTensor => {
+    const tensor = weights.get(name);
+    if (!tensor) throw new TypeError(`createLora needs the weight "${name}" for these settings`);
+    return tensor;
+  };
+  const savedNames = savedParameters(config, saved ?? []);
+  const modules = targets
+    .filter(({ name }) => !savedNames.includes(`${name}.weight`))
+    .map((module): AdaptedModule => ({ ...module, rank, scale }));
   const tensors = new Map<string, HostTensor>();
-  for (const { name, inputs, outputs } of modules) {
-    const draws = stream(seed, 'lora', name);
-    const bound = 1 / Math.sqrt(inputs);
-    const a = Float32Array.from({ length: rank * inputs }, () => (2 * draws.float() - 1) * bound);
+  for (const module of modules) {
+    const { name, inputs, outputs } = module;
+    const weight = () => parameter(`${name}.weight`).data as Float32Array;
+    const { a, b } = initialization === 'pissa' ? principalFactors(weight(), module) : startWithoutEffect(module, seed);
     tensors.set(loraKey(name, 'A'), { dtype: 'float32', shape: [rank, inputs], data: a });
-    tensors.set(loraKey(name, 'B'), {
-      dtype: 'float32',
-      shape: [outputs, rank],
-      data: new Float32Array(outputs * rank),
-    });
+    tensors.set(loraKey(name, 'B'), { dtype: 'float32', shape: [outputs, rank], data: b });
+    // PiSSA takes its product out of W, so in both cases W as it is gives the lengths at the start.
+    if (useDora)
+      tensors.set(magnitudeKey(name), { dtype: 'float32', shape: [outputs], data: rowNorms(weight(), module) });
+  }
+  for (const name of savedNames) {
+    const { shape, data } = parameter(name);
+    tensors.set(savedKey(name), { dtype: 'float32', shape, data: Float32Array.from(data as Float32Array) });
   }
   return {
-    rank,
-    alpha: settings.alpha,
-    dropout: settings.dropout,
-    scale: settings.alpha / rank,
+    dropout,
     modules,
+    savedParameters: savedNames,
     tensors,
     config: {
       peftType: 'LORA',
       baseModel: null,
-      taskType: 'CAUSAL_LM',
+      taskType: taskType(config),
       r: rank,
-      loraAlpha: settings.alpha,
-      loraDropout: settings.dropout,
+      loraAlpha: alpha,
+      loraDropout: dropout,
       targetModules: [...new Set(modules.map((module) => shortName(module.name)))],
-      modulesToSave: null,
+      modulesToSave: saved,
       fanInFanOut: config.architecture === 'gpt2',
-      useRslora: false,
-      useDora: false,
+      useRslora,
+      useDora,
       bias: 'none',
-      initLoraWeights: true,
+      initLoraWeights: initialization === 'pissa' ? 'pissa' : true,
       rankPattern: {},
       alphaPattern: {},
     },
   };
 }
 
-/**
- * An adapter as PEFT stored it, fitted to a model.
- *
- * @throws RatchetError `E_MODEL_INVALID` naming a variant that is not supported, or a tensor that does not fit
- */
-export function loraFromPeft(model: ModelConfig, { config, tensors }: Adapter): LoraAdapter {
-  const invalid = (message: string, hint: string) => new RatchetError('E_MODEL_INVALID', message, { hint });
-  const unsupported = [
-    config.useDora && 'use_dora',
-    config.bias !== 'none' && 'bias',
-    config.modulesToSave?.length && 'modules_to_save',
-    typeof config.initLoraWeights === 'string' &&
-      !['gaussian', 'true'].includes(config.initLoraWeights) &&
-      `init_lora_weights "${config.initLoraWeights}"`,
-    Object.keys(config.rankPattern).length > 0 && 'rank_pattern',
-    Object.keys(config.alphaPattern).length > 0 && 'alpha_pattern',
-  ].filter((item): item is string => typeof item === 'string');
-  if (unsupported.length > 0)
-    throw invalid(
-      `The adapter uses ${unsupported.join(', ')}.`,
-      'Use a plain LoRA adapter, or merge it with PEFT first.',
-    );
-  const known = new Map(linearModules(model).map((module) => [module.name, module]));
-  const names = new Set<string>();
-  for (const key of tensors.keys()) {
-    const name = /^base_model\.model\.(.+)\.lora_[AB]\.weight$/.exec(key)?.[1];
-    if (name === undefined || !known.has(name))
-      throw invalid(`The adapter's tensor "${key}" belongs to no linear module of the model.`, 'Check the base model.');
-    names.add(name);
-  }
-  if (names.size === 0) throw invalid('The adapter has no tensors.', 'Copy the adapter folder again.');
-  const modules = [...known.values()].filter((module) => names.has(module.name));
-  const ordered = new Map<string, HostTensor>();
-  for (const { name, inputs, outputs } of modules)
-    for (const [matrix, shape] of [
-      ['A', [config.r, inputs]],
-      ['B', [outputs, config.r]],
-    ] as const) {
-      const key = loraKey(name, matrix);
-      const tensor = tensors.get(key);
-      if (!tensor || tensor.dtype !== 'float32' || tensor.shape.join() !== shape.join())
-        throw invalid(
-          `The adapter's tensor "${key}" ${tensor ? `has shape [${tensor.shape.join(', ')}] instead of [${shape.join(', ')}]` : 'is missing'}.`,
-          'The adapter was made for another model, or the copy is damaged.',
-        );
-      ordered.set(key, tensor);
-    }
-  return {
-    rank: config.r,
-    alpha: config.loraAlpha,
-    dropout: config.loraDropout,
-    scale: config.loraAlpha / (config.useRslora ? Math.sqrt(config.r) : config.r),
-    config,
-    modules,
-    tensors: ordered,
-  };
+function startWithoutEffect({ name, inputs, outputs, rank }: AdaptedModule, seed: number) {
+  const draws = stream(seed, 'lora', name);
+  const bound = 1 / Math.sqrt(inputs);
+  const a = Float32Array.from({ length: rank * inputs }, () => (2 * draws.float() - 1) * bound);
+  return { a, b: new Float32Array(outputs * rank) };
 }

@@ -2,33 +2,48 @@ import { RatchetError } from '../../config/errors.js';
 import type { ModelConfig } from '../nn/config.js';
 import { linearModules, type LinearModule } from '../nn/parameters.js';
 
-/** PEFT's default targets (`TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING`). */
-const AUTO: Record<ModelConfig['architecture'], string[]> = { gpt2: ['c_attn'], llama: ['q_proj', 'v_proj'] };
+/**
+ * PEFT's default targets (`TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING` of 0.21). PEFT has none for DistilBERT and
+ * Phi-3.
+ */
+const AUTO: Readonly<Record<string, readonly string[]>> = {
+  gpt2: ['c_attn'],
+  llama: ['q_proj', 'v_proj'],
+  qwen2: ['q_proj', 'v_proj'],
+  mistral: ['q_proj', 'v_proj'],
+  t5: ['q', 'v'],
+  bert: ['query', 'value'],
+  roberta: ['query', 'value'],
+};
 
 /** The last part of a module's path, which PEFT's `target_modules` lists. */
 export const shortName = (module: string): string => module.slice(module.lastIndexOf('.') + 1);
+
+/** PEFT's rule for a listed name: it is the module's path, or the path's last parts. */
+export const matchesName = (module: string, name: string): boolean => module === name || module.endsWith(`.${name}`);
 
 /**
  * The linear modules that get an adapter, in the order in which they run: PEFT's choice for the architecture (`auto`),
  * every linear module but the head (`all-linear`), or those whose path is, or ends in, a listed name.
  *
- * @throws RatchetError `E_CONFIG_INVALID` naming a listed module that the model does not have
+ * @throws RatchetError `E_CONFIG_INVALID` naming a listed module that the model does not have, or an architecture without
+ *   a default
  */
 export function targetModules(config: ModelConfig, wanted: 'auto' | 'all-linear' | readonly string[]): LinearModule[] {
   const modules = linearModules(config);
   if (wanted === 'all-linear') return modules;
+  const known = [...new Set(modules.map((module) => shortName(module.name)))];
+  const invalid = (message: string) =>
+    new RatchetError('E_CONFIG_INVALID', `training.targetModules: ${message}`, {
+      hint: `Choose from ${known.join(', ')}, or write all-linear${AUTO[config.architecture] ? ' or auto' : ''}.`,
+    });
   const names = wanted === 'auto' ? AUTO[config.architecture] : wanted;
-  const matches = (name: string, module: LinearModule) => module.name === name || module.name.endsWith(`.${name}`);
-  const unknown = names.filter((name) => !modules.some((module) => matches(name, module)));
-  if (unknown.length > 0 || names.length === 0) {
-    const known = [...new Set(modules.map((module) => shortName(module.name)))];
-    throw new RatchetError(
-      'E_CONFIG_INVALID',
-      names.length === 0
-        ? 'training.targetModules: the list is empty.'
-        : `training.targetModules: a ${config.architecture} model has no linear module ${unknown.map((name) => `"${name}"`).join(', ')}.`,
-      { hint: `Choose from ${known.join(', ')}, or write auto or all-linear.` },
+  if (!names) throw invalid(`there is no default for a ${config.architecture} model.`);
+  if (names.length === 0) throw invalid('the list is empty.');
+  const unknown = names.filter((name) => !modules.some((module) => matchesName(module.name, name)));
+  if (unknown.length > 0)
+    throw invalid(
+      `a ${config.architecture} model has no linear module ${unknown.map((name) => `"${name}"`).join(', ')}.`,
     );
-  }
-  return modules.filter((module) => names.some((name) => matches(name, module)));
+  return modules.filter((module) => names.some((name) => matchesName(module.name, name)));
 }

@@ -3,7 +3,7 @@ import type { AdapterInputs } from '../nn/adapters.js';
 import type { ModelConfig } from '../nn/config.js';
 import { forward } from '../nn/model.js';
 import type { LoraAdapter } from '../peft/lora.js';
-import { loraKey } from '../peft/lora.js';
+import { adaptedParameters, adapterInputs } from '../peft/adapter-inputs.js';
 import { dropout, tf } from '../trace/index.js';
 import { causalLossSum, type MicroBatch, type Supervision } from './loss.js';
 
@@ -57,31 +57,31 @@ export function batchFeeds(
 export const shapeKey = (batch: MicroBatch, supervision: Supervision): string =>
   `${batch.batch}x${batch.time}:${supervision.rows.length}`;
 
-function adapterInputs(adapter: LoraAdapter | null, tensors: Tensors, training: boolean): AdapterInputs | undefined {
+function adapters(adapter: LoraAdapter | null, tensors: Tensors, training: boolean): AdapterInputs | undefined {
   if (!adapter) return undefined;
-  const modules: AdapterInputs['modules'] = {};
-  const purposes = new Map<string, number>();
-  for (const { name } of adapter.modules) {
-    modules[name] = { A: tensors[loraKey(name, 'A')]!, B: tensors[loraKey(name, 'B')]!, scale: adapter.scale };
-    purposes.set(name, purposes.size);
-  }
-  if (!training || adapter.dropout === 0) return { modules };
-  return { modules, dropout: (rows, name) => dropout(rows, adapter.dropout, tensors[DRAW]!, purposes.get(name)!) };
+  if (!training || adapter.dropout === 0) return adapterInputs(adapter, tensors);
+  return adapterInputs(adapter, tensors, (rows, purpose) => dropout(rows, adapter.dropout, tensors[DRAW]!, purpose));
 }
 
 function run({ config, adapter }: ProgramModel, tensors: Tensors, training: boolean) {
-  return forward(config, tensors, {
+  return forward(config, adaptedParameters(adapter, tensors), {
     inputIds: tensors[IDS]!,
     positions: tensors[POSITIONS]!,
     keyMask: tensors[MASK]!,
-    adapters: adapterInputs(adapter, tensors, training),
+    adapters: adapters(adapter, tensors, training),
   });
 }
 
 /** Weighted sum of the token losses of a batch; without dropout unless training. */
 export function lossProgram(model: ProgramModel, tensors: Tensors, training = false): Record<string, tf.Tensor> {
   const { hidden } = run(model, tensors, training);
-  const sum = causalLossSum(model.config, tensors, hidden, tensors[ROWS]!, tensors[TARGETS]!);
+  const sum = causalLossSum(
+    model.config,
+    adaptedParameters(model.adapter, tensors),
+    hidden,
+    tensors[ROWS]!,
+    tensors[TARGETS]!,
+  );
   return { [LOSS]: tf.mul(sum, tensors[WEIGHT]!) };
 }
 

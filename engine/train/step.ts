@@ -8,6 +8,9 @@ import { clipFactor, globalNorm } from '../optim/clip.js';
 import { createOptimizer, type OptimizerName, type OptimizerSpec } from '../optim/create-optimizer.js';
 import type { GroupOf, Optimizer } from '../optim/optimizer.js';
 import type { LoraAdapter } from '../peft/lora.js';
+import { adaptedParameters } from '../peft/adapter-inputs.js';
+import { loraPlusGroups } from '../peft/lora-plus.js';
+import { frozenWeights } from '../peft/pissa.js';
 import { CompileCache, tf, trace } from '../trace/index.js';
 import { superviseRows, type MicroBatch } from './loss.js';
 import {
@@ -35,6 +38,13 @@ export interface TrainStepOptions {
   groupOf?: GroupOf;
   /** False exempts vectors and scalars from the decay; true when left out. */
   decayNormsAndBiases?: boolean;
+  /** LoRA+ (Hayou et al. 2024): learning rate of B, and of DoRA's magnitudes, as a multiple of A's. */
+  loraPlusRatio?: number;
+  /**
+   * How micro-batches add up: `tokens` divides the sum of the token losses by the scored tokens of all micro-batches,
+   * `mean` averages the micro-batches' means. `tokens` when left out.
+   */
+  accumulation?: 'tokens' | 'mean';
   /** Of the dropout masks. */
   seed?: number;
   /** Threads of onnxruntime; all cores when left out. Of no effect with `graphs`. */
@@ -71,10 +81,11 @@ export class TrainStep {
 
   constructor(private readonly options: TrainStepOptions) {
     const { weights, adapter } = options;
-    this.optimizer = createOptimizer(options.optimizer ?? 'adamw', options);
+    const groupOf = options.groupOf ?? (adapter ? loraPlusGroups(options.loraPlusRatio) : undefined);
+    this.optimizer = createOptimizer(options.optimizer ?? 'adamw', { ...options, groupOf });
     this.graphs = options.graphs ?? new CompileCache(KEPT_GRAPHS, { threads: options.threads });
     this.modelKey = modelKey(options.config, adapter);
-    for (const [name, tensor] of weights) this.feeds[name] = tensor;
+    for (const [name, tensor] of adapter ? frozenWeights(weights, adapter) : weights) this.feeds[name] = tensor;
     for (const [name, tensor] of adapter ? adapter.tensors : weights) {
       const copy: HostTensor = { ...tensor, data: Float32Array.from(tensor.data as Float32Array) };
       this.trainable.set(name, copy);
@@ -88,14 +99,15 @@ export class TrainStep {
   }
 
   /**
-   * One optimizer step over all micro-batches together: the loss is the sum of the token losses divided by the scored
-   * tokens of all of them, so that the division into micro-batches does not change the result.
+   * One optimizer step over all micro-batches together: by default the loss is the sum of the token losses divided by the
+   * scored tokens of all of them, so that the division into micro-batches does not change the result.
    *
    * @throws RatchetError `E_NUMERIC` when the loss or the gradient is not finite; the parameters are then unchanged
    */
   async step(microBatches: readonly MicroBatch[], learningRate: number): Promise<StepResult> {
     const supervisions = microBatches.map(superviseRows);
     const tokens = supervisions.reduce((sum, supervision) => sum + supervision.tokens, 0);
+    const scored = supervisions.filter((supervision) => supervision.tokens > 0).length;
     const names = [...this.trainable.keys()];
     const number = this.optimizer.updates + 1;
     const gradients = new Map<string, Float32Array>();
@@ -104,7 +116,8 @@ export class TrainStep {
       const supervision = supervisions[i]!;
       if (supervision.tokens === 0) continue;
       const draw = [this.options.seed ?? 0, number * 1024 + i] as const;
-      const feeds = batchFeeds(batch, supervision, { lossWeight: 1 / tokens, draw });
+      const share = this.options.accumulation === 'mean' ? scored * supervision.tokens : tokens;
+      const feeds = batchFeeds(batch, supervision, { lossWeight: 1 / share, draw });
       const results = await this.run('gradient', shapeKey(batch, supervision), feeds, (tensors) =>
         gradientProgram(this.options, names, tensors),
       );
@@ -153,10 +166,9 @@ const modelKey = (config: ModelConfig, adapter: LoraAdapter | null): string =>
   configHash({
     config,
     adapter: adapter && {
-      rank: adapter.rank,
-      scale: adapter.scale,
       dropout: adapter.dropout,
-      modules: adapter.modules.map((module) => module.name),
+      modules: adapter.modules,
+      tensors: [...adapter.tensors.keys()],
     },
   });
 
@@ -199,9 +211,10 @@ export async function evaluateForward(
     (async (feeds, program) => (await graphs.get('program', () => trace(feeds, program))).run(feeds));
   const supervision = superviseRows(batch);
   const adapterTensors = model.adapter?.tensors ?? new Map<string, HostTensor>();
+  const weights = model.adapter ? frozenWeights(model.weights, model.adapter) : model.weights;
   const trainable = [...(model.adapter ? adapterTensors : model.weights).keys()];
   const feeds = {
-    ...Object.fromEntries([...model.weights, ...adapterTensors]),
+    ...Object.fromEntries([...weights, ...adapterTensors]),
     ...batchFeeds(batch, supervision, { lossWeight: 1 / supervision.tokens }),
   };
   const results = await execute(feeds, (tensors) => {
@@ -210,7 +223,7 @@ export async function evaluateForward(
     const flat = tf.reshape(last, [batch.batch * batch.time, model.config.hiddenSize]);
     return {
       ...states,
-      logits: logits(model.config, tensors, flat),
+      logits: logits(model.config, adaptedParameters(programModel.adapter, tensors), flat),
       ...gradientProgram(programModel, trainable, tensors),
     };
   });

@@ -3,9 +3,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { RatchetError } from '../../config/errors.js';
 import type { HostTensor, TrainHooks, TrainResult, TrainSpec } from '../api.js';
 import { readAdapter } from '../formats/peft.js';
-import { loadModel } from '../nn/load-model.js';
-import { linearSchedule, warmupSteps } from '../optim/schedule.js';
-import { createLora, loraFromPeft, type LoraAdapter } from '../peft/lora.js';
+import { loadModel, type LoadedModel } from '../nn/load-model.js';
+import { createSchedule, warmupSteps } from '../optim/schedules/create-schedule.js';
+import { loraFromPeft } from '../peft/from-peft.js';
+import { createLora, type LoraAdapter } from '../peft/lora.js';
 import type { CompileCache } from '../trace/index.js';
 import { loadTokenizer } from '../tokenizer/tokenizer.js';
 import { planEpoch, planValidation, stepsPerEpoch, type BatchPlan } from './batch-plan.js';
@@ -50,8 +51,14 @@ export async function trainModel(
     const { parameters, patience } = spec;
     const epochSteps = stepsPerEpoch(train.length, plan);
     const totalSteps = Math.max(1, Math.ceil(epochSteps * parameters.numEpochs - 1e-9));
-    const warmup = warmupSteps(totalSteps, parameters.warmupRatio);
+    const schedule = createSchedule(parameters.schedule ?? 'linear', {
+      learningRate: parameters.learningRate,
+      totalSteps,
+      warmupSteps: warmupSteps(totalSteps, parameters.warmupRatio),
+    });
+    if (resumed) schedule.setState(state.schedule);
     const save = async () => {
+      state.schedule = schedule.getState();
       const checkpoint = await saveRun(checkpoints, state, trainer, best);
       hooks.onCheckpoint?.(checkpoint);
     };
@@ -80,9 +87,10 @@ export async function trainModel(
 
       const epoch = Math.floor(state.step / epochSteps);
       if (epochPlan.epoch !== epoch) epochPlan = { epoch, steps: planEpoch(train, plan, epoch) };
-      const learningRate = linearSchedule(parameters.learningRate, state.step, totalSteps, warmup);
+      const learningRate = schedule.getLearningRate(state.step);
       const stepStarted = performance.now();
       const outcome = await trainer.step(epochPlan.steps[state.step % epochSteps]!, learningRate);
+      schedule.observe(state.step, outcome.loss);
       state.step++;
       state.history.push({ loss: outcome.loss, tokens: outcome.tokens });
       const milliseconds = performance.now() - stepStarted;
@@ -132,13 +140,17 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
     tokenizeRows(await readTrainingRows(file), tokenizer, model.config, parameters.maxLength);
   const train = await encode(spec.trainFile);
   const validation = spec.validationFile === undefined ? { rows: [], truncated: 0 } : await encode(spec.validationFile);
-  const adapter = strategy === 'full' ? null : await initialAdapter(spec, model.config);
+  const adapter = strategy === 'full' ? null : await initialAdapter(spec, model);
   const trainer = new TrainStep({
     config: model.config,
     weights: model.weights,
     adapter,
     weightDecay: parameters.weightDecay,
+    optimizer: parameters.optimizer,
+    decayNormsAndBiases: parameters.decayNormsAndBiases,
     maxGradientNorm: parameters.maxGradientNorm,
+    loraPlusRatio: parameters.loraPlusRatio,
+    accumulation: parameters.accumulation,
     seed,
     ...runtime,
   });
@@ -153,12 +165,12 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
   return { trainer, adapter, train: train.rows, validation: validation.rows, truncated, plan };
 }
 
-async function initialAdapter(spec: TrainSpec, config: Parameters<typeof createLora>[0]): Promise<LoraAdapter> {
-  const { loraRank, loraAlpha, loraDropout, targetModules } = spec.parameters;
+async function initialAdapter(spec: TrainSpec, { config, weights }: LoadedModel): Promise<LoraAdapter> {
+  const { loraRank: rank, loraAlpha: alpha, loraDropout: dropout, ...variant } = spec.parameters;
   if (spec.initialAdapterDir === undefined)
-    return createLora(config, { rank: loraRank, alpha: loraAlpha, dropout: loraDropout, targetModules }, spec.seed);
+    return createLora(config, { ...variant, rank, alpha, dropout }, spec.seed, weights);
   const adapter = loraFromPeft(config, await readAdapter(spec.initialAdapterDir));
-  return { ...adapter, dropout: loraDropout, config: { ...adapter.config, loraDropout } };
+  return { ...adapter, dropout, config: { ...adapter.config, loraDropout: dropout } };
 }
 
 /** Mean loss of a scored token; null when aborted on the way. */

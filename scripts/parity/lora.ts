@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { readAdapter, writeAdapter, type Adapter } from '../../engine/formats/peft.js';
 import { readSafetensors } from '../../engine/formats/safetensors.js';
 import { loadModel, type LoadedModel } from '../../engine/nn/load-model.js';
-import { linearSchedule } from '../../engine/optim/schedule.js';
-import { loraFromPeft, type LoraAdapter } from '../../engine/peft/lora.js';
+import { createSchedule } from '../../engine/optim/schedules/create-schedule.js';
+import { loraFromPeft } from '../../engine/peft/from-peft.js';
+import type { LoraAdapter } from '../../engine/peft/lora.js';
 import { mergeLora } from '../../engine/peft/merge.js';
 import { evaluateForward, TrainStep } from '../../engine/train/step.js';
 import { batchOf, floatsOf } from './reference-tensors.js';
@@ -40,11 +41,9 @@ interface Trajectory {
 
 /** Why this engine cannot follow the trajectory; null when it can. */
 function unsupported({ meta }: Trajectory): string | null {
-  const known = new Set(['target_modules', 'use_rslora']);
+  const known = new Set(['target_modules', 'use_rslora', 'use_dora', 'init_lora_weights']);
   const others = Object.keys(meta.variant).filter((name) => !known.has(name));
   if (others.length > 0) return `${others.join(', ')} is not implemented`;
-  if ((meta.accumulation ?? 'tokens') !== 'tokens') return `accumulation by ${meta.accumulation} is not implemented`;
-  if (meta.loraplus_lr_ratio !== undefined) return 'LoRA+ is not implemented';
   return null;
 }
 
@@ -99,13 +98,20 @@ async function train(
     adapter,
     weightDecay: meta.weight_decay,
     maxGradientNorm: meta.clip,
+    loraPlusRatio: meta.loraplus_lr_ratio,
+    accumulation: meta.accumulation === 'mean_of_means' ? 'mean' : 'tokens',
     optimizer: { name: 'adamw', beta1: meta.betas[0], beta2: meta.betas[1], epsilon: meta.eps },
+  });
+  const schedule = createSchedule('linear', {
+    learningRate: meta.lr,
+    totalSteps: meta.steps,
+    warmupSteps: meta.warmup,
   });
   const losses: number[] = [];
   const norms: number[] = [];
   const rates: number[] = [];
   for (let i = 0; i < meta.steps; i++) {
-    const rate = linearSchedule(meta.lr, i, meta.steps, meta.warmup);
+    const rate = schedule.getLearningRate(i);
     const micro = Array.from({ length: meta.accum }, (_, part) => batchOf(batches, '', i * meta.accum + part));
     const { loss, gradientNorm } = await step.step(micro, rate);
     losses.push(loss);
