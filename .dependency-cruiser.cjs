@@ -33,6 +33,9 @@ const mayImport = {
 // Errors, random streams and hashes are shared by every layer; they import nothing of ours but each other.
 const everywhere = '^config/(errors|random|hash)\\.ts$';
 
+// Learning-rate schedules are arithmetic over plain data: the command line prints what the engine will do.
+const pureEngine = '^engine/optim/schedules/';
+
 const notType = { dependencyTypesNot: ['type-only'] };
 
 module.exports = {
@@ -44,7 +47,7 @@ module.exports = {
       from: { path: `^${from}/` },
       to: {
         path: `^(${folders.filter((folder) => folder !== from && !to.includes(folder)).join('|')})/`,
-        pathNot: everywhere,
+        pathNot: from === 'apps' ? [everywhere, pureEngine] : everywhere,
         ...notType,
       },
     })),

@@ -16,6 +16,8 @@ export interface RunState {
   best: { step: number; loss: number } | null;
   /** Validations in a row that did not improve on the best. */
   stale: number;
+  /** What the learning-rate schedule remembers of the losses. */
+  schedule: unknown;
 }
 
 export const startState = (specHash: string): RunState => ({
@@ -26,6 +28,7 @@ export const startState = (specHash: string): RunState => ({
   validations: [],
   best: null,
   stale: 0,
+  schedule: null,
 });
 
 /** Copies of the trainable parameters at the best validation. */
