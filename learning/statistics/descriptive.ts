@@ -24,10 +24,64 @@ export function slope(values: readonly number[]): number {
   const centre = (values.length - 1) / 2;
   const average = mean(values);
   let covariance = 0;
-  let variance = 0;
+  let spread = 0;
   values.forEach((value, index) => {
     covariance += (index - centre) * (value - average);
-    variance += (index - centre) ** 2;
+    spread += (index - centre) ** 2;
   });
-  return covariance / variance;
+  return covariance / spread;
+}
+
+/** Sum of squared deviations from the mean. */
+export function sumOfSquares(values: readonly number[]): number {
+  const centre = mean(values);
+  return values.reduce((sum, value) => sum + (value - centre) ** 2, 0);
+}
+
+/** Sample variance with n − 1 in the denominator; NaN for fewer than two values. */
+export function variance(values: readonly number[]): number {
+  return values.length < 2 ? NaN : sumOfSquares(values) / (values.length - 1);
+}
+
+/** Sample standard deviation (n − 1). */
+export function standardDeviation(values: readonly number[]): number {
+  return Math.sqrt(variance(values));
+}
+
+/** Interquartile range of type-7 quantiles. */
+export function interquartileRange(values: readonly number[]): number {
+  return quantile(values, 0.75) - quantile(values, 0.25);
+}
+
+/** Median absolute deviation from the median, not scaled. */
+export function medianAbsoluteDeviation(values: readonly number[]): number {
+  const centre = median(values);
+  return median(values.map((value) => Math.abs(value - centre)));
+}
+
+/** Mean without the ⌊share · n⌋ smallest and as many largest values (scipy.stats.trim_mean). */
+export function trimmedMean(values: readonly number[], share: number): number {
+  const cut = Math.floor(share * values.length);
+  return mean([...values].sort((a, b) => a - b).slice(cut, values.length - cut));
+}
+
+/** m₃ / m₂^1.5; `unbiased` multiplies by √(n(n−1)) / (n−2), NaN below three values (scipy.stats.skew). */
+export function skewness(values: readonly number[], unbiased = false): number {
+  const n = values.length;
+  const biased = centralMoment(values, 3) / centralMoment(values, 2) ** 1.5;
+  if (!unbiased) return biased;
+  return n < 3 ? NaN : (biased * Math.sqrt(n * (n - 1))) / (n - 2);
+}
+
+/** Excess kurtosis m₄ / m₂² − 3; `unbiased` is Fisher's k-statistic ratio, NaN below four values. */
+export function excessKurtosis(values: readonly number[], unbiased = false): number {
+  const n = values.length;
+  const biased = centralMoment(values, 4) / centralMoment(values, 2) ** 2 - 3;
+  if (!unbiased) return biased;
+  return n < 4 ? NaN : ((n - 1) / ((n - 2) * (n - 3))) * ((n + 1) * biased + 6);
+}
+
+function centralMoment(values: readonly number[], order: number): number {
+  const centre = mean(values);
+  return mean(values.map((value) => (value - centre) ** order));
 }

@@ -11,7 +11,7 @@ export interface SignFlipResult {
 
 const LARGEST = 24;
 /** SciPy counts values within 100 machine epsilons (relative) of the observed one as equal. */
-const RELATIVE_TOLERANCE = 100 * Number.EPSILON;
+export const RELATIVE_TOLERANCE = 100 * Number.EPSILON;
 
 /**
  * Exact sign-flip (paired permutation) test of a zero mean difference: all 2ⁿ sign patterns. The smallest two-sided p is

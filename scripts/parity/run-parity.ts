@@ -6,6 +6,9 @@ import { checkGeneration, checkLogitsProcessors, processorsFile, type Generation
 import { checkLora } from './lora.js';
 import { checkModel } from './models.js';
 import { CaseRecorder, type ParityReport } from './report.js';
+import { checkSchedules } from './schedules.js';
+import { checkStatistics } from './statistics.js';
+import { checkTextMetrics } from './text-metrics.js';
 import { checkTokenizer } from './tokenizers.js';
 
 const supported: readonly string[] = ARCHITECTURES;
@@ -65,6 +68,14 @@ export async function runParity(folder: string): Promise<ParityReport> {
       }
     } else if (group === 'generate') {
       await check('generate', (record) => checkGenerateGroup(path, report, record));
+    } else if (group === 'schedules.json') {
+      await check('schedules', () => checkSchedules(path, report));
+    } else if (group === 'text-metrics.json') {
+      await check('text-metrics', async (record) =>
+        checkTextMetrics((await readJson(path)) as Record<string, unknown>, record),
+      );
+    } else if (group === 'statistics.json') {
+      await check('statistics', (record) => checkStatistics(path, record));
     } else if (!group.startsWith('README')) {
       await countUnknown(path, group, report);
     }
