@@ -1,3 +1,5 @@
+import { RatchetError } from '../../config/errors.js';
+
 /** What a text became. All lists have one entry a token. */
 export interface Encoding {
   ids: number[];
@@ -73,34 +75,41 @@ function mapLists(encoding: Encoding, map: <T>(list: T[]) => T[]): Encoding {
 }
 
 /**
- * Cuts one or two encodings so that together, with `added` tokens to come, they have at most `maxLength` tokens.
- * `longest-first` brings both to equal length before it shortens the shorter one.
+ * Cuts one or two encodings so that together, with `added` tokens to come, they have at most `maxLength` tokens. When
+ * there is room for added tokens only, nothing of any text stays.
+ *
+ * @throws RatchetError `E_USAGE` when the one text that may be cut is too short for that
  */
 export function truncate(encodings: readonly Encoding[], truncation: Truncation, added: number): Encoding[] {
   const { maxLength, direction = 'right', strategy = 'longest-first' } = truncation;
+  const room = Math.max(0, maxLength - added);
   const lengths = encodings.map(({ ids }) => ids.length);
-  const excess = lengths.reduce((sum, length) => sum + length, 0) - Math.max(0, maxLength - added);
-  if (excess <= 0) return [...encodings];
-  const [first = 0, second = 0] = lengths;
-  const kept =
-    encodings.length === 1 || strategy === 'only-first'
-      ? [Math.max(0, first - excess), second]
-      : strategy === 'only-second'
-        ? [first, Math.max(0, second - excess)]
-        : longestFirst(first, second, Math.max(0, maxLength - added));
+  const kept = keptLengths(lengths, room, strategy);
   return encodings.map((encoding, index) => {
-    const [length, keep] = [lengths[index]!, kept[index]!];
+    const [length, keep] = [lengths[index]!, Math.min(lengths[index]!, kept[index]!)];
     return direction === 'right' ? sliceEncoding(encoding, 0, keep) : sliceEncoding(encoding, length - keep, length);
   });
 }
 
-/** How many tokens of each text stay when `budget` is shared: the shorter one whole where it fits into half. */
-function longestFirst(first: number, second: number, budget: number): [number, number] {
-  const [shorter, swapped] = first <= second ? [first, false] : [second, true];
-  const small = shorter > budget ? budget : shorter <= Math.floor(budget / 2) ? shorter : Math.floor(budget / 2);
-  // Of two that are both too long the longer one gets the odd token.
-  const large = Math.min(Math.max(first, second), budget - small);
-  return swapped ? [large, small] : [small, large];
+function keptLengths(lengths: readonly number[], room: number, strategy: Truncation['strategy']): number[] {
+  const excess = lengths.reduce((sum, length) => sum + length, 0) - room;
+  if (room === 0) return lengths.map(() => 0);
+  if (excess <= 0) return [...lengths];
+  if (strategy !== 'longest-first' || lengths.length === 1) {
+    const cut = strategy === 'only-second' ? 1 : 0;
+    const length = lengths[cut] ?? 0;
+    if (length <= excess) {
+      throw new RatchetError('E_USAGE', `text ${cut + 1} has ${length} tokens, so ${excess} cannot be cut from it.`, {
+        hint: 'Raise the maximal length or cut the longer text first.',
+      });
+    }
+    return lengths.map((own, index) => (index === cut ? own - excess : own));
+  }
+  // The shorter text stays whole where it leaves the longer one at least its own length; else both get half.
+  const shorter = Math.min(...lengths);
+  const half = Math.floor(room / 2);
+  const small = 2 * shorter <= room ? shorter : half;
+  return lengths[0]! > lengths[1]! ? [room - small, small] : [small, room - small];
 }
 
 /** Fills an encoding up to `length`; a longer one stays as it is. */

@@ -16,7 +16,10 @@ const GPT2 = findExpression(
 const WHITE_SPACE = findExpression(/\p{White_Space}/gu);
 const PUNCTUATION = findExpression(/[\p{P}!-/:-@[-`{-~]/gu);
 const DIGIT = findExpression(/\p{N}/gu);
-const WORDS = findExpression(translateRegularExpression('\\w+|[^\\w\\s]+', 'Whitespace'));
+/** Words as Rust's regular expressions know them (UTS 18), then runs of what is neither word nor white space. */
+const WORDS = findExpression(
+  /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\p{White_Space}]+/gu,
+);
 
 /** The pre-tokeniser of a tokenizer.json part; null keeps the text whole. Semantics of Rust `tokenizers` 0.23. */
 export function readPreTokenizer(value: unknown, path: string): PreTokenizer | null {

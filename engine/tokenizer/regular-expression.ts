@@ -8,7 +8,7 @@ const CLASSES: Record<string, string> = {
   D: '\\P{Nd}',
   h: '0-9a-fA-F',
 };
-const WORD = '\\p{L}\\p{M}\\p{N}\\p{Pc}';
+const WORD = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}';
 /** Letters outside ASCII that are the same letter when case is ignored. */
 const FOLDED: Record<string, string> = { s: 'ſ', k: '\u212A' };
 const SYNTAX = '^$\\.*+?()[]{}|/';
