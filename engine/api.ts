@@ -115,7 +115,28 @@ export interface GenerateSpec {
   temperature: number;
   topK?: number;
   topP?: number;
+  /** Drops tokens less likely than this share of the most likely one. */
+  minP?: number;
+  /** Above 1 makes tokens less likely that occurred, the prompt's included; 1 = none. */
+  repetitionPenalty?: number;
+  /** No run of this many tokens occurs twice. */
+  noRepeatNgramSize?: number;
+  /** No end token before this many others. */
+  minNewTokens?: number;
+  /** Texts that end a generation; `text` ends before the first of them, `tokens` holds it. */
+  stopStrings?: string[];
+  /** Tokens that end a generation instead of the model's own; [] = none. */
+  endIds?: number[];
+  /** Beam search, with temperature 0; 1 = none. */
+  numBeams?: number;
+  /** Results of each prompt, at most `numBeams`. */
+  numReturnSequences?: number;
+  /** A beam's score is divided by its length to this power; 1 when left out. */
+  lengthPenalty?: number;
+  /** When a beam search ends, as in transformers; false when left out. */
+  earlyStopping?: boolean | 'never';
   seed?: number;
+  /** Rows decoded together: prompts, or prompts times beams. */
   batchSize?: number;
 }
 
@@ -126,7 +147,10 @@ export interface Generation {
   meanLogProbability: number;
   /** Mean entropy (nats) of the next-token distribution over generated positions. */
   meanEntropy: number;
+  /** True when an end token or a stop string ended it, not its length. */
   finished: boolean;
+  /** Of a beam: what it was ranked by. */
+  score?: number;
 }
 
 /** The engine in a worker thread: the caller's event loop (and its heartbeats) stays free. */

@@ -1,16 +1,9 @@
+import { RatchetError } from '../../config/errors.js';
 import type { HostTensor } from '../api.js';
-import type { ModelConfig } from '../nn/config.js';
-import { forward, logits } from '../nn/model.js';
+import type { DecoderConfig, EncoderDecoderConfig, ModelConfig } from '../nn/config.js';
+import { crossAttentionKeys, decode, encode, forward, logits, type CacheLayer } from '../nn/model.js';
 import { CompileCache, tf, trace, type CompileOptions, type InputSpec } from '../trace/index.js';
-import { layerTensorNames, type KeyValueCache } from './key-value-cache.js';
-
-/** What one run of the model tells the decoding loop. */
-export interface DecoderOutput {
-  /** Scores of the token after each row's last one, `[batch, vocabulary]`. */
-  logits: Float32Array;
-  /** Keys and values of the tokens of this run: `key.N`, `value.N`, `[batch, keyValueHeads, time, headSize]`. */
-  fresh: Record<string, HostTensor>;
-}
+import { KeyValueCache, layerTensorNames } from './key-value-cache.js';
 
 /** Compiled graphs kept at once: a few capacities times the batch sizes that a shrinking batch goes through. */
 const KEPT_GRAPHS = 32;
@@ -18,17 +11,42 @@ const KEPT_GRAPHS = 32;
 /** A model with fewer parameters runs on one thread: waking the others costs more than they save. */
 const SINGLE_THREAD_BELOW = 4_000_000;
 
-/** A language model as two compiled functions: one reads prompts, one reads the token after them. */
-export class Decoder {
-  private readonly compiled: CompileCache;
-  private readonly weights: Record<string, HostTensor>;
+/** Shapes come in these steps, so that few graphs are compiled. */
+const PROMPT_STEP = 16;
+const CAPACITY_STEP = 32;
+const SMALLEST_BATCH = 4;
 
-  /** @param weights every parameter by name, with any adapter merged in; shared, not copied */
-  constructor(
-    readonly config: ModelConfig,
-    weights: ReadonlyMap<string, HostTensor>,
-    options: CompileOptions = {},
-  ) {
+const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
+
+/** The batch shape for this many rows: a power of two from {@link SMALLEST_BATCH} on. */
+export const batchBucket = (rows: number): number => Math.max(SMALLEST_BATCH, 2 ** Math.ceil(Math.log2(rows)));
+
+/** Slots for one token more. */
+export const grownCapacity = (capacity: number): number => capacity + CAPACITY_STEP;
+
+type Tensors = Record<string, tf.Tensor>;
+type Feeds = Record<string, HostTensor>;
+
+/**
+ * A language model as two compiled functions: one reads prompts, one reads the token after them. A causal model reads
+ * prompt and continuation as one text; an encoder-decoder reads the prompt once, and its continuation begins with the
+ * configuration's start token.
+ */
+export class Decoder {
+  readonly config: DecoderConfig | EncoderDecoderConfig;
+  private readonly compiled: CompileCache;
+  private readonly weights: Feeds;
+
+  /**
+   * @param weights every parameter by name, with any adapter merged in; shared, not copied
+   * @throws RatchetError `E_MODEL_INVALID` for a classifier
+   */
+  constructor(config: ModelConfig, weights: ReadonlyMap<string, HostTensor>, options: CompileOptions = {}) {
+    if (config.kind === 'classifier')
+      throw new RatchetError('E_MODEL_INVALID', `A ${config.architecture} classifier writes no text.`, {
+        hint: 'Generate with a language model.',
+      });
+    this.config = config;
     let size = 0;
     for (const { data } of weights.values()) size += data.length;
     const threads = options.threads ?? (size < SINGLE_THREAD_BELOW ? 1 : undefined);
@@ -36,83 +54,177 @@ export class Decoder {
     this.weights = Object.fromEntries([...weights].map(([name, tensor]) => [`weight.${name}`, tensor]));
   }
 
+  /** The longest prompt. */
+  get maxPromptLength(): number {
+    return this.config.kind === 'decoder' ? this.config.maxPositions - 1 : Infinity;
+  }
+
+  /** Most tokens that may follow a prompt of this length. */
+  room(promptLength: number): number {
+    return this.config.kind === 'decoder' ? this.config.maxPositions - promptLength : Infinity;
+  }
+
+  /** The ids before a continuation's first: the prompt, or the start token. */
+  beginning(prompt: readonly number[]): readonly number[] {
+    return this.config.kind === 'decoder' ? prompt : [this.config.startId];
+  }
+
   /**
-   * Reads prompts padded on the right to the same length.
+   * Reads prompts. The batch is padded to {@link batchBucket}: places beyond the prompts hold one token each that no one
+   * looks at.
    *
-   * @param ids `[batch, time]`, row by row
-   * @param lengths tokens of each row, 1 … time
+   * @returns the cache, and the scores of each prompt's first new token, `[batch, vocabulary]`
    */
-  async readPrompts(ids: Int32Array, lengths: Int32Array): Promise<DecoderOutput> {
-    const batch = lengths.length;
-    const time = ids.length / batch;
-    const positions = ids.map((_, index) => index % time);
-    const last = lengths.map((length, row) => row * time + length - 1);
-    return this.run(batch, time, ids, positions, last);
+  async readPrompts(prompts: readonly (readonly number[])[]): Promise<{ cache: KeyValueCache; logits: Float32Array }> {
+    const batch = batchBucket(prompts.length);
+    const longest = Math.max(...prompts.map((prompt) => prompt.length));
+    const time = roundUp(longest, PROMPT_STEP);
+    const ids = new Int32Array(batch * time);
+    prompts.forEach((prompt, place) => ids.set(prompt, place * time));
+    const lengths = Int32Array.from({ length: batch }, (_, place) => prompts[place]?.length ?? 1);
+    return this.config.kind === 'decoder'
+      ? this.readTexts(this.config, ids, lengths, longest)
+      : this.readSources(this.config, ids, lengths);
   }
 
   /**
    * Reads one more token of each row.
    *
    * @param ids `[batch]`
+   * @param counts 1, or 0 for a row whose token is not kept
+   * @returns scores of the token after it, `[batch, vocabulary]`
    */
-  async readTokens(cache: KeyValueCache, ids: Int32Array): Promise<DecoderOutput> {
-    const last = ids.map((_, row) => row);
-    return this.run(cache.batch, 1, ids, Int32Array.from(cache.lengths), last, cache);
+  async readTokens(cache: KeyValueCache, ids: Int32Array, counts: ArrayLike<number>): Promise<Float32Array> {
+    const { batch } = cache;
+    const feeds: Feeds = {
+      ...cache.tensors,
+      ...cache.source,
+      'past.mask': cache.mask,
+      ids: integers([batch, 1], ids),
+      positions: integers([batch, 1], Int32Array.from(cache.lengths)),
+    };
+    const sourceTime = cache.source['source.mask']?.shape[1] ?? 0;
+    const { config } = this;
+    const outputs = await this.run(`${batch}x1x${cache.capacity}x${sourceTime}`, feeds, (params, tensors) => {
+      const { hidden, fresh } =
+        config.kind === 'decoder'
+          ? forward(config, params, {
+              inputIds: tensors['ids']!,
+              positions: tensors['positions']!,
+              past: layersOf(config, tensors),
+              pastMask: tensors['past.mask'],
+            } as Parameters<typeof forward>[2])
+          : decode(config, params, {
+              decoderIds: tensors['ids']!,
+              positions: tensors['positions']!,
+              cross: layersOf(config, tensors, 'cross.'),
+              sourceMask: tensors['source.mask']!,
+              past: layersOf(config, tensors),
+              pastMask: tensors['past.mask']!,
+            });
+      const rows = tf.reshape(hidden, [batch, config.hiddenSize]);
+      return { logits: logits(config, params, rows), ...named(fresh, 'new.') };
+    });
+    cache.append(this.fresh(outputs), counts);
+    return outputs['logits']!.data as Float32Array;
   }
 
   async release(): Promise<void> {
     await this.compiled.clear();
   }
 
-  private async run(
-    batch: number,
-    time: number,
-    ids: Int32Array,
-    positions: Int32Array,
-    last: Int32Array,
-    past?: KeyValueCache,
-  ): Promise<DecoderOutput> {
-    const feeds: Record<string, HostTensor> = {
-      ...this.weights,
-      ...past?.tensors,
-      ...(past && { 'past.mask': past.mask }),
-      ids: { dtype: 'int32', shape: [batch, time], data: ids },
-      positions: { dtype: 'int32', shape: [batch, time], data: positions },
-      last: { dtype: 'int32', shape: [batch], data: last },
+  private async readTexts(config: DecoderConfig, ids: Int32Array, lengths: Int32Array, longest: number) {
+    const batch = lengths.length;
+    const time = ids.length / batch;
+    const feeds: Feeds = {
+      ids: integers([batch, time], ids),
+      positions: integers(
+        [batch, time],
+        ids.map((_, index) => index % time),
+      ),
+      last: integers(
+        [batch],
+        lengths.map((length, row) => row * time + length - 1),
+      ),
     };
-    const key = `${batch}x${time}x${past?.capacity ?? 0}`;
-    const executable = await this.compiled.get(key, () =>
-      trace(feeds as Record<string, InputSpec>, this.program(batch * time)),
-    );
-    const { logits: scores, ...fresh } = await executable.run(feeds);
-    return {
-      logits: scores!.data as Float32Array,
-      fresh: Object.fromEntries(Object.entries(fresh).map(([name, tensor]) => [name.slice('new.'.length), tensor])),
-    };
-  }
-
-  private program(rows: number): (tensors: Record<string, tf.Tensor>) => Record<string, tf.Tensor> {
-    const { config } = this;
-    return (tensors) => {
-      const params: Record<string, tf.Tensor> = {};
-      for (const name of Object.keys(this.weights)) params[name.slice('weight.'.length)] = tensors[name]!;
-      const pastMask = tensors['past.mask'];
-      const names = layerTensorNames(config);
+    const outputs = await this.run(`${batch}x${time}`, feeds, (params, tensors) => {
       const { hidden, fresh } = forward(config, params, {
         inputIds: tensors['ids']!,
         positions: tensors['positions']!,
-        ...(pastMask && {
-          pastMask,
-          past: names.map(([key, value]) => ({ key: tensors[key]!, value: tensors[value]! })),
-        }),
       });
-      const ends = tf.gather(tf.reshape(hidden, [rows, config.hiddenSize]), tensors['last'] as tf.Tensor1D);
-      const outputs: Record<string, tf.Tensor> = { logits: logits(config, params, ends) };
-      names.forEach(([key, value], layer) => {
-        outputs[`new.${key}`] = fresh[layer]!.key;
-        outputs[`new.${value}`] = fresh[layer]!.value;
-      });
-      return outputs;
+      const rows = tf.reshape(hidden, [batch * time, config.hiddenSize]);
+      const ends = tf.gather(rows, tensors['last'] as tf.Tensor1D);
+      return { logits: logits(config, params, ends), ...named(fresh, 'new.') };
+    });
+    const cache = new KeyValueCache(config, batch, roundUp(longest + 1, CAPACITY_STEP));
+    cache.append(this.fresh(outputs), lengths);
+    return { cache, logits: outputs['logits']!.data as Float32Array };
+  }
+
+  private async readSources(config: EncoderDecoderConfig, ids: Int32Array, lengths: Int32Array) {
+    const batch = lengths.length;
+    const time = ids.length / batch;
+    const mask = integers(
+      [batch, time],
+      ids.map((_, index) => (index % time < lengths[Math.floor(index / time)]! ? 1 : 0)),
+    );
+    const feeds: Feeds = {
+      ids: integers([batch, time], ids),
+      'source.mask': mask,
+      start: integers([batch, 1], new Int32Array(batch).fill(config.startId)),
     };
+    const outputs = await this.run(`${batch}x${time}`, feeds, (params, tensors) => {
+      const sourceMask = tensors['source.mask']!;
+      const { hidden: encoded } = encode(config, params, { inputIds: tensors['ids']!, keyMask: sourceMask });
+      const cross = crossAttentionKeys(config, params, encoded);
+      const { hidden, fresh } = decode(config, params, { decoderIds: tensors['start']!, cross, sourceMask });
+      const rows = tf.reshape(hidden, [batch, config.hiddenSize]);
+      return { logits: logits(config, params, rows), ...named(fresh, 'new.'), ...named(cross, 'cross.') };
+    });
+    const source = Object.fromEntries(Object.entries(outputs).filter(([name]) => name.startsWith('cross.')));
+    const cache = new KeyValueCache(config, batch, CAPACITY_STEP, { ...source, 'source.mask': mask });
+    cache.append(this.fresh(outputs), new Int32Array(batch).fill(1));
+    return { cache, logits: outputs['logits']!.data as Float32Array };
+  }
+
+  /** The new keys and values by the cache's names. */
+  private fresh(outputs: Feeds): Feeds {
+    return Object.fromEntries(
+      layerTensorNames(this.config)
+        .flat()
+        .map((name) => [name, outputs[`new.${name}`]!]),
+    );
+  }
+
+  private async run(
+    key: string,
+    inputs: Feeds,
+    program: (params: Tensors, tensors: Tensors) => Tensors,
+  ): Promise<Feeds> {
+    const feeds = { ...this.weights, ...inputs };
+    const executable = await this.compiled.get(key, () =>
+      trace(feeds as Record<string, InputSpec>, (tensors) => {
+        const params: Tensors = {};
+        for (const name of Object.keys(this.weights)) params[name.slice('weight.'.length)] = tensors[name]!;
+        return program(params, tensors);
+      }),
+    );
+    return executable.run(feeds);
   }
 }
+
+const integers = (shape: number[], data: Int32Array): HostTensor => ({ dtype: 'int32', shape, data });
+
+const layersOf = (config: ModelConfig, tensors: Tensors, prefix = ''): CacheLayer[] =>
+  layerTensorNames(config).map(([key, value]) => ({
+    key: tensors[prefix + key]!,
+    value: tensors[prefix + value]!,
+  }));
+
+const named = (layers: readonly CacheLayer[], prefix: string): Tensors =>
+  Object.fromEntries(
+    layers.flatMap(({ key, value }, layer) => [
+      [`${prefix}key.${layer}`, key],
+      [`${prefix}value.${layer}`, value],
+    ]),
+  );

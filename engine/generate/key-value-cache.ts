@@ -4,7 +4,10 @@ import { cacheShape } from '../nn/model.js';
 
 /** Names of each layer's key and value tensor. */
 export const layerTensorNames = (config: ModelConfig): [key: string, value: string][] =>
-  Array.from({ length: config.layers }, (_, layer) => [`key.${layer}`, `value.${layer}`]);
+  Array.from({ length: config.kind === 'encoder-decoder' ? config.decoderLayers : config.layers }, (_, layer) => [
+    `key.${layer}`,
+    `value.${layer}`,
+  ]);
 
 /**
  * Keys and values of the tokens so far: `key.N` and `value.N`, `[batch, keyValueHeads, capacity, headSize]`. Token i of
@@ -18,10 +21,15 @@ export class KeyValueCache {
   /** Tokens of each row. */
   readonly lengths: Int32Array;
 
+  /**
+   * @param source what an encoder-decoder keeps of the prompts: tensors whose first dimension is the batch, read by each
+   *   step under their names
+   */
   constructor(
     private readonly config: ModelConfig,
     readonly batch: number,
     readonly capacity: number,
+    readonly source: Readonly<Record<string, HostTensor>> = {},
   ) {
     const shape = cacheShape(config, batch, capacity);
     const size = shape.reduce((product, extent) => product * extent, 1);
@@ -51,9 +59,15 @@ export class KeyValueCache {
     }
   }
 
-  /** A cache of another size with these rows in this order; the rest is empty. */
+  /** A cache of another size with these rows, of which one may occur several times, in this order; the rest is empty. */
   rearrange(rows: readonly number[], batch: number, capacity: number): KeyValueCache {
-    const result = new KeyValueCache(this.config, batch, capacity);
+    const source = Object.entries(this.source).map(([name, tensor]) => [name, takeRows(tensor, rows, batch)]);
+    const result = new KeyValueCache(
+      this.config,
+      batch,
+      capacity,
+      Object.fromEntries(source) as Record<string, HostTensor>,
+    );
     rows.forEach((row, place) => {
       const length = this.lengths[row]!;
       for (const [name, { data }] of Object.entries(this.tensors))
@@ -83,10 +97,26 @@ export class KeyValueCache {
     count: number,
   ): void {
     const { keyValueHeads, headSize } = this.config;
+    const size = count * headSize;
     for (let head = 0; head < keyValueHeads; head++) {
       const from = (sourceRow * keyValueHeads + head) * slots * headSize;
       const to = ((targetRow * keyValueHeads + head) * this.capacity + first) * headSize;
-      target.set(source.subarray(from, from + count * headSize), to);
+      // For the few numbers of one token a loop is faster than a view and a native call.
+      if (count === 1) for (let i = 0; i < size; i++) target[to + i] = source[from + i]!;
+      else target.set(source.subarray(from, from + size), to);
     }
   }
+}
+
+/** These rows of a tensor, padded with copies of the first to `batch`. */
+function takeRows(tensor: HostTensor, rows: readonly number[], batch: number): HostTensor {
+  const { data, shape, dtype } = tensor;
+  const size = data.length / shape[0]!;
+  const taken = data.slice(0, 0).constructor as new (length: number) => HostTensor['data'];
+  const result = new taken(batch * size);
+  for (let place = 0; place < batch; place++) {
+    const row = rows[place] ?? rows[0]!;
+    (result as Float32Array).set((data as Float32Array).subarray(row * size, (row + 1) * size), place * size);
+  }
+  return { dtype, shape: [batch, ...shape.slice(1)], data: result };
 }

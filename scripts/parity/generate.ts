@@ -1,7 +1,15 @@
 import { join } from 'node:path';
 import { Decoder } from '../../engine/generate/decoder.js';
 import { generateTokens } from '../../engine/generate/generate-tokens.js';
-import { applyTemperature, keepTopK, keepTopP, penaliseRepetition } from '../../engine/generate/sampling.js';
+import {
+  applyTemperature,
+  banRepeatedNgrams,
+  keepMinP,
+  keepTopK,
+  keepTopP,
+  penaliseRepetition,
+} from '../../engine/generate/logits-processors.js';
+import type { TokenGeneration, TokenGenerationOptions } from '../../engine/generate/token-generation.js';
 import { readSafetensors } from '../../engine/formats/safetensors.js';
 import { loadModel } from '../../engine/nn/load-model.js';
 import { floatsOf, integersOf, tensorOf } from './reference-tensors.js';
@@ -10,16 +18,33 @@ import { largestDifference, type CaseRecorder } from './report.js';
 /** Tolerance of the fixtures' README for float32 logits. */
 const FORWARD = 2e-5;
 
+/** Beam scores are sums of float32 logarithms, divided. */
+const SCORE = 2e-5;
+
 interface GenerationCase {
   kwargs: {
     max_new_tokens: number;
-    do_sample: boolean;
-    num_beams: number;
-    eos_token_id: number[] | null;
+    do_sample?: boolean;
+    num_beams?: number;
+    num_return_sequences?: number;
+    length_penalty?: number;
+    early_stopping?: boolean | 'never';
+    eos_token_id: number | number[] | null;
     repetition_penalty?: number;
+    no_repeat_ngram_size?: number;
+    min_new_tokens?: number;
   };
   new_tokens: number[][];
+  sequences_scores?: number[];
 }
+
+/** Arguments that this check hands on, or that change nothing here. */
+const KNOWN = new Set(
+  (
+    'max_new_tokens do_sample num_beams num_return_sequences length_penalty early_stopping eos_token_id ' +
+    'repetition_penalty no_repeat_ngram_size min_new_tokens pad_token_id use_cache'
+  ).split(' '),
+);
 
 export interface GenerationExpectation {
   prompts: number[][];
@@ -31,7 +56,28 @@ const upToEnd = (tokens: number[], endIds: number[]): number[] => {
   return end < 0 ? tokens : tokens.slice(0, end + 1);
 };
 
-/** generate/ARCHITECTURE: greedy continuations, all prompts in one batch and each alone. */
+function optionsOf(kwargs: GenerationCase['kwargs']): Omit<TokenGenerationOptions, 'batchSize'> {
+  const { num_beams: count = 1, num_return_sequences: returned = 1 } = kwargs;
+  return {
+    maxNewTokens: kwargs.max_new_tokens,
+    minNewTokens: kwargs.min_new_tokens,
+    temperature: 0,
+    repetitionPenalty: kwargs.repetition_penalty,
+    noRepeatNgramSize: kwargs.no_repeat_ngram_size,
+    endIds: [kwargs.eos_token_id ?? []].flat(),
+    seed: 1,
+    ...(count > 1 && {
+      beams: {
+        count,
+        returned,
+        lengthPenalty: kwargs.length_penalty ?? 1,
+        earlyStopping: kwargs.early_stopping ?? false,
+      },
+    }),
+  };
+}
+
+/** generate/ARCHITECTURE: continuations by greedy and beam search, all prompts in one batch and each alone. */
 export async function checkGeneration(
   folder: string,
   expected: GenerationExpectation,
@@ -40,37 +86,42 @@ export async function checkGeneration(
   const { config, weights } = await loadModel(folder);
   const decoder = new Decoder(config, weights);
   try {
-    for (const [name, { kwargs, new_tokens: wanted }] of Object.entries(expected.cases)) {
-      if (kwargs.num_beams !== 1 || kwargs.do_sample) {
-        record.unknown(name, 'beam search is not implemented');
+    for (const [name, item] of Object.entries(expected.cases)) {
+      const { kwargs, new_tokens: wanted, sequences_scores: scores } = item;
+      const unknown = Object.keys(kwargs).find((key) => !KNOWN.has(key));
+      if (unknown !== undefined || kwargs.do_sample) {
+        record.unknown(name, kwargs.do_sample ? 'random draws differ' : `the argument ${unknown} is not implemented`);
         continue;
       }
-      const endIds = kwargs.eos_token_id ?? [];
-      const run = async (batchSize: number): Promise<number[][]> => {
-        const results = await generateTokens(decoder, expected.prompts, {
-          maxNewTokens: kwargs.max_new_tokens,
-          temperature: 0,
-          repetitionPenalty: kwargs.repetition_penalty,
-          endIds,
-          seed: 1,
-          batchSize,
-        });
-        return results.map((result) => result.tokens);
+      const options = optionsOf(kwargs);
+      const start = config.kind === 'encoder-decoder' ? [config.startId] : [];
+      const reference = wanted.map((tokens) => [
+        ...start,
+        ...upToEnd(tokens.slice(start.length), options.endIds as number[]),
+      ]);
+      const run = async (suffix: string, batchSize: number): Promise<void> => {
+        const results = await generateTokens(decoder, expected.prompts, { ...options, batchSize });
+        const tokens = results.map((result) => [...start, ...result.tokens]);
+        record.equal(`${name}${suffix}`, tokens, reference);
+        if (scores) record.within(`${name}${suffix}/scores`, largestDifference(scoresOf(results), scores), SCORE);
       };
-      const reference = wanted.map((tokens) => upToEnd(tokens, endIds));
-      record.equal(name, await run(wanted.length), reference);
-      record.equal(`${name}/single`, await run(1), reference);
+      await run('', expected.prompts.length * (kwargs.num_beams ?? 1));
+      await run('/single', 1);
     }
   } finally {
     await decoder.release();
   }
 }
 
+const scoresOf = (results: readonly TokenGeneration[]): number[] => results.map(({ score }) => score ?? Number.NaN);
+
 const apply: Record<string, (scores: Float32Array, argument: number, history: number[]) => void> = {
   repetition_penalty: (scores, penalty, history) => penaliseRepetition(scores, history, penalty),
   temperature: (scores, temperature) => applyTemperature(scores, temperature),
   top_k: (scores, k) => keepTopK(scores, k),
   top_p: (scores, p) => keepTopP(scores, p),
+  min_p: (scores, share) => keepMinP(scores, share),
+  no_repeat_ngram: (scores, size, history) => banRepeatedNgrams(scores, history, size),
 };
 
 /** generate/logits_processors.safetensors: each filter alone, and `combined`. */

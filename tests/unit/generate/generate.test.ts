@@ -7,7 +7,8 @@ import { readAdapter, writeAdapter } from '../../../engine/formats/peft.js';
 import { readSafetensors, writeSafetensors } from '../../../engine/formats/safetensors.js';
 import { Decoder } from '../../../engine/generate/decoder.js';
 import { generateTexts } from '../../../engine/generate/generate.js';
-import { generateTokens, type TokenGenerationOptions } from '../../../engine/generate/generate-tokens.js';
+import { generateTokens } from '../../../engine/generate/generate-tokens.js';
+import type { TokenGenerationOptions } from '../../../engine/generate/token-generation.js';
 import { loadModel } from '../../../engine/nn/load-model.js';
 import { evaluateForward } from '../../../engine/train/step.js';
 
@@ -96,6 +97,54 @@ describe.each(['llama', 'gpt2'])('generateTokens with %s', (name) => {
     }
   });
 
+  it('writes no end token before the wanted number of others', async () => {
+    const free = await generateTokens(decoder, prompts, options);
+    const endIds = [free[0]!.tokens[2]!, free[9]!.tokens[5]!];
+    const results = await generateTokens(decoder, prompts, { ...options, endIds, minNewTokens: 8 });
+    for (const { tokens } of results) {
+      const end = tokens.findIndex((token) => endIds.includes(token));
+      expect(end < 0 || end >= 8).toBe(true);
+    }
+  });
+
+  it('repeats no pair of tokens where that is forbidden', async () => {
+    const [generation] = await generateTokens(decoder, [prompts[3]!], { ...options, noRepeatNgramSize: 2 });
+    const all = [...prompts[3]!, ...generation!.tokens];
+    const pairs = all.slice(1).map((token, i) => `${all[i]} ${token}`);
+    expect(new Set(pairs).size).toBe(pairs.length);
+  });
+
+  it('ends where it is told to stop, token by token', async () => {
+    const seen: number[] = [];
+    const [generation] = await generateTokens(decoder, [prompts[2]!], {
+      ...options,
+      isStop(tokens) {
+        seen.push(tokens.length);
+        return tokens.length === 5;
+      },
+    });
+    expect(seen).toEqual([1, 2, 3, 4, 5]);
+    expect(generation).toMatchObject({ finished: true });
+    expect(generation!.tokens).toHaveLength(5);
+  });
+
+  it('finds beams at least as likely as the greedy text, best first, the same in any batch', async () => {
+    const greedy = await generateTokens(decoder, prompts.slice(0, 6), { ...options, maxNewTokens: 8 });
+    const beams = { count: 3, returned: 2, lengthPenalty: 1, earlyStopping: false };
+    const run = (batchSize: number) =>
+      generateTokens(decoder, prompts.slice(0, 6), { ...options, maxNewTokens: 8, beams, batchSize });
+    const together = await run(18);
+    expect(together).toHaveLength(12);
+    greedy.forEach(({ meanLogProbability }, i) => {
+      const [best, second] = [together[2 * i]!, together[2 * i + 1]!];
+      expect(best.score).toBeGreaterThanOrEqual(meanLogProbability - 1e-5);
+      expect(best.score).toBeGreaterThanOrEqual(second.score!);
+      expect(best.score).toBeCloseTo(best.meanLogProbability, 5);
+    });
+    const apart = await run(1);
+    expect(apart.map(({ tokens }) => tokens)).toEqual(together.map(({ tokens }) => tokens));
+  });
+
   it('reports progress and stops when aborted', async () => {
     const progress: [number, number][] = [];
     const abort = new AbortController();
@@ -149,6 +198,31 @@ describe('generateTexts', () => {
     expect(trained.map((item) => item.meanLogProbability)).not.toEqual(base.map((item) => item.meanLogProbability));
   });
 
+  it('ends the text before a stop string, and keeps its tokens', async () => {
+    const [free] = await generateTexts({ ...spec, maxNewTokens: 12 });
+    const stop = free!.text.slice(3, 5);
+    const [stopped] = await generateTexts({ ...spec, maxNewTokens: 12, stopStrings: ['never written', stop] });
+    expect(stopped!.text).toBe(free!.text.slice(0, free!.text.indexOf(stop)));
+    expect(stopped!.finished).toBe(true);
+    expect(stopped!.tokens.length).toBeLessThan(12);
+    expect(stopped!.tokens).toEqual(free!.tokens.slice(0, stopped!.tokens.length));
+  });
+
+  it('takes the end tokens that the caller names, or none', async () => {
+    const [free] = await generateTexts(spec);
+    const [ended] = await generateTexts({ ...spec, endIds: [free!.tokens[1]!] });
+    expect(ended!.tokens).toEqual(free!.tokens.slice(0, 1 + free!.tokens.indexOf(free!.tokens[1]!)));
+    expect((await generateTexts({ ...spec, endIds: [] }))[0]!.tokens).toHaveLength(6);
+  });
+
+  it('returns the beams of each prompt with their scores', async () => {
+    const results = await generateTexts({ ...spec, numBeams: 3, numReturnSequences: 3 });
+    expect(results).toHaveLength(6);
+    const scores = results.slice(0, 3).map(({ score }) => score!);
+    expect(scores).toEqual([...scores].sort((a, b) => b - a));
+    expect(new Set(results.slice(0, 3).map(({ tokens }) => tokens.join())).size).toBe(3);
+  });
+
   it('refuses weights that are not finite', async () => {
     const broken = join(folder, 'broken');
     await cp(join(fixtures, 'models/llama'), broken, { recursive: true });
@@ -170,6 +244,16 @@ describe('generateTexts', () => {
       { temperature: -1 },
       { topK: 0 },
       { topP: 0 },
+      { minP: 2 },
+      { repetitionPenalty: 0 },
+      { noRepeatNgramSize: 0 },
+      { minNewTokens: -1 },
+      { stopStrings: [''] },
+      { endIds: [-1] },
+      { numBeams: 0 },
+      { numBeams: 2, temperature: 1 },
+      { numReturnSequences: 2 },
+      { lengthPenalty: Number.NaN },
       { batchSize: 0.5 },
     ];
     for (const change of wrong) {

@@ -1,6 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { argmax, chooseToken, distribution, keepTopK, keepTopP } from '../../../engine/generate/sampling.js';
+import { argmax, distribution } from '../../../engine/generate/distribution.js';
+import { banRepeatedNgrams, keepMinP, keepTopK, keepTopP } from '../../../engine/generate/logits-processors.js';
+import { chooseToken } from '../../../engine/generate/sampling.js';
 
 const row = fc.array(fc.float({ min: -30, max: 30, noNaN: true }), { minLength: 2, maxLength: 40 });
 const kept = (scores: Float32Array): number[] => [...scores.keys()].filter((id) => scores[id]! > -Infinity);
@@ -65,5 +67,30 @@ describe('chooseToken', () => {
   it('becomes greedy as the temperature falls', () => {
     const logits = Float32Array.of(0.1, 0.3, 0.2);
     for (const draw of [1e-9, 0.5, 0.999]) expect(chooseToken(logits, [], { temperature: 0.001 }, () => draw)).toBe(1);
+  });
+});
+
+describe('processors', () => {
+  it('min-p keeps what is at least that share as likely as the best', () => {
+    const scores = Float32Array.from([0.5, 0.3, 0.04, 0.06].map(Math.log));
+    keepMinP(scores, 0.1);
+    expect(kept(scores)).toEqual([0, 1, 3]);
+  });
+
+  it('forbids what would repeat a run of tokens, and nothing in a shorter history', () => {
+    const banned = (history: number[], size: number) => {
+      const scores = new Float32Array(6);
+      banRepeatedNgrams(scores, history, size);
+      return [...scores.keys()].filter((id) => scores[id] === -Infinity);
+    };
+    expect(banned([1, 2, 3, 1, 2, 4, 1, 2], 3)).toEqual([3, 4]);
+    expect(banned([1, 2, 3, 1], 2)).toEqual([2]);
+    expect(banned([4, 5, 4], 1)).toEqual([4, 5]);
+    expect(banned([1], 3)).toEqual([]);
+  });
+
+  it('never chooses a forbidden token, greedily or by drawing', () => {
+    const logits = Float32Array.of(0, 9, 1);
+    for (const temperature of [0, 1]) expect(chooseToken(logits, [], { temperature }, () => 0.999, [1])).toBe(2);
   });
 });
