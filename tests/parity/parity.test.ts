@@ -55,15 +55,19 @@ describe('parity with PyTorch, transformers, PEFT and tokenizers', () => {
     });
   });
 
-  it.each(['llama', 'gpt2'])('generate/%s: greedy continuations, batched and alone', (name) => {
-    expect(outcomes(`generate/${name}`)).toMatchObject({
-      greedy_no_eos: 'passed',
-      'greedy_no_eos/single': 'passed',
-      greedy_eos: 'passed',
-      'greedy_eos/single': 'passed',
-      'greedy_reppen1.3': 'passed',
-      beam4_eos: 'unknown',
-    });
+  it.each(['llama', 'gpt2', 't5'])('generate/%s: greedy and beam search, batched and alone', (name) => {
+    const found = outcomes(`generate/${name}`);
+    for (const item of [
+      'greedy_no_eos',
+      'greedy_eos',
+      'greedy_reppen1.3',
+      'beam4_eos',
+      'beam4_eos_early',
+      'beam4_eos_lp2',
+    ])
+      expect(found).toMatchObject({ [item]: 'passed', [`${item}/single`]: 'passed' });
+    expect(found).toMatchObject({ 'beam4_eos_return4/scores': 'passed' });
+    expect(Object.values(found)).not.toContain('unknown');
   });
 
   it.each(['bpe_bytelevel', 'wordpiece'])('tokenizers/%s: ids and texts', (name) => {
