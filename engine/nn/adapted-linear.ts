@@ -10,7 +10,12 @@ import type { LinearLayout } from './parameters.js';
  * @param rows `[rows, in]`
  * @returns `[rows, out]`
  */
-export function linearModule(context: LayerContext, name: string, rows: tf.Tensor, layout: LinearLayout): tf.Tensor {
+export function linearModule(
+  context: LayerContext,
+  name: string,
+  rows: tf.Tensor,
+  layout: LinearLayout = 'out-in',
+): tf.Tensor {
   const weight = context.parameter(`${name}.weight`);
   const bias = context.optional(`${name}.bias`);
   const product = (x: tf.Tensor, b?: tf.Tensor) => linear(x, weight, b ?? null, { transposeB: layout === 'out-in' });

@@ -1,7 +1,10 @@
 import { batchMatMul, tf } from '../trace/index.js';
 import type { LayerContext } from './layer-context.js';
 
-/** Added to the score of a key that may not be seen; its softmax weight becomes exactly 0. */
+/**
+ * Added to the score of a key that may not be seen; its softmax weight becomes exactly 0. Finite, so that a row which
+ * sees no key at all attends to every key alike, as in transformers, instead of being NaN.
+ */
 const HIDDEN_KEY = -1e30;
 
 /** Keys and values of one layer, `[batch, keyValueHeads, slots, headSize]`. */
@@ -10,12 +13,12 @@ export interface CacheLayer {
   value: tf.Tensor;
 }
 
-/** Earlier keys and values of one layer, and the additive mask `[batch, 1, 1, slots]` of the slots that hold one. */
+/** Earlier keys and values of one layer, and what is added to their scores, broadcasting to `[batch, heads, time, slots]`. */
 export interface PastLayer extends CacheLayer {
   bias: tf.Tensor;
 }
 
-/** What an attention block or a whole layer returns. */
+/** What a whole decoder layer returns. */
 export interface LayerResult {
   /** `[batch · time, features]` */
   rows: tf.Tensor;
@@ -27,10 +30,14 @@ export interface LayerResult {
  * The additive mask `[batch or 1, 1, time, time]` of causal attention among the tokens of one call.
  *
  * @param keyMask int32 `[batch, time]`, 1 where a token is; all of them when left out
+ * @param window how many tokens each one sees, its own included; null is all
  */
-export function causalBias(time: number, keyMask: tf.Tensor | undefined): tf.Tensor {
+export function causalBias(time: number, keyMask: tf.Tensor | undefined, window: number | null = null): tf.Tensor {
   const causal = new Float32Array(time * time);
-  for (let query = 0; query < time; query++) causal.fill(HIDDEN_KEY, query * time + query + 1, (query + 1) * time);
+  for (let query = 0; query < time; query++) {
+    causal.fill(HIDDEN_KEY, query * time + query + 1, (query + 1) * time);
+    if (window !== null) causal.fill(HIDDEN_KEY, query * time, query * time + Math.max(0, query - window + 1));
+  }
   const bias = tf.tensor(causal, [1, 1, time, time]);
   return keyMask ? tf.minimum(bias, keyBias(keyMask)) : bias;
 }
@@ -43,31 +50,59 @@ export function keyBias(keyMask: tf.Tensor): tf.Tensor {
 }
 
 /**
- * Scaled dot-product attention over heads, to the tokens of this call and, where given, to earlier ones.
+ * The additive mask `[batch, 1, time or 1, slots]` of earlier tokens, of which the one at position p is in slot p.
+ *
+ * @param pastMask int32 `[batch, slots]`
+ * @param positions int32 `[batch, time]` of this call's tokens
+ */
+export function pastBias(pastMask: tf.Tensor, positions: tf.Tensor, window: number | null): tf.Tensor {
+  const bias = keyBias(pastMask);
+  if (window === null) return bias;
+  const [batch, time] = positions.shape as [number, number];
+  const slots = pastMask.shape[1]!;
+  const slot = tf.tensor(
+    Int32Array.from({ length: slots }, (_, i) => i),
+    [1, 1, 1, slots],
+    'int32',
+  );
+  const oldest = tf.sub(tf.reshape(positions, [batch, 1, time, 1]), tf.scalar(window, 'int32'));
+  const outside = tf.cast(tf.lessEqual(slot, oldest), 'float32');
+  return tf.minimum(bias, tf.mul(outside, HIDDEN_KEY));
+}
+
+/** Rows `[batch · time, heads, headSize]` (or with the two last axes as one) as `[batch, heads, time, headSize]`. */
+export function byHead({ batch, time, config }: LayerContext, rows: tf.Tensor, heads: number): tf.Tensor {
+  return tf.transpose(tf.reshape(rows, [batch, time, heads, config.headSize]), [0, 2, 1, 3]);
+}
+
+/** Key and value rows as a layer of the cache. */
+export const cacheLayer = (context: LayerContext, key: tf.Tensor, value: tf.Tensor): CacheLayer => ({
+  key: byHead(context, key, context.config.keyValueHeads),
+  value: byHead(context, value, context.config.keyValueHeads),
+});
+
+/**
+ * Dot-product attention over heads, to one set of keys and, where given, to earlier ones.
  *
  * @param query `[batch · time, heads, headSize]`, already rotated
- * @param key `[batch · time, keyValueHeads, headSize]`; each serves heads / keyValueHeads consecutive query heads
- * @param bias see {@link causalBias}
+ * @param fresh keys and values; each head serves heads / keyValueHeads consecutive query heads
+ * @param bias added to the scores, broadcasting to `[batch, heads, time, keys]`, see {@link causalBias}
  * @returns rows of heads · headSize features
  */
 export function attend(
   context: LayerContext,
   query: tf.Tensor,
-  key: tf.Tensor,
-  value: tf.Tensor,
+  fresh: CacheLayer,
   bias: tf.Tensor,
-  past: PastLayer | undefined,
-): LayerResult {
+  past?: PastLayer,
+): tf.Tensor {
   const { batch, time, config } = context;
-  const { heads, keyValueHeads, headSize } = config;
-  const byHead = (x: tf.Tensor, count: number) =>
-    tf.transpose(tf.reshape(x, [batch, time, count, headSize]), [0, 2, 1, 3]);
-  const fresh: CacheLayer = { key: byHead(key, keyValueHeads), value: byHead(value, keyValueHeads) };
+  const { heads, keyValueHeads, headSize, attentionScale } = config;
   // Query heads of one key/value head are consecutive, so stacking them along time shares its keys without copies.
   const group = (heads / keyValueHeads) * time;
-  const queries = tf.reshape(byHead(query, heads), [batch, keyValueHeads, group, headSize]);
+  const queries = tf.reshape(byHead(context, query, heads), [batch, keyValueHeads, group, headSize]);
   const masked = (keys: tf.Tensor, mask: tf.Tensor) => {
-    const scores = batchMatMul(queries, keys, { transposeB: true, alpha: 1 / Math.sqrt(headSize) });
+    const scores = batchMatMul(queries, keys, { transposeB: true, alpha: attentionScale });
     return tf.add(tf.reshape(scores, [batch, heads, time, keys.shape[2]!]), mask);
   };
   const mix = (weights: tf.Tensor, values: tf.Tensor) =>
@@ -84,5 +119,5 @@ export function attend(
     mixed = mix(tf.softmax(masked(fresh.key, bias)), fresh.value);
   }
   const perHead = tf.reshape(mixed, [batch, heads, time, headSize]);
-  return { rows: tf.reshape(tf.transpose(perHead, [0, 2, 1, 3]), [batch * time, heads * headSize]), fresh };
+  return tf.reshape(tf.transpose(perHead, [0, 2, 1, 3]), [batch * time, heads * headSize]);
 }

@@ -1,36 +1,97 @@
 import { RatchetError } from '../../config/errors.js';
+import { bertConfig } from './config-bert.js';
+import { gpt2Config } from './config-gpt2.js';
+import { llamaConfig } from './config-llama.js';
+import { createConfigReader, type ConfigReader } from './config-reader.js';
+import { t5Config } from './config-t5.js';
+import type { RotaryConfig } from './rotary-config.js';
 
-/** Decoder-only architectures this engine can run. */
-export const ARCHITECTURES = ['llama', 'gpt2'] as const;
-export type Architecture = (typeof ARCHITECTURES)[number];
+/** Names of transformers' activation functions that occur in the supported models. */
+export type Activation = 'gelu-erf' | 'gelu-tanh' | 'relu' | 'silu';
 
-/** A model's shape, the same fields for every architecture. */
-export interface ModelConfig {
-  architecture: Architecture;
+/** What every model's shape has, whatever its kind. */
+interface SharedConfig {
   vocabularySize: number;
   hiddenSize: number;
   intermediateSize: number;
+  /** Layers; of the encoder where there is one. */
   layers: number;
   heads: number;
   /** Fewer than `heads` with grouped-query attention. */
   keyValueHeads: number;
   headSize: number;
+  /** Factor on the attention scores: 1/√headSize, but 1 in T5. */
+  attentionScale: number;
+  norm: 'layer' | 'rms';
   normEpsilon: number;
   maxPositions: number;
-  /** Base of the rotary embedding; null where positions are learned. */
-  ropeTheta: number | null;
+  activation: Activation;
+  /** Bias of the query, key and value projections. */
+  attentionBias: boolean;
+  /** Bias of the attention's output projection. */
+  attentionOutputBias: boolean;
+  mlpBias: boolean;
   /** The head shares the token embedding's weight. */
   tiedHead: boolean;
-  attentionBias: boolean;
-  mlpBias: boolean;
   beginId: number | null;
   /** Tokens that end a text; empty where the model names none. */
   endIds: number[];
   padId: number | null;
 }
 
-const invalid = (source: string, message: string, hint: string) =>
-  new RatchetError('E_MODEL_INVALID', `${source}: ${message}`, { hint });
+/** A causal language model. */
+export interface DecoderConfig extends SharedConfig {
+  kind: 'decoder';
+  architecture: 'gpt2' | 'llama' | 'qwen2' | 'mistral' | 'phi3';
+  /** Null where positions are learned. */
+  rotary: RotaryConfig | null;
+  /** Of each layer: how many tokens it sees, its own included; null is all. */
+  windows: (number | null)[];
+}
+
+/** A bidirectional encoder with a head over the first token. */
+export interface ClassifierConfig extends SharedConfig {
+  kind: 'classifier';
+  architecture: 'distilbert' | 'bert' | 'roberta';
+  /** Names of the classes, in the order of the logits. */
+  labels: string[];
+  /** Kinds of token types; 0 where the model has none. */
+  tokenTypes: number;
+}
+
+/** A sequence-to-sequence model. */
+export interface EncoderDecoderConfig extends SharedConfig {
+  kind: 'encoder-decoder';
+  architecture: 't5';
+  decoderLayers: number;
+  /** The MLP has a gate. */
+  gated: boolean;
+  relativeBuckets: number;
+  relativeMaxDistance: number;
+  /** The decoder's output is multiplied by hiddenSize^−½ before the head. */
+  scaleOutput: boolean;
+  /** The token that every target starts with. */
+  startId: number;
+}
+
+/** A model's shape. `kind` says which of forward's results there are. */
+export type ModelConfig = DecoderConfig | ClassifierConfig | EncoderDecoderConfig;
+export type Architecture = ModelConfig['architecture'];
+
+const PARSERS: Record<Architecture, (read: ConfigReader) => ModelConfig> = {
+  distilbert: bertConfig,
+  bert: bertConfig,
+  roberta: bertConfig,
+  gpt2: gpt2Config,
+  llama: llamaConfig,
+  qwen2: llamaConfig,
+  mistral: llamaConfig,
+  phi3: llamaConfig,
+  t5: t5Config,
+};
+
+/** Architectures this engine can run: values of `model_type`. */
+export const ARCHITECTURES = Object.keys(PARSERS) as Architecture[];
 
 /**
  * Reads a Hugging Face `config.json` (transformers 4 and 5 spellings).
@@ -39,137 +100,19 @@ const invalid = (source: string, message: string, hint: string) =>
  * @throws RatchetError `E_MODEL_INVALID` naming an unknown architecture or an unusable field
  */
 export function parseModelConfig(source: string, text: string): ModelConfig {
-  let json: Record<string, unknown>;
+  const damaged = (problem: string) =>
+    new RatchetError('E_MODEL_INVALID', `${source}: ${problem}.`, { hint: 'Copy the file from the model again.' });
+  let json: unknown;
   try {
-    json = JSON.parse(text) as Record<string, unknown>;
+    json = JSON.parse(text);
   } catch (error) {
-    throw invalid(source, `not valid JSON (${(error as Error).message}).`, 'Copy the file from the model again.');
+    throw damaged(`not valid JSON (${(error as Error).message})`);
   }
-  if (typeof json !== 'object' || json === null || Array.isArray(json))
-    throw invalid(source, 'not a JSON object.', 'Copy the file from the model again.');
-  const type = json['model_type'];
-  if (type === 'llama') return llamaConfig(source, json);
-  if (type === 'gpt2') return gpt2Config(source, json);
-  throw invalid(
-    source,
-    `unknown architecture ${JSON.stringify(type)}.`,
-    `Use a model whose model_type is one of ${ARCHITECTURES.join(', ')}.`,
-  );
-}
-
-function reader(source: string, json: Record<string, unknown>) {
-  const fail = (name: string, wanted: string): never => {
-    throw invalid(
-      source,
-      `field ${name} is ${JSON.stringify(json[name]) ?? 'missing'}, it should be ${wanted}.`,
-      'Copy the file from the model again.',
-    );
-  };
-  return {
-    count(name: string, fallback?: number): number {
-      const value = json[name] ?? fallback;
-      return Number.isSafeInteger(value) && (value as number) > 0
-        ? (value as number)
-        : fail(name, 'a positive integer');
-    },
-    positive(name: string, fallback?: number): number {
-      const value = json[name] ?? fallback;
-      return typeof value === 'number' && value > 0 && Number.isFinite(value) ? value : fail(name, 'a positive number');
-    },
-    flag(name: string, fallback: boolean): boolean {
-      const value = json[name] ?? fallback;
-      return typeof value === 'boolean' ? value : fail(name, 'true or false');
-    },
-    only(name: string, ...allowed: unknown[]): void {
-      const value = json[name];
-      if (value !== undefined && value !== null && !allowed.includes(value))
-        fail(name, allowed.map((item) => JSON.stringify(item)).join(' or '));
-    },
-    token(name: string): number | null {
-      const value = json[name] ?? null;
-      return value === null || Number.isSafeInteger(value) ? (value as number | null) : fail(name, 'a token id');
-    },
-    endIds(): number[] {
-      const value = json['eos_token_id'] ?? [];
-      const ids = Array.isArray(value) ? value : [value];
-      return ids.every((id) => Number.isSafeInteger(id)) ? (ids as number[]) : fail('eos_token_id', 'a token id');
-    },
-  };
-}
-
-function llamaConfig(source: string, json: Record<string, unknown>): ModelConfig {
-  const read = reader(source, json);
-  read.only('hidden_act', 'silu');
-  const rope = (json['rope_parameters'] ?? json['rope_scaling'] ?? {}) as Record<string, unknown>;
-  const kind = rope['rope_type'] ?? rope['type'] ?? 'default';
-  if (kind !== 'default')
-    throw invalid(
-      source,
-      `rope type ${JSON.stringify(kind)} is not supported.`,
-      'Use a model with plain rotary embedding.',
-    );
-  const theta = rope['rope_theta'] ?? json['rope_theta'] ?? 10000;
-  if (typeof theta !== 'number' || !(theta > 0))
-    throw invalid(source, `rope_theta is ${JSON.stringify(theta)}.`, 'It should be a positive number.');
-  const hiddenSize = read.count('hidden_size');
-  const heads = read.count('num_attention_heads');
-  const keyValueHeads = read.count('num_key_value_heads', heads);
-  const headSize = read.count('head_dim', hiddenSize / heads);
-  if (heads % keyValueHeads !== 0)
-    throw invalid(
-      source,
-      `${heads} heads cannot share ${keyValueHeads} key/value heads.`,
-      'Check num_key_value_heads.',
-    );
-  if (headSize % 2 !== 0) throw invalid(source, `head_dim ${headSize} is odd.`, 'Rotary embedding needs an even one.');
-  return {
-    architecture: 'llama',
-    vocabularySize: read.count('vocab_size'),
-    hiddenSize,
-    intermediateSize: read.count('intermediate_size'),
-    layers: read.count('num_hidden_layers'),
-    heads,
-    keyValueHeads,
-    headSize,
-    normEpsilon: read.positive('rms_norm_eps', 1e-6),
-    maxPositions: read.count('max_position_embeddings', 2048),
-    ropeTheta: theta,
-    tiedHead: read.flag('tie_word_embeddings', false),
-    attentionBias: read.flag('attention_bias', false),
-    mlpBias: read.flag('mlp_bias', false),
-    beginId: read.token('bos_token_id'),
-    endIds: read.endIds(),
-    padId: read.token('pad_token_id'),
-  };
-}
-
-function gpt2Config(source: string, json: Record<string, unknown>): ModelConfig {
-  const read = reader(source, json);
-  read.only('activation_function', 'gelu_new', 'gelu_pytorch_tanh');
-  read.only('scale_attn_by_inverse_layer_idx', false);
-  read.only('scale_attn_weights', true);
-  read.only('add_cross_attention', false);
-  const hiddenSize = read.count('n_embd');
-  const heads = read.count('n_head');
-  if (hiddenSize % heads !== 0)
-    throw invalid(source, `n_embd ${hiddenSize} is not a multiple of n_head ${heads}.`, 'Check both fields.');
-  return {
-    architecture: 'gpt2',
-    vocabularySize: read.count('vocab_size'),
-    hiddenSize,
-    intermediateSize: read.count('n_inner', 4 * hiddenSize),
-    layers: read.count('n_layer'),
-    heads,
-    keyValueHeads: heads,
-    headSize: hiddenSize / heads,
-    normEpsilon: read.positive('layer_norm_epsilon', 1e-5),
-    maxPositions: read.count('n_positions'),
-    ropeTheta: null,
-    tiedHead: read.flag('tie_word_embeddings', true),
-    attentionBias: true,
-    mlpBias: true,
-    beginId: read.token('bos_token_id'),
-    endIds: read.endIds(),
-    padId: read.token('pad_token_id'),
-  };
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw damaged('not a JSON object');
+  const type = (json as Record<string, unknown>)['model_type'];
+  if (typeof type !== 'string' || !Object.hasOwn(PARSERS, type))
+    throw new RatchetError('E_MODEL_INVALID', `${source}: unknown architecture ${JSON.stringify(type) ?? '(none)'}.`, {
+      hint: `Use a model whose model_type is one of ${ARCHITECTURES.join(', ')}.`,
+    });
+  return PARSERS[type as Architecture](createConfigReader(source, json as Record<string, unknown>));
 }

@@ -1,82 +1,74 @@
 import { tf } from '../trace/index.js';
 import type { AdapterInputs } from './adapters.js';
-import { causalBias, keyBias, type CacheLayer } from './attention.js';
+import type { CacheLayer } from './attention.js';
+import { forwardBert } from './bert.js';
+import { forwardDecoder } from './causal-decoder.js';
 import type { ModelConfig } from './config.js';
-import { gpt2Embedding, gpt2Layer } from './gpt2.js';
-import { llamaLayer } from './llama.js';
-import { createLayerContext } from './layer-context.js';
-import { normalise, projectRows } from './layers.js';
-import { embeddingName, headName } from './parameters.js';
-import { rotaryTables } from './rotary.js';
+import { projectRows } from './layers.js';
+import { headName } from './parameters.js';
+import { decode, encode } from './t5.js';
 
 export type { CacheLayer } from './attention.js';
+export { classify } from './bert.js';
+export { crossAttentionKeys, decode, encode, type DecodeInputs, type EncodeInputs } from './t5.js';
 
 export interface ForwardInputs {
-  /** `[batch, time]` int32. */
+  /** `[batch, time]` int32; the source text of an encoder-decoder. */
   inputIds: tf.Tensor;
-  /** `[batch, time]` int32, from 0; any value where padded. */
-  positions: tf.Tensor;
+  /** Decoders: `[batch, time]` int32, from 0; any value where padded. 0, 1, 2 … when left out. */
+  positions?: tf.Tensor;
   /**
-   * int32 `[batch, time]`, 1 where a token is, 0 where padding. Omit it where no padded key comes before a real query
-   * (right padding).
+   * int32 `[batch, time]`, 1 where a token is, 0 where padding. A decoder can do without where no padded key comes
+   * before a real query (right padding).
    */
   keyMask?: tf.Tensor;
   adapters?: AdapterInputs;
-  /** Keys and values of earlier tokens, one entry a layer, `[batch, keyValueHeads, slots, headSize]`. */
+  /** Decoders: keys and values of earlier tokens, one entry a layer, `[batch, keyValueHeads, slots, headSize]`. */
   past?: CacheLayer[];
-  /** With `past`: int32 `[batch, slots]`, 1 where a slot holds a key. */
+  /** With `past`: int32 `[batch, slots]`, 1 where a slot holds a key; slot p holds position p. */
   pastMask?: tf.Tensor;
+  /** Encoder-decoders: `[batch, target time]` int32, what the decoder reads: the target moved right by its start token. */
+  decoderIds?: tf.Tensor;
+  /** BERT and RoBERTa: `[batch, time]` int32; all 0 when left out. */
+  tokenTypes?: tf.Tensor;
 }
 
 export interface ForwardResult {
-  /** `[batch, time, hidden]` after the final norm. */
+  /** `[batch, time, hidden]`: of decoders after the final norm; of an encoder-decoder its decoder's, `[batch, target time, hidden]`. */
   hidden: tf.Tensor;
-  /** Embedding output, then each layer's output; the last is after the final norm. */
+  /** Embedding output, then each layer's output; a decoder's last is after the final norm. */
   hiddenStates: tf.Tensor[];
   /** Each layer's keys and values of this call's tokens, `[batch, keyValueHeads, time, headSize]`: a decoder's cache. */
   fresh: CacheLayer[];
 }
 
 /**
- * The decoder: token ids to hidden states, causal. One function for training, for a prompt (both without `past`) and for
- * the tokens after it (with `past`).
+ * Token ids to hidden states, for every kind of model. Decoders: one function for training, for a prompt (both without
+ * `past`) and for the tokens after it (with `past`). Then {@link logits} for language models (`decoder` and
+ * `encoder-decoder`), {@link classify} for classifiers. Generation with an encoder-decoder calls `encode` once and
+ * `decode` for each token.
  *
  * @param params every parameter by its Hugging Face name
  */
 export function forward(config: ModelConfig, params: Record<string, tf.Tensor>, inputs: ForwardInputs): ForwardResult {
-  const { inputIds, positions, keyMask, adapters, past, pastMask } = inputs;
-  const [batch, time] = inputIds.shape as [number, number];
-  if (past && !pastMask) throw new TypeError('a past needs its mask');
-  const context = createLayerContext(config, params, adapters, batch, time);
-  const bias = causalBias(time, keyMask);
-  const pastBias = pastMask && keyBias(pastMask);
-  const embedded = tf.gather(params[embeddingName(config)]!, tf.reshape(inputIds, [batch * time]) as tf.Tensor1D);
-  const gpt2 = config.architecture === 'gpt2';
-  const rotary = gpt2 ? undefined : rotaryTables(config, positions);
-  let rows = gpt2 ? gpt2Embedding(params, embedded, positions) : embedded;
-  const states = [rows];
-  const fresh: CacheLayer[] = [];
-  for (let layer = 0; layer < config.layers; layer++) {
-    const before = past && pastBias ? { ...past[layer]!, bias: pastBias } : undefined;
-    const result = rotary
-      ? llamaLayer(context, layer, rows, rotary, bias, before)
-      : gpt2Layer(context, layer, rows, bias, before);
-    rows = result.rows;
-    fresh.push(result.fresh);
-    states.push(rows);
-  }
-  rows = normalise(context, gpt2 ? 'transformer.ln_f' : 'model.norm', rows);
-  states[states.length - 1] = rows;
-  const shaped = states.map((state) => tf.reshape(state, [batch, time, config.hiddenSize]));
-  return { hidden: shaped[shaped.length - 1]!, hiddenStates: shaped, fresh };
+  if (inputs.past && !inputs.pastMask) throw new TypeError('a past needs its mask');
+  if (config.kind === 'decoder') return forwardDecoder(config, params, inputs);
+  if (config.kind === 'classifier') return forwardBert(config, params, inputs);
+  const { inputIds, keyMask, decoderIds, adapters } = inputs;
+  if (!decoderIds) throw new TypeError('an encoder-decoder needs decoderIds');
+  const { hidden } = encode(config, params, { inputIds, keyMask, adapters });
+  return decode(config, params, { decoderIds, encoded: hidden, sourceMask: keyMask, adapters });
 }
 
 /** The language-model head: hidden rows `[rows, hidden]` to logits `[rows, vocabulary]`. */
 export function logits(config: ModelConfig, params: Record<string, tf.Tensor>, hiddenRows: tf.Tensor): tf.Tensor {
-  return projectRows(hiddenRows, params[headName(config)]!, 'out-in');
+  if (config.kind === 'classifier') throw new TypeError('a classifier has no language-model head: use classify');
+  const scaled = config.kind === 'encoder-decoder' && config.scaleOutput;
+  const rows = scaled ? tf.mul(hiddenRows, 1 / Math.sqrt(config.hiddenSize)) : hiddenRows;
+  return projectRows(rows, params[headName(config)]!, 'out-in');
 }
 
-/** Shape of one layer's key (and value) cache. */
+/** Shape of one layer's key (and value) cache; of an encoder-decoder, its decoder's. */
 export const cacheShape = (config: ModelConfig, batch: number, slots: number): number[] => [
   batch,
   config.keyValueHeads,
