@@ -7,6 +7,7 @@ import { checkLora } from './lora.js';
 import { checkModel } from './models.js';
 import { CaseRecorder, type ParityReport } from './report.js';
 import { checkSchedules } from './schedules.js';
+import { checkSelection } from './selection.js';
 import { checkStatistics } from './statistics.js';
 import { checkTextMetrics } from './text-metrics.js';
 import { checkTokenizer } from './tokenizers.js';
@@ -74,6 +75,8 @@ export async function runParity(folder: string): Promise<ParityReport> {
       await check('text-metrics', async (record) =>
         checkTextMetrics((await readJson(path)) as Record<string, unknown>, record),
       );
+    } else if (group === 'selection.json') {
+      await check('selection', (record) => checkSelection(path, record));
     } else if (group === 'statistics.json') {
       await check('statistics', (record) => checkStatistics(path, record));
     } else if (!group.startsWith('README')) {
