@@ -11,6 +11,8 @@ export interface StudyTrial {
   value: number | null;
   /** What was reported while the trial ran, in the order of reporting; null stands for not a number. */
   intermediate: { step: number; value: number | null }[];
+  /** Successive halving: the value with which the trial entered each rung. */
+  rungs?: number[];
 }
 
 /** A search for the best parameters: everything a sampler or pruner needs to decide what comes next. */
@@ -21,6 +23,8 @@ export interface Study {
   /** Every draw of a suggestion comes from the stream of (seed, sampler, trial number). */
   seed: number;
   trials: StudyTrial[];
+  /** Steps that a pruner has worked out from the first complete trial; they hold for the rest of the study. */
+  resources?: { least?: number; most?: number };
 }
 
 /** A study without trials. */
