@@ -1,7 +1,8 @@
+import { dequantized, findQuantized, quantizedLinear } from '../quantization/quantized-linear.js';
 import { addMatMul, linear, tf } from '../trace/index.js';
 import type { ModuleAdapter } from './adapters.js';
 import type { LayerContext } from './layer-context.js';
-import type { LinearLayout } from './parameters.js';
+import { linearModules, type LinearLayout } from './parameters.js';
 
 /**
  * A linear module with its bias and, where the pass has one, its adapter: W·x + b + scale · B·A·x, or DoRA's form.
@@ -16,16 +17,20 @@ export function linearModule(
   rows: tf.Tensor,
   layout: LinearLayout = 'out-in',
 ): tf.Tensor {
-  const weight = context.parameter(`${name}.weight`);
+  const quantized = findQuantized(context.optional, `${name}.weight`, () => sizes(context, name));
   const bias = context.optional(`${name}.bias`);
-  const product = (x: tf.Tensor, b?: tf.Tensor) => linear(x, weight, b ?? null, { transposeB: layout === 'out-in' });
+  const product = (x: tf.Tensor, b?: tf.Tensor) =>
+    quantized
+      ? quantizedLinear(x, quantized, b)
+      : linear(x, context.parameter(`${name}.weight`), b ?? null, { transposeB: layout === 'out-in' });
   const adapter = context.adapters?.modules[name];
   if (!adapter) return product(rows, bias);
   const input = context.adapters?.dropout?.(rows, name) ?? rows;
   const lowRank = linear(input, adapter.A, null, { transposeB: true });
   const adapted = (base: tf.Tensor) => addMatMul(lowRank, adapter.B, base, adapter.scale, true);
   if (!adapter.magnitude) return adapted(product(rows, bias));
-  const gate = magnitudeGate(adapter.magnitude, rowNorms(weight, adapter, layout));
+  const weight = quantized ? dequantized(quantized) : context.parameter(`${name}.weight`);
+  const gate = magnitudeGate(adapter.magnitude, rowNorms(weight, adapter, quantized ? 'out-in' : layout));
   if (input === rows) {
     const scaled = tf.mul(adapted(product(rows)), gate);
     return bias ? tf.add(scaled, bias) : scaled;
@@ -33,6 +38,13 @@ export function linearModule(
   // PEFT drops inputs of the whole low-rank form, but not of the base product that it corrects.
   const base = product(input);
   return tf.add(product(rows, bias), tf.sub(tf.mul(adapted(base), gate), base));
+}
+
+/** Outputs and inputs of a module, which packed codes do not tell. */
+function sizes({ config }: LayerContext, name: string): [outputs: number, inputs: number] {
+  const module = linearModules(config).find((candidate) => candidate.name === name);
+  if (!module) throw new TypeError(`"${name}" is no linear module that can be quantised`);
+  return [module.outputs, module.inputs];
 }
 
 /** ‖W + scale·B·A‖ of each output's row, `[out]`. */

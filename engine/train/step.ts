@@ -11,6 +11,8 @@ import type { LoraAdapter } from '../peft/lora.js';
 import { adaptedParameters } from '../peft/adapter-inputs.js';
 import { loraPlusGroups } from '../peft/lora-plus.js';
 import { frozenWeights } from '../peft/pissa.js';
+import { quantizedFeeds } from '../quantization/quantized-linear.js';
+import type { QuantizedWeights } from '../quantization/quantized-weight.js';
 import { CompileCache, tf, trace } from '../trace/index.js';
 import { superviseRows, type MicroBatch } from './loss.js';
 import {
@@ -28,6 +30,8 @@ export type { MicroBatch } from './loss.js';
 export interface TrainStepOptions {
   config: ModelConfig;
   weights: ReadonlyMap<string, HostTensor>;
+  /** Frozen weights kept as NF4 (QLoRA), instead of those in `weights`. */
+  quantized?: QuantizedWeights;
   /** The adapter to train, its tensors are copied; null trains every weight. */
   adapter: LoraAdapter | null;
   weightDecay: number;
@@ -84,7 +88,8 @@ export class TrainStep {
     const groupOf = options.groupOf ?? (adapter ? loraPlusGroups(options.loraPlusRatio) : undefined);
     this.optimizer = createOptimizer(options.optimizer ?? 'adamw', { ...options, groupOf });
     this.graphs = options.graphs ?? new CompileCache(KEPT_GRAPHS, { threads: options.threads });
-    this.modelKey = modelKey(options.config, adapter);
+    this.modelKey = modelKey(options.config, adapter, options.quantized);
+    if (options.quantized) Object.assign(this.feeds, quantizedFeeds(options.quantized));
     for (const [name, tensor] of adapter ? frozenWeights(weights, adapter) : weights) this.feeds[name] = tensor;
     for (const [name, tensor] of adapter ? adapter.tensors : weights) {
       const copy: HostTensor = { ...tensor, data: Float32Array.from(tensor.data as Float32Array) };
@@ -162,9 +167,10 @@ export class TrainStep {
   }
 }
 
-const modelKey = (config: ModelConfig, adapter: LoraAdapter | null): string =>
+const modelKey = (config: ModelConfig, adapter: LoraAdapter | null, quantized?: QuantizedWeights): string =>
   configHash({
     config,
+    quantized: [...(quantized?.keys() ?? [])],
     adapter: adapter && {
       dropout: adapter.dropout,
       modules: adapter.modules,
@@ -197,7 +203,7 @@ export interface ForwardEvaluation {
  * @param options.execute compiles and runs a program; compiled with onnxruntime when left out
  */
 export async function evaluateForward(
-  model: LoadedModel & { adapter?: LoraAdapter | null },
+  model: LoadedModel & { adapter?: LoraAdapter | null; quantized?: QuantizedWeights },
   batch: MicroBatch,
   options: {
     gradients?: readonly string[];
@@ -215,6 +221,7 @@ export async function evaluateForward(
   const trainable = [...(model.adapter ? adapterTensors : model.weights).keys()];
   const feeds = {
     ...Object.fromEntries([...weights, ...adapterTensors]),
+    ...quantizedFeeds(model.quantized ?? new Map()),
     ...batchFeeds(batch, supervision, { lossWeight: 1 / supervision.tokens }),
   };
   const results = await execute(feeds, (tensors) => {
