@@ -3,9 +3,12 @@ import { join } from 'node:path';
 import { RatchetError } from '../../config/errors.js';
 import { ARCHITECTURES } from '../../engine/nn/config.js';
 import { checkGeneration, checkLogitsProcessors, processorsFile, type GenerationExpectation } from './generate.js';
+import { checkChat } from './chat.js';
 import { checkLora } from './lora.js';
 import { checkModel } from './models.js';
+import { checkNf4Group } from './nf4.js';
 import { CaseRecorder, type ParityReport } from './report.js';
+import { checkSample } from './samples.js';
 import { checkSchedules } from './schedules.js';
 import { checkSelection } from './selection.js';
 import { checkStatistics } from './statistics.js';
@@ -67,6 +70,13 @@ export async function runParity(folder: string): Promise<ParityReport> {
         if (name.endsWith('.txt')) continue;
         await check(`tokenizers/${name}`, (record) => checkTokenizer(join(path, name), record));
       }
+    } else if (group === 'nf4') {
+      for (const name of await list(path)) await check(`nf4/${name}`, (record) => checkNf4Group(path, name, record));
+    } else if (group === 'chat') {
+      await check('chat', (record) => checkChat(path, record));
+    } else if (group.startsWith('sentiment140-') || group.startsWith('commonsenseqa-')) {
+      // The sample is compared with the file of expectations beside it.
+      if (!group.endsWith('-expected.json')) await check(group.split('-')[0]!, (record) => checkSample(path, record));
     } else if (group === 'generate') {
       await check('generate', (record) => checkGenerateGroup(path, report, record));
     } else if (group === 'schedules.json') {
