@@ -1,8 +1,8 @@
-import { isUtf8 } from 'node:buffer';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { FeedbackEvent, RejectedRow } from '../../config/domain.js';
 import { RatchetError } from '../../config/errors.js';
+import { parseRecord } from './parse-record.js';
 import { readRecords, type FileRecord } from './read-records.js';
 import { validateFeedbackEvent } from './validate-feedback-event.js';
 
@@ -88,48 +88,12 @@ function read(
   maxLineBytes: number,
   lines: Map<string, number>,
 ): { event: FeedbackEvent } | { field: string; reason: string } {
-  if (record.overLong > 0) {
-    return { field: '', reason: `record of ${record.overLong} bytes; at most ${maxLineBytes} are read` };
-  }
-  if (!isUtf8(record.bytes)) {
-    return { field: '', reason: `invalid UTF-8 at byte ${record.offset + firstInvalid(record.bytes)} of the file` };
-  }
-  let value: unknown;
-  try {
-    value = JSON.parse(record.bytes.toString('utf8'));
-  } catch (error) {
-    return { field: '', reason: syntaxReason(error, record) };
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return { field: '', reason: 'not a JSON object' };
-  const result = validateFeedbackEvent(value);
+  const parsed = parseRecord(record, maxLineBytes);
+  if ('reason' in parsed) return { field: '', reason: parsed.reason };
+  const result = validateFeedbackEvent(parsed.value);
   if (!('event' in result)) return result;
   const first = lines.get(result.event.id);
   if (first !== undefined) return { field: 'id', reason: `duplicate of the event on line ${first}` };
   lines.set(result.event.id, record.line);
   return result;
-}
-
-function syntaxReason(error: unknown, record: FileRecord): string {
-  if (record.atEnd) return 'torn record: the file ends inside it';
-  const text = record.bytes.toString('utf8');
-  const literal = /[:,[]\s*(-?(?:NaN|Infinity))\b/.exec(text)?.[1];
-  if (literal !== undefined) return `not JSON: ${literal} is no number there`;
-  const position = /position (\d+)/.exec((error as Error).message)?.[1];
-  return position === undefined ? 'not JSON' : `not JSON from character ${Number(position) + 1} on`;
-}
-
-/** Index of the first byte that no valid UTF-8 has there: the longest prefix that may still become valid ends before it. */
-function firstInvalid(bytes: Buffer): number {
-  let [valid, invalid] = [0, bytes.length + 1];
-  while (invalid - valid > 1) {
-    const middle = (valid + invalid) >> 1;
-    try {
-      new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, middle), { stream: true });
-      valid = middle;
-    } catch {
-      invalid = middle;
-    }
-  }
-  return Math.min(valid, bytes.length - 1);
 }

@@ -1,0 +1,88 @@
+import { open } from 'node:fs/promises';
+
+/** One row of a CSV file. */
+export interface CsvRow {
+  /** 1-based line on which it starts. */
+  line: number;
+  fields: string[];
+  /** The file ends inside a quoted field. */
+  torn: boolean;
+}
+
+const CHUNK = 65_536;
+
+/**
+ * Streams the rows of a CSV file of ISO-8859-1 bytes: each byte is the code point of the same number, which no
+ * `TextDecoder` promises. Fields may be quoted, quotes inside are doubled; lines end in LF or CRLF; line ends inside
+ * quotes belong to the field. Blank lines are skipped.
+ */
+export async function* readLatin1Csv(path: string): AsyncIterable<CsvRow> {
+  const file = await open(path);
+  const parser = new RowParser();
+  try {
+    const chunk = Buffer.alloc(CHUNK);
+    for (;;) {
+      const { bytesRead } = await file.read(chunk, 0, CHUNK);
+      if (bytesRead === 0) break;
+      yield* parser.push(chunk.toString('latin1', 0, bytesRead));
+    }
+    yield* parser.end();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Cuts characters into fields and rows; keeps its place between chunks. */
+class RowParser {
+  private fields: string[] = [];
+  private field = '';
+  private quoted = false;
+  /** A quote inside a quoted field: its end, or the first of a doubled one. */
+  private pendingQuote = false;
+  private sawQuotes = false;
+  private line = 1;
+  private startLine = 1;
+
+  *push(text: string): Iterable<CsvRow> {
+    for (const character of text) {
+      if (this.pendingQuote) {
+        this.pendingQuote = false;
+        if (character === '"') {
+          this.field += '"';
+          continue;
+        }
+        this.quoted = false;
+      }
+      if (character === '\n') this.line++;
+      if (this.quoted) {
+        if (character === '"') this.pendingQuote = true;
+        else this.field += character;
+      } else if (character === '"' && this.field === '' && !this.sawQuotes) {
+        this.quoted = true;
+        this.sawQuotes = true;
+      } else if (character === ',') this.endField();
+      else if (character === '\n') yield* this.endRow(false);
+      else this.field += character;
+    }
+  }
+
+  *end(): Iterable<CsvRow> {
+    const torn = this.quoted && !this.pendingQuote;
+    yield* this.endRow(torn);
+  }
+
+  private endField(): void {
+    this.fields.push(this.field);
+    this.field = '';
+    this.sawQuotes = false;
+  }
+
+  private *endRow(torn: boolean): Iterable<CsvRow> {
+    if (!torn && this.field.endsWith('\r')) this.field = this.field.slice(0, -1);
+    const blank = this.fields.length === 0 && this.field === '' && !this.sawQuotes;
+    this.endField();
+    if (!blank) yield { line: this.startLine, fields: this.fields, torn };
+    this.fields = [];
+    this.startLine = this.line;
+  }
+}
