@@ -19,7 +19,8 @@ import { parameterShapes } from '../engine/nn/parameters.js';
 import { AdamW } from '../engine/optim/adamw.js';
 import { clipFactor, globalNorm } from '../engine/optim/clip.js';
 import { createLora, type LoraAdapter } from '../engine/peft/lora.js';
-import { superviseRows, type MicroBatch } from '../engine/train/loss.js';
+import { causalObjective } from '../engine/objectives/language-model.js';
+import type { MicroBatch } from '../engine/train/loss.js';
 import { batchFeeds, gradientName, gradientProgram } from '../engine/train/program.js';
 import { TrainStep } from '../engine/train/step.js';
 import { runEagerly } from '../engine/trace/index.js';
@@ -111,13 +112,15 @@ function eagerArm({ config, weights }: LoadedModel, adapter: LoraAdapter): Arm {
   return {
     name: 'tfjs cpu',
     async step(rows) {
-      const supervision = superviseRows(rows);
+      const prepared = causalObjective.prepare(rows);
       const feeds = {
         ...Object.fromEntries([...weights, ...trainable]),
-        ...batchFeeds(rows, supervision, { lossWeight: 1 / supervision.tokens }),
+        ...batchFeeds(prepared, { lossWeight: 1 / prepared.weight }),
       };
       const names = [...trainable.keys()];
-      const results = await runEagerly('cpu', feeds, (tensors) => gradientProgram({ config, adapter }, names, tensors));
+      const results = await runEagerly('cpu', feeds, (tensors) =>
+        gradientProgram({ config, adapter }, causalObjective, names, tensors),
+      );
       const gradients = new Map(names.map((name) => [name, results[gradientName(name)]!.data as Float32Array]));
       optimizer.update(trainable, gradients, LEARNING_RATE, clipFactor(globalNorm(gradients.values()), 1));
       return (results['loss']!.data as Float32Array)[0]!;

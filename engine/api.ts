@@ -74,6 +74,8 @@ export interface StepReport {
   learningRate: number;
   /** Scored (label) tokens of the step. */
   tokens: number;
+  /** Means of what the objective reports beside its loss: rewards and accuracy of preferences, correct classes. */
+  measures?: Record<string, number>;
   milliseconds: number;
 }
 
@@ -153,6 +155,53 @@ export interface Generation {
   score?: number;
 }
 
+export interface EvaluateSpec {
+  modelDir: string;
+  /** PEFT folder, or null for the base model alone. */
+  adapterDir: string | null;
+  /** JSONL file of {@link TrainingRow}. For a classifier the completion is the name or number of the row's class. */
+  dataFile: string;
+  /** Tokens a row may have, 512 when left out; a longer one is cut, and counted. */
+  maxLength?: number;
+  /** Rows evaluated together; 16 when left out. */
+  batchSize?: number;
+  /** Single predictions to time after the evaluation; none when left out. */
+  timedPredictions?: number;
+  /** Tokens that a timed prediction of a language model generates at most; 16 when left out. */
+  maxNewTokens?: number;
+}
+
+/** Times of single predictions, milliseconds. */
+export interface Latency {
+  predictions: number;
+  /** Untimed predictions before. */
+  warmUps: number;
+  medianMilliseconds: number;
+  lowerQuartileMilliseconds: number;
+  upperQuartileMilliseconds: number;
+  /** Generated tokens over the time of all timed predictions; null for a classifier. */
+  tokensPerSecond: number | null;
+}
+
+export interface Evaluation {
+  rows: number;
+  truncatedRows: number;
+  /** Scored tokens: those of the completions, end tokens included. Null for a classifier. */
+  tokens: number | null;
+  /** Mean negative log likelihood, nats: a token's, or a row's class's. */
+  loss: number;
+  /** exp(loss) of a language model. */
+  perplexity: number | null;
+  /** Share of tokens, or rows, whose likeliest prediction is right. */
+  accuracy: number;
+  /** Of a classifier: each row's class and the model's probabilities, in the order of the file. */
+  classes: { names: string[]; predictions: { label: number; probabilities: number[] }[] } | null;
+  latency: Latency | null;
+  /** The most memory that the process held since its start (its resident set). */
+  peakMemoryBytes: number;
+  milliseconds: number;
+}
+
 /** The engine in a worker thread: the caller's event loop (and its heartbeats) stays free. */
 export interface Engine {
   train(spec: TrainSpec, hooks?: TrainHooks): Promise<TrainResult>;
@@ -160,5 +209,9 @@ export interface Engine {
     spec: GenerateSpec,
     hooks?: { onProgress?(done: number, total: number): void; signal?: AbortSignal },
   ): Promise<Generation[]>;
+  evaluate(
+    spec: EvaluateSpec,
+    hooks?: { onProgress?(done: number, total: number): void; signal?: AbortSignal },
+  ): Promise<Evaluation>;
   close(): Promise<void>;
 }

@@ -56,6 +56,19 @@ export function pickLogProbabilities(logits: tf.Tensor, labels: tf.Tensor): tf.T
 }
 
 /**
+ * Gradient of {@link crossEntropySum} by the logits: softmax − onehot, 0 in rows with a negative label.
+ * @param logits `[rows, classes]` float32
+ * @param labels `[rows]` int32
+ * @returns `[rows, classes]`
+ */
+export function labelGradient(logits: tf.Tensor, labels: tf.Tensor): tf.Tensor {
+  const rows = labels.shape[0]!;
+  const scored = tf.reshape(tf.cast(tf.greaterEqual(labels, tf.scalar(0, 'int32')), 'float32'), [rows, 1]);
+  const index = tf.reshape(tf.maximum(labels, tf.scalar(0, 'int32')), [rows, 1]);
+  return runAddAt({ x: tf.mul(tf.softmax(logits), scored), index, update: tf.neg(scored) })[0]!;
+}
+
+/**
  * Sum of the negative log likelihoods of the labels; rows with a negative label (−100) do not count. Divide by the number of
  * scored rows for the mean that PyTorch's `cross_entropy` reports.
  * @param logits `[rows, classes]` float32

@@ -1,7 +1,3 @@
-import { logits } from '../nn/model.js';
-import type { ModelConfig } from '../nn/config.js';
-import { crossEntropySum, tf } from '../trace/index.js';
-
 /** Label of a position that is not scored. */
 export const IGNORED = -100;
 
@@ -12,8 +8,13 @@ export interface MicroBatch {
   inputIds: ArrayLike<number>;
   /** 1 where a token is, 0 where padding. */
   attentionMask: ArrayLike<number>;
-  /** Token ids, {@link IGNORED} where not scored; not shifted: the label at t is predicted from position t − 1. */
+  /**
+   * {@link IGNORED} where not scored. Causal: token ids `[batch, time]`, not shifted: the label at t is predicted from
+   * position t − 1. Sequence to sequence: the target `[batch, target time]`. Classification: a class `[batch]`.
+   */
   labels: ArrayLike<number>;
+  /** Preferences: the reference model's log-probability of each sequence, `[batch]`. */
+  references?: ArrayLike<number>;
 }
 
 /** The positions that predict a scored label, and those labels, padded to a bucketed length. */
@@ -32,35 +33,21 @@ function bucketedRows(scored: number, positions: number): number {
   return Math.min(positions, Math.max(1, Math.ceil(scored / unit)) * unit);
 }
 
-/** Finds what a batch trains on: only these rows go through the language-model head. */
-export function superviseRows({ batch, time, labels }: MicroBatch): Supervision {
+/**
+ * Finds what a batch trains on: only these rows go through the language-model head.
+ *
+ * @param shift how far before its label a position predicts it: 1 for a causal model, 0 where the labels are shifted
+ */
+export function superviseRows({ batch, time, labels }: MicroBatch, shift: 0 | 1 = 1): Supervision {
   const found: number[] = [];
   for (let row = 0; row < batch; row++)
-    for (let t = 1; t < time; t++) if (labels[row * time + t]! >= 0) found.push(row * time + t - 1);
+    for (let t = shift; t < time; t++) if (labels[row * time + t]! >= 0) found.push(row * time + t - shift);
   const size = bucketedRows(found.length, batch * time);
   const rows = new Int32Array(size);
   const targets = new Int32Array(size).fill(IGNORED);
   found.forEach((position, i) => {
     rows[i] = position;
-    targets[i] = labels[position + 1]!;
+    targets[i] = labels[position + shift]!;
   });
   return { rows, targets, tokens: found.length };
-}
-
-/**
- * Sum of the token losses (natural log) of a causal language model.
- *
- * @param hidden `[batch, time, hidden]`
- * @param rows int32 `[scored]`, see {@link Supervision}
- * @param targets int32 `[scored]`
- */
-export function causalLossSum(
-  config: ModelConfig,
-  params: Record<string, tf.Tensor>,
-  hidden: tf.Tensor,
-  rows: tf.Tensor,
-  targets: tf.Tensor,
-): tf.Tensor {
-  const flat = tf.reshape(hidden, [-1, config.hiddenSize]);
-  return crossEntropySum(logits(config, params, tf.gather(flat, rows as tf.Tensor1D)), targets);
 }

@@ -11,29 +11,23 @@ import type { LoraAdapter } from '../peft/lora.js';
 import { adaptedParameters } from '../peft/adapter-inputs.js';
 import { loraPlusGroups } from '../peft/lora-plus.js';
 import { frozenWeights } from '../peft/pissa.js';
-import { quantizedFeeds } from '../quantization/quantized-linear.js';
-import type { QuantizedWeights } from '../quantization/quantized-weight.js';
 import { CompileCache, tf, trace } from '../trace/index.js';
-import { superviseRows, type MicroBatch } from './loss.js';
-import {
-  batchFeeds,
-  gradientName,
-  gradientProgram,
-  hiddenStatesProgram,
-  LOSS,
-  lossProgram,
-  shapeKey,
-} from './program.js';
+import { defaultObjective } from '../objectives/default-objective.js';
+import { causalObjective } from '../objectives/language-model.js';
+import type { Measures, Objective } from '../objectives/objective.js';
+import { sequenceFeeds, sequenceLogProbabilities, SEQUENCE_LOG_PROBABILITIES } from '../objectives/preference.js';
+import type { MicroBatch } from './loss.js';
+import { batchFeeds, gradientName, gradientProgram, hiddenStatesProgram, LOSS, lossProgram } from './program.js';
 
 export type { MicroBatch } from './loss.js';
 
 export interface TrainStepOptions {
   config: ModelConfig;
   weights: ReadonlyMap<string, HostTensor>;
-  /** Frozen weights kept as NF4 (QLoRA), instead of those in `weights`. */
-  quantized?: QuantizedWeights;
   /** The adapter to train, its tensors are copied; null trains every weight. */
   adapter: LoraAdapter | null;
+  /** What the model's kind is made for, when left out. */
+  objective?: Objective;
   weightDecay: number;
   maxGradientNorm: number;
   /** AdamW when left out. */
@@ -58,12 +52,16 @@ export interface TrainStepOptions {
 }
 
 export interface StepResult {
-  /** Mean negative log likelihood of the step's scored tokens, before the update. */
+  /** Mean loss of the step before the update; of a language model, the mean negative log likelihood of a scored token. */
   loss: number;
   /** L2 norm over all trainable gradients, before clipping. */
   gradientNorm: number;
   /** Scored tokens. */
   tokens: number;
+  /** Means of what the objective reports beside its loss. */
+  measures: Measures;
+  /** What else the objective computes, of each micro-batch. */
+  outputs: Record<string, Float32Array>[];
 }
 
 type Program = (tensors: Record<string, tf.Tensor>) => Record<string, tf.Tensor>;
@@ -72,7 +70,7 @@ type Program = (tensors: Record<string, tf.Tensor>) => Record<string, tf.Tensor>
 export const KEPT_GRAPHS = 48;
 
 /**
- * Trains a causal language model one optimizer step at a time: forward, loss and backward as one compiled graph for each
+ * Trains a model one optimizer step at a time: forward, loss and backward as one compiled graph for each
  * shape, clipping and the optimizer on the results.
  */
 export class TrainStep {
@@ -82,14 +80,16 @@ export class TrainStep {
   private readonly graphs: CompileCache;
   /** Tells the graphs of different models and adapters apart; weights are fed, so they do not matter. */
   private readonly modelKey: string;
+  private readonly objective: Objective;
 
   constructor(private readonly options: TrainStepOptions) {
     const { weights, adapter } = options;
     const groupOf = options.groupOf ?? (adapter ? loraPlusGroups(options.loraPlusRatio) : undefined);
     this.optimizer = createOptimizer(options.optimizer ?? 'adamw', { ...options, groupOf });
     this.graphs = options.graphs ?? new CompileCache(KEPT_GRAPHS, { threads: options.threads });
-    this.modelKey = modelKey(options.config, adapter, options.quantized);
-    if (options.quantized) Object.assign(this.feeds, quantizedFeeds(options.quantized));
+    this.objective = options.objective ?? defaultObjective(options.config);
+    this.modelKey = `${modelKey(options.config, adapter)}:${this.objective.key}`;
+    Object.assign(this.feeds, this.objective.constants);
     for (const [name, tensor] of adapter ? frozenWeights(weights, adapter) : weights) this.feeds[name] = tensor;
     for (const [name, tensor] of adapter ? adapter.tensors : weights) {
       const copy: HostTensor = { ...tensor, data: Float32Array.from(tensor.data as Float32Array) };
@@ -104,32 +104,36 @@ export class TrainStep {
   }
 
   /**
-   * One optimizer step over all micro-batches together: by default the loss is the sum of the token losses divided by the
-   * scored tokens of all of them, so that the division into micro-batches does not change the result.
+   * One optimizer step over all micro-batches together: by default the loss is the sum of their losses divided by what all of
+   * them count (scored tokens, rows, pairs), so that the division into micro-batches does not change the result.
    *
    * @throws RatchetError `E_NUMERIC` when the loss or the gradient is not finite; the parameters are then unchanged
    */
   async step(microBatches: readonly MicroBatch[], learningRate: number): Promise<StepResult> {
-    const supervisions = microBatches.map(superviseRows);
-    const tokens = supervisions.reduce((sum, supervision) => sum + supervision.tokens, 0);
-    const scored = supervisions.filter((supervision) => supervision.tokens > 0).length;
+    const prepared = microBatches.map((batch) => this.objective.prepare(batch));
+    const weight = prepared.reduce((sum, part) => sum + part.weight, 0);
+    const scored = prepared.filter((part) => part.weight > 0).length;
     const names = [...this.trainable.keys()];
     const number = this.optimizer.updates + 1;
     const gradients = new Map<string, Float32Array>();
+    const measures: Measures = {};
+    const outputs: Record<string, Float32Array>[] = [];
     let loss = 0;
-    for (const [i, batch] of microBatches.entries()) {
-      const supervision = supervisions[i]!;
-      if (supervision.tokens === 0) continue;
+    for (const [i, part] of prepared.entries()) {
+      if (part.weight === 0) continue;
       const draw = [this.options.seed ?? 0, number * 1024 + i] as const;
-      const share = this.options.accumulation === 'mean' ? scored * supervision.tokens : tokens;
-      const feeds = batchFeeds(batch, supervision, { lossWeight: 1 / share, draw });
-      const results = await this.run('gradient', shapeKey(batch, supervision), feeds, (tensors) =>
-        gradientProgram(this.options, names, tensors),
+      const share = this.options.accumulation === 'mean' ? scored * part.weight : weight;
+      const feeds = batchFeeds(part, { lossWeight: 1 / share, draw });
+      const results = await this.run('gradient', part.shape, feeds, (tensors) =>
+        gradientProgram(this.options, this.objective, names, tensors),
       );
+      outputs[i] = otherOutputs(results);
+      const sums = this.objective.measure?.(microBatches[i]!, outputs[i]!) ?? {};
+      for (const [name, sum] of Object.entries(sums)) measures[name] = (measures[name] ?? 0) + sum / weight;
       loss += (results[LOSS]!.data as Float32Array)[0]!;
       for (const name of names) accumulate(gradients, name, results[gradientName(name)]!.data as Float32Array);
     }
-    if (tokens === 0) throw new RatchetError('E_DATA_INVALID', `Step ${number} has no scored token.`);
+    if (weight === 0) throw new RatchetError('E_DATA_INVALID', `Step ${number} has nothing to learn from.`);
     const gradientNorm = globalNorm(gradients.values());
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm))
       throw new RatchetError(
@@ -143,16 +147,37 @@ export class TrainStep {
       learningRate,
       clipFactor(gradientNorm, this.options.maxGradientNorm),
     );
-    return { loss, gradientNorm, tokens };
+    return { loss, gradientNorm, tokens: prepared.reduce((sum, part) => sum + part.tokens, 0), measures, outputs };
   }
 
-  /** Sum of the token losses of a batch, without dropout, and how many tokens were scored. */
-  async evaluate(batch: MicroBatch): Promise<{ lossSum: number; tokens: number }> {
-    const supervision = superviseRows(batch);
-    const results = await this.run('loss', shapeKey(batch, supervision), batchFeeds(batch, supervision), (tensors) =>
-      lossProgram(this.options, tensors),
+  /**
+   * Sum of the losses of a batch, without dropout, what they count (scored tokens, rows or pairs) and the sums of what the
+   * objective reports beside.
+   */
+  async evaluate(batch: MicroBatch): Promise<{ lossSum: number; weight: number; measures: Measures }> {
+    const prepared = this.objective.prepare(batch);
+    const { weight } = prepared;
+    if (weight === 0) return { lossSum: 0, weight, measures: {} };
+    const results = await this.run('loss', prepared.shape, batchFeeds(prepared), (tensors) =>
+      lossProgram(this.options, this.objective, tensors),
     );
-    return { lossSum: (results[LOSS]!.data as Float32Array)[0]!, tokens: supervision.tokens };
+    const measures = this.objective.measure?.(batch, otherOutputs(results)) ?? {};
+    return { lossSum: floatsOf(results[LOSS]!)[0]!, weight, measures };
+  }
+
+  /**
+   * Log-probability of each sequence of a batch under the weights the trainer was given, without adapter: what preference
+   * losses compare with. Does not change while training.
+   */
+  async referenceLogProbabilities(batch: MicroBatch): Promise<Float32Array> {
+    const { feeds, shape } = sequenceFeeds(batch);
+    const { config, weights } = this.options;
+    const all = { ...Object.fromEntries(weights), ...feeds };
+    const model = { config, adapter: null };
+    const executable = await this.graphs.get(`${modelKey(config, null)}:reference:${shape}`, () =>
+      trace(all, (tensors) => ({ [SEQUENCE_LOG_PROBABILITIES]: sequenceLogProbabilities(model, tensors, false) })),
+    );
+    return floatsOf((await executable.run(all))[SEQUENCE_LOG_PROBABILITIES]!);
   }
 
   /** Frees the compiled graphs, unless they are shared. */
@@ -167,10 +192,19 @@ export class TrainStep {
   }
 }
 
-const modelKey = (config: ModelConfig, adapter: LoraAdapter | null, quantized?: QuantizedWeights): string =>
+const floatsOf = ({ data }: HostTensor): Float32Array => data as Float32Array;
+
+/** All results but the loss and the gradients. */
+const otherOutputs = (results: Record<string, HostTensor>): Record<string, Float32Array> =>
+  Object.fromEntries(
+    Object.entries(results).flatMap(([name, tensor]) =>
+      name === LOSS || name.startsWith(gradientName('')) ? [] : [[name, floatsOf(tensor)]],
+    ),
+  );
+
+const modelKey = (config: ModelConfig, adapter: LoraAdapter | null): string =>
   configHash({
     config,
-    quantized: [...(quantized?.keys() ?? [])],
     adapter: adapter && {
       dropout: adapter.dropout,
       modules: adapter.modules,
@@ -203,7 +237,7 @@ export interface ForwardEvaluation {
  * @param options.execute compiles and runs a program; compiled with onnxruntime when left out
  */
 export async function evaluateForward(
-  model: LoadedModel & { adapter?: LoraAdapter | null; quantized?: QuantizedWeights },
+  model: LoadedModel & { adapter?: LoraAdapter | null },
   batch: MicroBatch,
   options: {
     gradients?: readonly string[];
@@ -215,14 +249,13 @@ export async function evaluateForward(
   const execute =
     options.execute ??
     (async (feeds, program) => (await graphs.get('program', () => trace(feeds, program))).run(feeds));
-  const supervision = superviseRows(batch);
+  const prepared = causalObjective.prepare(batch);
   const adapterTensors = model.adapter?.tensors ?? new Map<string, HostTensor>();
   const weights = model.adapter ? frozenWeights(model.weights, model.adapter) : model.weights;
   const trainable = [...(model.adapter ? adapterTensors : model.weights).keys()];
   const feeds = {
     ...Object.fromEntries([...weights, ...adapterTensors]),
-    ...quantizedFeeds(model.quantized ?? new Map()),
-    ...batchFeeds(batch, supervision, { lossWeight: 1 / supervision.tokens }),
+    ...batchFeeds(prepared, { lossWeight: 1 / prepared.weight }),
   };
   const results = await execute(feeds, (tensors) => {
     const states = hiddenStatesProgram(programModel, tensors);
@@ -231,7 +264,7 @@ export async function evaluateForward(
     return {
       ...states,
       logits: logits(model.config, adaptedParameters(programModel.adapter, tensors), flat),
-      ...gradientProgram(programModel, trainable, tensors),
+      ...gradientProgram(programModel, causalObjective, trainable, tensors),
     };
   });
   await graphs.clear();

@@ -94,7 +94,8 @@ export async function trainModel(
       state.step++;
       state.history.push({ loss: outcome.loss, tokens: outcome.tokens });
       const milliseconds = performance.now() - stepStarted;
-      hooks.onStep?.({ ...outcome, step: state.step, totalSteps, learningRate, milliseconds });
+      const { outputs: _, ...report } = outcome;
+      hooks.onStep?.({ ...report, step: state.step, totalSteps, learningRate, milliseconds });
       if (state.step % spec.checkpointEverySteps === 0) await save();
       await nextTurn();
     }
@@ -180,15 +181,15 @@ async function validate(
   signal: AbortSignal | undefined,
 ): Promise<number | null> {
   let lossSum = 0;
-  let tokens = 0;
+  let weight = 0;
   for (const batch of batches) {
     if (signal?.aborted) return null;
     const part = await trainer.evaluate(batch);
     lossSum += part.lossSum;
-    tokens += part.tokens;
+    weight += part.weight;
     await nextTurn();
   }
-  const loss = lossSum / tokens;
+  const loss = lossSum / weight;
   if (!Number.isFinite(loss))
     throw new RatchetError('E_NUMERIC', `The validation after step ${trainer.optimizer.updates} has loss ${loss}.`, {
       hint: 'Use a lower learning rate or more warm-up, and check the validation rows.',

@@ -4,6 +4,7 @@ import { RatchetError } from '../../config/errors.js';
 import { ARCHITECTURES } from '../../engine/nn/config.js';
 import { checkGeneration, checkLogitsProcessors, processorsFile, type GenerationExpectation } from './generate.js';
 import { checkChat } from './chat.js';
+import { checkPreferences } from './dpo.js';
 import { checkLora } from './lora.js';
 import { checkModel } from './models.js';
 import { checkNf4Group } from './nf4.js';
@@ -79,6 +80,8 @@ export async function runParity(folder: string): Promise<ParityReport> {
       if (!group.endsWith('-expected.json')) await check(group.split('-')[0]!, (record) => checkSample(path, record));
     } else if (group === 'generate') {
       await check('generate', (record) => checkGenerateGroup(path, report, record));
+    } else if (group === 'dpo') {
+      await checkPreferences(path, await list(path), report);
     } else if (group === 'schedules.json') {
       await check('schedules', () => checkSchedules(path, report));
     } else if (group === 'text-metrics.json') {

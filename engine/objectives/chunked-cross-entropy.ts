@@ -1,0 +1,60 @@
+import type { ModelConfig } from '../nn/config.js';
+import { headName } from '../nn/parameters.js';
+import { logits } from '../nn/model.js';
+import { labelGradient, pickLogProbabilities, tf } from '../trace/index.js';
+import type { Tensors } from './objective.js';
+
+/** Logits of this many elements (64 MB) and more are computed in chunks of at most a quarter of it. */
+const WHOLE_LOGITS = 1 << 24;
+const CHUNK_LOGITS = 1 << 22;
+const LEAST_ROWS = 16;
+
+/** Rows of a chunk of the head; null where the logits are small enough to exist whole. */
+export function chunkRows(rows: number, vocabulary: number): number | null {
+  if (rows * vocabulary < WHOLE_LOGITS) return null;
+  return Math.max(LEAST_ROWS, Math.floor(CHUNK_LOGITS / vocabulary));
+}
+
+/**
+ * Sum of the negative log likelihoods of the labels without ever holding the logits `[rows, vocabulary]` of all rows: each
+ * chunk's logits give its loss and its gradient by the hidden rows and the head at once, and are dropped (as Hsu et al.
+ * 2024, "Liger Kernel"; the loss is a sum, so the incoming gradient is a factor that can come later). Nothing is computed
+ * twice. Where no gradient is asked for, that part is not in the compiled graph.
+ *
+ * @param rows `[rows, hidden]`
+ * @param targets int32 `[rows]`, negative where a row does not count
+ */
+export function chunkedCrossEntropySum(
+  config: ModelConfig,
+  params: Tensors,
+  rows: tf.Tensor,
+  targets: tf.Tensor,
+  chunk: number,
+): tf.Tensor {
+  const head = headName(config);
+  const weight = params[head]!;
+  const [count, size] = rows.shape as [number, number];
+  // The head is linear: logits(x) = x·Wᵀ·scale, so the scale can be read off the rows.
+  const scale = config.kind === 'encoder-decoder' && config.scaleOutput ? 1 / Math.sqrt(config.hiddenSize) : 1;
+  const sum = tf.customGrad(((x: tf.Tensor, w: tf.Tensor, save: (tensors: tf.Tensor[]) => void) => {
+    let loss: tf.Tensor = tf.scalar(0);
+    let weightGradient: tf.Tensor | null = null;
+    const rowGradients: tf.Tensor[] = [];
+    for (let start = 0; start < count; start += chunk) {
+      const length = Math.min(chunk, count - start);
+      // Waiting for the chunk before keeps the runtime from computing all logits first.
+      const part = tf.add(tf.slice(x, [start, 0], [length, size]), tf.mul(loss, 0));
+      const labels = tf.slice(targets, [start], [length]);
+      const scores = logits(config, { ...params, [head]: w }, part);
+      loss = tf.sub(loss, tf.sum(pickLogProbabilities(scores, labels)));
+      const gradient = labelGradient(scores, labels);
+      rowGradients.push(tf.mul(tf.matMul(gradient as tf.Tensor2D, w as tf.Tensor2D), scale));
+      const added = tf.mul(tf.matMul(gradient as tf.Tensor2D, part as tf.Tensor2D, true, false), scale);
+      weightGradient = weightGradient ? tf.add(weightGradient, added) : added;
+    }
+    save([tf.concat(rowGradients, 0), weightGradient!]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => [tf.mul(saved[0]!, dy), tf.mul(saved[1]!, dy)];
+    return { value: loss, gradFunc };
+  }) as unknown as Parameters<typeof tf.customGrad>[0]);
+  return sum(rows, weight);
+}
