@@ -1,9 +1,5 @@
-import {
-  fixtureSpace,
-  objectiveValue,
-  trialNoise,
-  type ObjectiveConstants,
-} from '../scripts/parity/tuning-objectives.js';
+import type { fixtureSpace } from '../scripts/parity/tuning-objectives.js';
+import { objectiveValue, trialNoise, type ObjectiveConstants } from '../scripts/parity/tuning-objectives.js';
 import type { Sampler } from '../learning/tuning/sampler.js';
 import { createStudy, finishTrial, startTrial } from '../learning/tuning/study.js';
 export function runStudy(
