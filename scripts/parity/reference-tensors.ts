@@ -21,14 +21,16 @@ export const integersOf = (tensor: HostTensor): number[] =>
 
 /**
  * The batch stored as `PREFIXinput_ids`, `PREFIXattention_mask` and `PREFIXlabels`: `[batch, time]`, or
- * `[micro-batches, batch, time]` of which one is taken.
+ * `[micro-batches, batch, time]` of which one is taken. Labels may be of another length, or one a row.
  */
 export function batchOf(tensors: ReadonlyMap<string, HostTensor>, prefix = '', microBatch = 0): MicroBatch {
   const { shape } = tensorOf(tensors, `${prefix}input_ids`);
   const [batch, time] = shape.slice(-2) as [number, number];
+  const microBatches = tensorOf(tensors, `${prefix}input_ids`).data.length / (batch * time);
   const part = (name: string): number[] => {
-    const start = microBatch * batch * time;
-    return integersOf(tensorOf(tensors, `${prefix}${name}`)).slice(start, start + batch * time);
+    const values = integersOf(tensorOf(tensors, `${prefix}${name}`));
+    const size = values.length / microBatches;
+    return values.slice(microBatch * size, (microBatch + 1) * size);
   };
   return {
     batch,
