@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RatchetError } from '../../config/errors.js';
+import { stream } from '../../config/random.js';
 import type { HostTensor } from '../api.js';
 import { diskError } from '../formats/disk-error.js';
 import { readModelTensors } from '../formats/safetensors.js';
 import { parseModelConfig, type ModelConfig } from './config.js';
-import { parameterShapes } from './parameters.js';
+import { embeddingName, headModules, parameterShapes } from './parameters.js';
 
 export interface LoadedModel {
   config: ModelConfig;
@@ -13,42 +14,112 @@ export interface LoadedModel {
   weights: Map<string, HostTensor>;
 }
 
+export interface LoadOptions {
+  /**
+   * Classifiers: gives the model a new head for these classes, drawn as transformers draws it (normal, deviation 0.02,
+   * biases 0) from the streams (seed, 'head', name). A body that the file has no pooler for gets a new one, too.
+   */
+  newHead?: { labels: readonly string[]; seed: number };
+}
+
 /**
- * Loads `config.json` and the weights of a model folder, and checks that they fit each other. GPT-2 checkpoints that
- * leave out the `transformer.` prefix are accepted.
+ * Loads `config.json` and the weights of a model folder (one safetensors file or shards; float32, float16 or bfloat16),
+ * and checks that they fit each other. Checkpoints of the body alone, which leave out the prefix (`transformer.`,
+ * `bert.`, …), and norms called gamma and beta are accepted.
  *
- * @throws RatchetError `E_MODEL_INVALID` naming the architecture, or every missing or misshapen tensor; `E_NOT_FOUND`
+ * @throws RatchetError `E_MODEL_INVALID` naming the architecture, or every missing, misshapen or not finite tensor;
+ *   `E_NOT_FOUND`
  */
-export async function loadModel(folder: string): Promise<LoadedModel> {
+export async function loadModel(folder: string, options: LoadOptions = {}): Promise<LoadedModel> {
   const file = join(folder, 'config.json');
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     throw diskError(error, `reading ${file}`);
   });
-  const config = parseModelConfig(file, text);
+  const parsed = parseModelConfig(file, text);
   const { tensors } = await readModelTensors(folder);
-  return { config, weights: selectWeights(folder, config, tensors) };
+  const config = withNewHead(folder, withFoundHead(parsed, tensors), options);
+  return { config, weights: selectWeights(folder, config, tensors, options) };
 }
 
-function selectWeights(folder: string, config: ModelConfig, tensors: Map<string, HostTensor>): Map<string, HostTensor> {
+/** T5's file, not its config, says whether the head is tied: transformers 5 always writes that it is. */
+function withFoundHead(config: ModelConfig, tensors: ReadonlyMap<string, HostTensor>): ModelConfig {
+  if (config.kind !== 'encoder-decoder') return config;
+  const head = tensors.get('lm_head.weight');
+  const embedding = tensors.get(embeddingName(config));
+  return { ...config, tiedHead: !head || (embedding !== undefined && sameBytes(head, embedding)) };
+}
+
+function sameBytes(a: HostTensor, b: HostTensor): boolean {
+  const bytes = ({ data }: HostTensor) => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return a.dtype === b.dtype && bytes(a).equals(bytes(b));
+}
+
+function withNewHead(folder: string, config: ModelConfig, { newHead }: LoadOptions): ModelConfig {
+  if (!newHead) return config;
+  if (config.kind !== 'classifier' || newHead.labels.length === 0)
+    throw new RatchetError(
+      'E_USAGE',
+      newHead.labels.length === 0
+        ? 'newHead: there are no labels.'
+        : `${folder}: a ${config.architecture} model has no classification head.`,
+      { hint: 'Give at least one label, and a DistilBERT, BERT or RoBERTa model.' },
+    );
+  return { ...config, labels: [...newHead.labels] };
+}
+
+/** Names under which older checkpoints, or those of the body alone, keep a parameter. */
+function* spellings(name: string): Generator<string> {
+  for (const full of [name, name.replace(/^(transformer|model|bert|roberta|distilbert)\./, '')]) {
+    yield full;
+    if (full.includes('LayerNorm.')) yield full.replace(/weight$/, 'gamma').replace(/bias$/, 'beta');
+  }
+}
+
+function selectWeights(
+  folder: string,
+  config: ModelConfig,
+  tensors: ReadonlyMap<string, HostTensor>,
+  { newHead }: LoadOptions,
+): Map<string, HostTensor> {
   const weights = new Map<string, HostTensor>();
   const faults: string[] = [];
+  const head = headModules(config).map((module) => module.name);
   for (const [name, shape] of parameterShapes(config)) {
-    const tensor = tensors.get(name) ?? tensors.get(name.replace(/^transformer\./, ''));
-    if (!tensor) faults.push(`tensor "${name}" is missing`);
-    else if (tensor.shape.join() !== shape.join())
-      faults.push(`tensor "${name}" has shape [${tensor.shape.join(', ')}], config.json wants [${shape.join(', ')}]`);
-    else if (tensor.dtype !== 'float32') faults.push(`tensor "${name}" holds ${tensor.dtype} instead of floats`);
-    else weights.set(name, tensor);
+    const found = [...spellings(name)].map((spelling) => tensors.get(spelling)).find((tensor) => tensor !== undefined);
+    const module = name.replace(/\.(weight|bias)$/, '');
+    // The classifier is new even where the file has one: it was for other classes.
+    const fresh = newHead && (module === head.at(-1) || (!found && head.includes(module)));
+    const tensor = fresh ? drawn(newHead.seed, name, shape) : found;
+    const fault = tensor ? unusable(tensor, shape) : 'is missing';
+    if (fault !== null) faults.push(`tensor "${name}" ${fault}`);
+    else weights.set(name, tensor!);
   }
   if (faults.length > 0)
     throw new RatchetError(
       'E_MODEL_INVALID',
-      `${folder}: ${faults.slice(0, 5).join('; ')}${more(faults.length - 5)}.`,
+      `${folder}: ${faults.slice(0, 5).join('; ')}${faults.length > 5 ? `; and ${faults.length - 5} more` : ''}.`,
       {
-        hint: 'The weights and config.json belong to different models, or the download was incomplete.',
+        hint:
+          config.kind === 'classifier' && faults.every((fault) => fault.endsWith('is missing'))
+            ? 'If this is a body without a classification head, ask for a new head; otherwise download the model again.'
+            : 'The weights and config.json belong to different models, or the download was incomplete.',
       },
     );
   return weights;
 }
 
-const more = (count: number): string => (count > 0 ? `; and ${count} more` : '');
+function unusable({ dtype, shape, data }: HostTensor, wanted: readonly number[]): string | null {
+  if (shape.join() !== wanted.join())
+    return `has shape [${shape.join(', ')}], config.json wants [${wanted.join(', ')}]`;
+  if (dtype !== 'float32') return `holds ${dtype} instead of floats`;
+  const values = data as Float32Array;
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return `holds ${values[i]} at element ${i}`;
+  return null;
+}
+
+function drawn(seed: number, name: string, shape: number[]): HostTensor {
+  const draws = stream(seed, 'head', name);
+  const size = shape.reduce((product, extent) => product * extent, 1);
+  const data = Float32Array.from({ length: size }, () => (shape.length === 1 ? 0 : draws.normal() * 0.02));
+  return { dtype: 'float32', shape, data };
+}
