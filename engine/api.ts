@@ -17,7 +17,8 @@ export interface TrainingRow {
 export interface TrainSpec {
   /** Folder with config.json, model.safetensors, tokenizer.json. */
   modelDir: string;
-  strategy: 'lora' | 'full';
+  /** `qlora`: an adapter on weights kept as NF4 with double quantisation, 4.13 bits each. */
+  strategy: 'lora' | 'qlora' | 'full';
   /** PEFT folder to continue from (lora) or model folder (full). */
   initialAdapterDir?: string;
   /** JSONL files of {@link TrainingRow}, in training order of the first epoch. */

@@ -7,6 +7,8 @@ import { loadModel, type LoadedModel } from '../nn/load-model.js';
 import { createSchedule, warmupSteps } from '../optim/schedules/create-schedule.js';
 import { loraFromPeft } from '../peft/from-peft.js';
 import { createLora, type LoraAdapter } from '../peft/lora.js';
+import { loadQuantizedModel, type QuantizedModel } from '../quantization/load-quantized-model.js';
+import { dequantizeModel } from '../quantization/quantized-weight.js';
 import type { CompileCache } from '../trace/index.js';
 import { loadTokenizer } from '../tokenizer/tokenizer.js';
 import { planEpoch, planValidation, stepsPerEpoch, type BatchPlan } from './batch-plan.js';
@@ -135,7 +137,10 @@ interface Prepared {
 
 async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared> {
   const { parameters, seed, strategy, initialAdapterDir } = spec;
-  const model = await loadModel(strategy === 'full' ? (initialAdapterDir ?? spec.modelDir) : spec.modelDir);
+  const model: LoadedModel & Partial<QuantizedModel> =
+    strategy === 'qlora'
+      ? await loadQuantizedModel(spec.modelDir)
+      : await loadModel(strategy === 'full' ? (initialAdapterDir ?? spec.modelDir) : spec.modelDir);
   const tokenizer = await loadTokenizer(spec.modelDir);
   const encode = async (file: string) =>
     tokenizeRows(await readTrainingRows(file), tokenizer, model.config, parameters.maxLength);
@@ -145,6 +150,7 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
   const trainer = new TrainStep({
     config: model.config,
     weights: model.weights,
+    quantized: model.quantized,
     adapter,
     weightDecay: parameters.weightDecay,
     optimizer: parameters.optimizer,
@@ -166,11 +172,22 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
   return { trainer, adapter, train: train.rows, validation: validation.rows, truncated, plan };
 }
 
-async function initialAdapter(spec: TrainSpec, { config, weights }: LoadedModel): Promise<LoraAdapter> {
+async function initialAdapter(
+  spec: TrainSpec,
+  { config, weights, quantized }: LoadedModel & Partial<QuantizedModel>,
+): Promise<LoraAdapter> {
   const { loraRank: rank, loraAlpha: alpha, loraDropout: dropout, ...variant } = spec.parameters;
-  if (spec.initialAdapterDir === undefined)
-    return createLora(config, { ...variant, rank, alpha, dropout }, spec.seed, weights);
-  const adapter = loraFromPeft(config, await readAdapter(spec.initialAdapterDir));
+  const continued = spec.initialAdapterDir === undefined ? null : await readAdapter(spec.initialAdapterDir);
+  const initialization = continued ? continued.config.initLoraWeights : variant.initialization;
+  if (quantized && initialization === 'pissa')
+    throw new RatchetError('E_CONFIG_INVALID', 'PiSSA changes the frozen weights, which qlora keeps as NF4.', {
+      hint: 'Use strategy lora, or the default initialization.',
+    });
+  if (!continued) {
+    const known = quantized && variant.useDora ? dequantizeModel(config, weights, quantized) : weights;
+    return createLora(config, { ...variant, rank, alpha, dropout }, spec.seed, known);
+  }
+  const adapter = loraFromPeft(config, continued);
   return { ...adapter, dropout, config: { ...adapter.config, loraDropout: dropout } };
 }
 

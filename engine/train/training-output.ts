@@ -19,7 +19,7 @@ const COPIED = [
 ];
 
 const weightsFile = (spec: TrainSpec): string =>
-  spec.strategy === 'lora' ? 'adapter_model.safetensors' : 'model.safetensors';
+  spec.strategy === 'full' ? 'model.safetensors' : 'adapter_model.safetensors';
 
 /** The result of an earlier run of this very spec, or null where its folder is absent, another's or damaged. */
 export async function storedResult(spec: TrainSpec, hash: string): Promise<TrainResult | null> {

@@ -1,0 +1,50 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { diskError } from '../formats/disk-error.js';
+import { invalidModel } from '../formats/safetensors-header.js';
+import { readModelTensors } from '../formats/safetensors.js';
+import { parseModelConfig } from '../nn/config.js';
+import { loadModel, type LoadedModel } from '../nn/load-model.js';
+import { linearModules, parameterShapes } from '../nn/parameters.js';
+import { decodeBitsandbytes, isQuantizedCheckpoint } from './bitsandbytes.js';
+import { quantizeModel, type QuantizedWeights } from './quantized-weight.js';
+
+/** A model whose linear modules are kept as NF4; `weights` holds the others. */
+export interface QuantizedModel extends LoadedModel {
+  quantized: QuantizedWeights;
+}
+
+/**
+ * Loads a model folder for QLoRA: one that bitsandbytes quantised with its own codes, any other quantised here.
+ *
+ * @throws RatchetError `E_MODEL_INVALID` naming what is missing or does not fit, `E_NOT_FOUND`
+ */
+export async function loadQuantizedModel(folder: string): Promise<QuantizedModel> {
+  const names: string[] = [];
+  await readModelTensors(folder, { filter: (name) => names.push(name) < 0 });
+  if (!isQuantizedCheckpoint(names)) {
+    const { config, weights } = await loadModel(folder);
+    return { config, ...quantizeModel(config, weights) };
+  }
+  const file = join(folder, 'config.json');
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw diskError(error, `reading ${file}`);
+  });
+  const config = parseModelConfig(file, text);
+  const { weights, quantized } = decodeBitsandbytes(folder, (await readModelTensors(folder)).tensors);
+  const modules = new Map(linearModules(config).map((module) => [`${module.name}.weight`, module]));
+  for (const [name, shape] of parameterShapes(config)) {
+    const module = modules.get(name);
+    const codes = module && quantized.get(name);
+    const found = codes?.shape ?? weights.get(name)?.shape;
+    const wanted = codes ? [module.outputs, module.inputs] : shape;
+    if (found?.join() !== wanted.join())
+      throw invalidModel(
+        folder,
+        `tensor "${name}" has shape [${found?.join(', ') ?? ''}] instead of [${wanted.join(', ')}].`,
+      );
+  }
+  const stray = [...quantized.keys()].find((name) => !modules.has(name));
+  if (stray !== undefined) throw invalidModel(folder, `the quantised tensor "${stray}" is no linear module's weight.`);
+  return { config, weights, quantized };
+}
