@@ -3,6 +3,7 @@ export type * from './api.js';
 export { createEngine, type EngineOptions } from './worker/create-engine.js';
 export { trainModel, type TrainRuntime } from './train/train-model.js';
 export { TrainStep, evaluateForward, type TrainStepOptions, type MicroBatch } from './train/step.js';
+export { evaluateModel } from './evaluate/evaluate-model.js';
 export { generateTexts } from './generate/generate.js';
 export { loadModel, type LoadedModel } from './nn/load-model.js';
 export type { ModelConfig } from './nn/config.js';

@@ -2,14 +2,9 @@ import { RatchetError } from '../../config/errors.js';
 import type { HostTensor } from '../api.js';
 import type { DecoderConfig, EncoderDecoderConfig, ModelConfig } from '../nn/config.js';
 import { crossAttentionKeys, decode, encode, forward, logits, type CacheLayer } from '../nn/model.js';
-import { CompileCache, tf, trace, type CompileOptions, type InputSpec } from '../trace/index.js';
+import { tf, type CompileOptions } from '../trace/index.js';
+import { CompiledModel, integers, type Feeds, type Tensors } from './compiled-model.js';
 import { KeyValueCache, layerTensorNames } from './key-value-cache.js';
-
-/** Compiled graphs kept at once: a few capacities times the batch sizes that a shrinking batch goes through. */
-const KEPT_GRAPHS = 32;
-
-/** A model with fewer parameters runs on one thread: waking the others costs more than they save. */
-const SINGLE_THREAD_BELOW = 4_000_000;
 
 /** Shapes come in these steps, so that few graphs are compiled. */
 const PROMPT_STEP = 16;
@@ -24,9 +19,6 @@ export const batchBucket = (rows: number): number => Math.max(SMALLEST_BATCH, 2 
 /** Slots for one token more. */
 export const grownCapacity = (capacity: number): number => capacity + CAPACITY_STEP;
 
-type Tensors = Record<string, tf.Tensor>;
-type Feeds = Record<string, HostTensor>;
-
 /**
  * A language model as two compiled functions: one reads prompts, one reads the token after them. A causal model reads
  * prompt and continuation as one text; an encoder-decoder reads the prompt once, and its continuation begins with the
@@ -34,8 +26,7 @@ type Feeds = Record<string, HostTensor>;
  */
 export class Decoder {
   readonly config: DecoderConfig | EncoderDecoderConfig;
-  private readonly compiled: CompileCache;
-  private readonly weights: Feeds;
+  private readonly model: CompiledModel;
 
   /**
    * @param weights every parameter by name, with any adapter merged in; shared, not copied
@@ -47,11 +38,7 @@ export class Decoder {
         hint: 'Generate with a language model.',
       });
     this.config = config;
-    let size = 0;
-    for (const { data } of weights.values()) size += data.length;
-    const threads = options.threads ?? (size < SINGLE_THREAD_BELOW ? 1 : undefined);
-    this.compiled = new CompileCache(KEPT_GRAPHS, { memoryArena: true, ...options, ...(threads && { threads }) });
-    this.weights = Object.fromEntries([...weights].map(([name, tensor]) => [`weight.${name}`, tensor]));
+    this.model = new CompiledModel(weights, options);
   }
 
   /** The longest prompt. */
@@ -105,7 +92,7 @@ export class Decoder {
     };
     const sourceTime = cache.source['source.mask']?.shape[1] ?? 0;
     const { config } = this;
-    const outputs = await this.run(`${batch}x1x${cache.capacity}x${sourceTime}`, feeds, (params, tensors) => {
+    const outputs = await this.model.run(`${batch}x1x${cache.capacity}x${sourceTime}`, feeds, (params, tensors) => {
       const { hidden, fresh } =
         config.kind === 'decoder'
           ? forward(config, params, {
@@ -130,7 +117,7 @@ export class Decoder {
   }
 
   async release(): Promise<void> {
-    await this.compiled.clear();
+    await this.model.release();
   }
 
   private async readTexts(config: DecoderConfig, ids: Int32Array, lengths: Int32Array, longest: number) {
@@ -138,16 +125,17 @@ export class Decoder {
     const time = ids.length / batch;
     const feeds: Feeds = {
       ids: integers([batch, time], ids),
+      // Padding may reach beyond the model's positions; what is there does not matter.
       positions: integers(
         [batch, time],
-        ids.map((_, index) => index % time),
+        ids.map((_, index) => Math.min(index % time, config.maxPositions - 1)),
       ),
       last: integers(
         [batch],
         lengths.map((length, row) => row * time + length - 1),
       ),
     };
-    const outputs = await this.run(`${batch}x${time}`, feeds, (params, tensors) => {
+    const outputs = await this.model.run(`${batch}x${time}`, feeds, (params, tensors) => {
       const { hidden, fresh } = forward(config, params, {
         inputIds: tensors['ids']!,
         positions: tensors['positions']!,
@@ -173,7 +161,7 @@ export class Decoder {
       'source.mask': mask,
       start: integers([batch, 1], new Int32Array(batch).fill(config.startId)),
     };
-    const outputs = await this.run(`${batch}x${time}`, feeds, (params, tensors) => {
+    const outputs = await this.model.run(`${batch}x${time}`, feeds, (params, tensors) => {
       const sourceMask = tensors['source.mask']!;
       const { hidden: encoded } = encode(config, params, { inputIds: tensors['ids']!, keyMask: sourceMask });
       const cross = crossAttentionKeys(config, params, encoded);
@@ -195,25 +183,7 @@ export class Decoder {
         .map((name) => [name, outputs[`new.${name}`]!]),
     );
   }
-
-  private async run(
-    key: string,
-    inputs: Feeds,
-    program: (params: Tensors, tensors: Tensors) => Tensors,
-  ): Promise<Feeds> {
-    const feeds = { ...this.weights, ...inputs };
-    const executable = await this.compiled.get(key, () =>
-      trace(feeds as Record<string, InputSpec>, (tensors) => {
-        const params: Tensors = {};
-        for (const name of Object.keys(this.weights)) params[name.slice('weight.'.length)] = tensors[name]!;
-        return program(params, tensors);
-      }),
-    );
-    return executable.run(feeds);
-  }
 }
-
-const integers = (shape: number[], data: Int32Array): HostTensor => ({ dtype: 'int32', shape, data });
 
 const layersOf = (config: ModelConfig, tensors: Tensors, prefix = ''): CacheLayer[] =>
   layerTensorNames(config).map(([key, value]) => ({

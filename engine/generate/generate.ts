@@ -1,13 +1,8 @@
 import type { GenerateSpec, Generation } from '../api.js';
-import type { ModelConfig } from '../nn/config.js';
-import { readAdapter } from '../formats/peft.js';
-import { loadModel } from '../nn/load-model.js';
-import { loraFromPeft } from '../peft/from-peft.js';
-import { mergeLora } from '../peft/merge.js';
-import { loadTokenizer, type TextTokenizer } from '../tokenizer/tokenizer.js';
 import { checkGenerateSpec } from './check-spec.js';
 import { Decoder } from './decoder.js';
 import { generateTokens } from './generate-tokens.js';
+import { endIdsOf, loadAdaptedModel } from './load-adapted-model.js';
 import { StopStrings } from './stop-strings.js';
 import type { BeamOptions } from './token-generation.js';
 
@@ -30,9 +25,8 @@ const DEFAULT_BATCH = 64;
  */
 export async function generateTexts(spec: GenerateSpec, hooks: GenerateHooks = {}): Promise<Generation[]> {
   checkGenerateSpec(spec);
-  const [{ config, weights }, tokenizer] = await Promise.all([loadModel(spec.modelDir), loadTokenizer(spec.modelDir)]);
-  const adapter = spec.adapterDir === null ? null : loraFromPeft(config, await readAdapter(spec.adapterDir));
-  const decoder = new Decoder(config, adapter ? mergeLora(weights, adapter) : weights);
+  const { config, weights, tokenizer } = await loadAdaptedModel(spec.modelDir, spec.adapterDir);
+  const decoder = new Decoder(config, weights);
   const stops = new StopStrings(tokenizer, spec.stopStrings ?? []);
   // An encoder reads whole texts, with the tokens that its tokenizer ends them with.
   const addSpecialTokens = config.kind === 'encoder-decoder';
@@ -54,11 +48,6 @@ export async function generateTexts(spec: GenerateSpec, hooks: GenerateHooks = {
   } finally {
     await decoder.release();
   }
-}
-
-function endIdsOf(config: ModelConfig, tokenizer: TextTokenizer): number[] {
-  if (config.endIds.length > 0) return config.endIds;
-  return tokenizer.endId === null ? [] : [tokenizer.endId];
 }
 
 function beamsOf(spec: GenerateSpec): BeamOptions | undefined {

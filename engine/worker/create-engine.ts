@@ -1,8 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { RatchetError } from '../../config/errors.js';
-import type { Engine, Generation, TrainHooks, TrainResult } from '../api.js';
-import { fromFault, type EngineReply, type EngineRequest, type EngineWorkerData } from './messages.js';
+import type { Engine, Evaluation, Generation, TrainHooks, TrainResult } from '../api.js';
+import {
+  fromFault,
+  type EngineReply,
+  type EngineRequest,
+  type EngineResult,
+  type EngineWorkerData,
+} from './messages.js';
 
 export interface EngineOptions {
   /** Threads of the numerical kernels; 2, or fewer cores, when left out. */
@@ -12,7 +18,7 @@ export interface EngineOptions {
 interface Job {
   signal: AbortSignal | undefined;
   onReply(reply: EngineReply): void;
-  resolve(value: TrainResult | Generation[]): void;
+  resolve(value: EngineResult): void;
   reject(reason: unknown): void;
 }
 
@@ -72,13 +78,13 @@ export function createEngine(options: EngineOptions = {}): Engine {
     make: (id: number) => EngineRequest,
     signal: AbortSignal | undefined,
     progress: Job['onReply'],
-  ): Promise<TrainResult | Generation[]> {
+  ): Promise<EngineResult> {
     if (closed) return Promise.reject(closedError());
     if (signal?.aborted) return Promise.reject(signal.reason);
     const id = nextId++;
     const running = (worker ??= start());
     const abort = () => send(running, { kind: 'abort', id });
-    return new Promise<TrainResult | Generation[]>((resolve, reject) => {
+    return new Promise<EngineResult>((resolve, reject) => {
       jobs.set(id, { signal, onReply: progress, resolve, reject });
       signal?.addEventListener('abort', abort, { once: true });
       running.ref();
@@ -99,6 +105,12 @@ export function createEngine(options: EngineOptions = {}): Engine {
         if (reply.kind === 'progress') hooks.onProgress?.(reply.done, reply.total);
       };
       return (await submit((id) => ({ kind: 'generate', id, spec }), hooks.signal, onProgress)) as Generation[];
+    },
+    async evaluate(spec, hooks = {}) {
+      const onProgress = (reply: EngineReply) => {
+        if (reply.kind === 'progress') hooks.onProgress?.(reply.done, reply.total);
+      };
+      return (await submit((id) => ({ kind: 'evaluate', id, spec }), hooks.signal, onProgress)) as Evaluation;
     },
     async close() {
       closed = true;

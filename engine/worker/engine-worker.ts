@@ -1,10 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Generation, TrainResult } from '../api.js';
+import { evaluateModel } from '../evaluate/evaluate-model.js';
 import { generateTexts } from '../generate/generate.js';
 import { CompileCache } from '../trace/index.js';
 import { KEPT_GRAPHS } from '../train/step.js';
 import { trainModel } from '../train/train-model.js';
-import { toFault, type EngineReply, type EngineRequest, type EngineWorkerData } from './messages.js';
+import { toFault, type EngineReply, type EngineRequest, type EngineResult, type EngineWorkerData } from './messages.js';
 
 /** The engine's thread: one job at a time, in the order in which they came. */
 const port = parentPort!;
@@ -16,10 +16,7 @@ let queue: Promise<void> = Promise.resolve();
 
 const reply = (message: EngineReply): void => port.postMessage(message);
 
-async function run(
-  request: Extract<EngineRequest, { spec: unknown }>,
-  signal: AbortSignal,
-): Promise<TrainResult | Generation[]> {
+async function run(request: Extract<EngineRequest, { spec: unknown }>, signal: AbortSignal): Promise<EngineResult> {
   const { id } = request;
   signal.throwIfAborted();
   if (request.kind === 'train') {
@@ -32,6 +29,7 @@ async function run(
     return trainModel(request.spec, hooks, { graphs });
   }
   const onProgress = (done: number, total: number) => reply({ kind: 'progress', id, done, total });
+  if (request.kind === 'evaluate') return evaluateModel(request.spec, { onProgress, signal });
   return generateTexts(request.spec, { onProgress, signal });
 }
 

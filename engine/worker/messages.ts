@@ -1,14 +1,27 @@
 import { isRatchetError, RatchetError, type ErrorCode } from '../../config/errors.js';
-import type { CheckpointReference, GenerateSpec, Generation, StepReport, TrainResult, TrainSpec } from '../api.js';
+import type {
+  CheckpointReference,
+  EvaluateSpec,
+  Evaluation,
+  GenerateSpec,
+  Generation,
+  StepReport,
+  TrainResult,
+  TrainSpec,
+} from '../api.js';
 
 export interface EngineWorkerData {
   threads: number;
 }
 
+/** What a job gives back. */
+export type EngineResult = TrainResult | Generation[] | Evaluation;
+
 /** From the caller's thread to the worker. */
 export type EngineRequest =
   | { kind: 'train'; id: number; spec: TrainSpec }
   | { kind: 'generate'; id: number; spec: GenerateSpec }
+  | { kind: 'evaluate'; id: number; spec: EvaluateSpec }
   | { kind: 'abort'; id: number }
   | { kind: 'close' };
 
@@ -17,7 +30,7 @@ export type EngineReply =
   | { kind: 'step'; id: number; report: StepReport }
   | { kind: 'checkpoint'; id: number; checkpoint: CheckpointReference }
   | { kind: 'progress'; id: number; done: number; total: number }
-  | { kind: 'done'; id: number; value: TrainResult | Generation[] }
+  | { kind: 'done'; id: number; value: EngineResult }
   | { kind: 'failed'; id: number; aborted: boolean; fault: Fault };
 
 /** An error in a form that crosses threads. */

@@ -1,0 +1,229 @@
+import { RatchetError } from '../../config/errors.js';
+import type { EvaluateSpec, Evaluation, Latency, TrainingRow } from '../api.js';
+import { CompiledModel } from '../generate/compiled-model.js';
+import { Decoder } from '../generate/decoder.js';
+import { generateTokens } from '../generate/generate-tokens.js';
+import { endIdsOf, loadAdaptedModel, type AdaptedModel } from '../generate/load-adapted-model.js';
+import type { ClassifierConfig, DecoderConfig, EncoderDecoderConfig } from '../nn/config.js';
+import { readTrainingRows, tokenizeRows } from '../train/training-rows.js';
+import { classifyTexts } from './classify-texts.js';
+import { measureLatency } from './measure-latency.js';
+import { scoreTexts, type ScoredText } from './score-texts.js';
+
+export interface EvaluateHooks {
+  onProgress?(done: number, total: number): void;
+  /** Aborting rejects with the signal's reason before the next batch. */
+  signal?: AbortSignal;
+}
+
+const DEFAULT_BATCH = 16;
+const DEFAULT_MAX_LENGTH = 512;
+const DEFAULT_TIMED_TOKENS = 16;
+
+/** What the kinds of models have in common here. */
+interface Prepared<Item> {
+  items: Item[];
+  length(item: Item): number;
+  /** Scores a batch of items, in its order. */
+  evaluate(batch: readonly Item[], places: readonly number[]): Promise<void>;
+  /** One prediction as a user would ask for it; the tokens it generated. */
+  predict(index: number): Promise<number>;
+  result(): Omit<Evaluation, 'rows' | 'milliseconds' | 'peakMemoryBytes' | 'latency'>;
+}
+
+/**
+ * Measures a model on the rows of a file, one batch at a time. Language models: negative log likelihood and perplexity of the
+ * completions, given their prompts. Classifiers: the completion is the name or number of the row's class.
+ *
+ * @throws RatchetError `E_NOT_FOUND`, `E_MODEL_INVALID`, `E_USAGE` for an option out of range, `E_DATA_INVALID` for a
+ *   row that cannot be scored, `E_NUMERIC` where the model's scores are not finite
+ */
+export async function evaluateModel(spec: EvaluateSpec, hooks: EvaluateHooks = {}): Promise<Evaluation> {
+  checkSpec(spec);
+  const started = performance.now();
+  const [adapted, rows] = await Promise.all([
+    loadAdaptedModel(spec.modelDir, spec.adapterDir),
+    readTrainingRows(spec.dataFile),
+  ]);
+  const { config } = adapted;
+  const model = new CompiledModel(adapted.weights);
+  const decoder = config.kind === 'classifier' ? null : new Decoder(config, adapted.weights);
+  try {
+    const measured =
+      config.kind === 'classifier'
+        ? await measure(prepareClassification(spec, { ...adapted, config }, model, rows), spec, hooks)
+        : await measure(prepareTexts(spec, { ...adapted, config }, model, decoder!, rows), spec, hooks);
+    return {
+      rows: rows.length,
+      ...measured,
+      // Kibibytes, the most that the process held since it started.
+      peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+      milliseconds: performance.now() - started,
+    };
+  } finally {
+    await Promise.all([model.release(), decoder?.release()]);
+  }
+}
+
+async function measure<Item>(prepared: Prepared<Item>, spec: EvaluateSpec, hooks: EvaluateHooks) {
+  const { items } = prepared;
+  const size = spec.batchSize ?? DEFAULT_BATCH;
+  const order = [...items.keys()].sort((a, b) => prepared.length(items[a]!) - prepared.length(items[b]!) || a - b);
+  for (let start = 0; start < order.length; start += size) {
+    hooks.signal?.throwIfAborted();
+    const places = order.slice(start, start + size);
+    await prepared.evaluate(
+      places.map((place) => items[place]!),
+      places,
+    );
+    hooks.onProgress?.(start + places.length, order.length);
+  }
+  let latency: Latency | null = null;
+  if (spec.timedPredictions !== undefined && spec.timedPredictions > 0) {
+    const predict = async (index: number) => {
+      hooks.signal?.throwIfAborted();
+      return prepared.predict(index % items.length);
+    };
+    latency = await measureLatency(predict, spec.timedPredictions);
+  }
+  return { ...prepared.result(), latency };
+}
+
+const invalid = (message: string, hint: string) => new RatchetError('E_DATA_INVALID', message, { hint });
+
+const notFinite = (id: string) =>
+  new RatchetError('E_NUMERIC', `The model's scores for row "${id}" are not finite.`, {
+    hint: 'The weights are damaged or training diverged: go back to an earlier version of the model.',
+  });
+
+function prepareTexts(
+  spec: EvaluateSpec,
+  { config, tokenizer }: AdaptedModel & { config: DecoderConfig | EncoderDecoderConfig },
+  model: CompiledModel,
+  decoder: Decoder,
+  rows: readonly TrainingRow[],
+): Prepared<ScoredText> {
+  const encoded = tokenizeRows(rows, tokenizer, config, spec.maxLength ?? DEFAULT_MAX_LENGTH);
+  const items = encoded.rows.map(({ tokens, promptLength }, index): ScoredText => {
+    if (config.kind === 'decoder') {
+      const first = Math.max(1, promptLength);
+      return { inputIds: tokens, first: first - 1, targets: tokens.slice(first) };
+    }
+    const targets = tokens.slice(promptLength);
+    const inputIds = tokenizer.encode(rows[index]!.prompt, { addSpecialTokens: true });
+    if (inputIds.length === 0) throw invalid(`Row "${rows[index]!.id}": its prompt is empty.`, 'Give it a prompt.');
+    return { inputIds, decoderIds: [config.startId, ...targets.slice(0, -1)], first: 0, targets };
+  });
+  const sum = { logProbability: 0, correct: 0, tokens: 0 };
+  return {
+    items,
+    length: (item) => item.inputIds.length,
+    async evaluate(batch, places) {
+      const scores = await scoreTexts(model, config, batch);
+      scores.forEach(({ logProbability, correct }, i) => {
+        if (!Number.isFinite(logProbability)) throw notFinite(rows[places[i]!]!.id);
+        sum.logProbability += logProbability;
+        sum.correct += correct;
+        sum.tokens += batch[i]!.targets.length;
+      });
+    },
+    async predict(index) {
+      const item = items[index]!;
+      // A row without a prompt is continued from its first token.
+      const prompt = config.kind === 'decoder' ? item.inputIds.slice(0, item.first + 1) : item.inputIds;
+      const [generation] = await generateTokens(decoder, [prompt], {
+        maxNewTokens: spec.maxNewTokens ?? DEFAULT_TIMED_TOKENS,
+        temperature: 0,
+        endIds: endIdsOf(config, tokenizer),
+        seed: 1,
+        batchSize: 1,
+      });
+      return generation!.tokens.length;
+    },
+    result: () => ({
+      truncatedRows: encoded.truncated,
+      tokens: sum.tokens,
+      loss: -sum.logProbability / sum.tokens,
+      perplexity: Math.exp(-sum.logProbability / sum.tokens),
+      accuracy: sum.correct / sum.tokens,
+      classes: null,
+    }),
+  };
+}
+
+function prepareClassification(
+  spec: EvaluateSpec,
+  { config, tokenizer }: AdaptedModel & { config: ClassifierConfig },
+  model: CompiledModel,
+  rows: readonly TrainingRow[],
+): Prepared<{ ids: number[]; label: number }> {
+  const limit = Math.min(spec.maxLength ?? DEFAULT_MAX_LENGTH, config.maxPositions);
+  let truncated = 0;
+  const items = rows.map(({ id, prompt, completion }) => {
+    const label = labelOf(config, completion);
+    if (label === undefined)
+      throw invalid(
+        `Row "${id}": ${JSON.stringify(completion)} is no class of the model.`,
+        `Its classes are ${config.labels.join(', ')}.`,
+      );
+    const ids = tokenizer.encode(prompt, { addSpecialTokens: true });
+    if (ids.length === 0) throw invalid(`Row "${id}": its prompt has no tokens.`, 'Give it a text.');
+    if (ids.length > limit) {
+      truncated++;
+      // The last token stays: it is the one that ends the text.
+      ids.splice(limit - 1, ids.length - limit);
+    }
+    return { ids, label };
+  });
+  const predictions: { label: number; probabilities: number[] }[] = [];
+  return {
+    items,
+    length: ({ ids }) => ids.length,
+    async evaluate(batch, places) {
+      const results = await classifyTexts(
+        model,
+        config,
+        batch.map(({ ids }) => ids),
+      );
+      results.forEach((probabilities, i) => {
+        const place = places[i]!;
+        if (!probabilities.every(Number.isFinite)) throw notFinite(rows[place]!.id);
+        predictions[place] = { label: items[place]!.label, probabilities };
+      });
+    },
+    async predict(index) {
+      await classifyTexts(model, config, [items[index]!.ids]);
+      return 0;
+    },
+    result: () => {
+      const losses = predictions.map(({ label, probabilities }) => -Math.log(probabilities[label]!));
+      const right = predictions.filter(
+        ({ label, probabilities }) => probabilities.indexOf(Math.max(...probabilities)) === label,
+      );
+      return {
+        truncatedRows: truncated,
+        tokens: null,
+        loss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length,
+        perplexity: null,
+        accuracy: right.length / predictions.length,
+        classes: { names: config.labels, predictions },
+      };
+    },
+  };
+}
+
+/** The class that a row names, by its name or its number. */
+function labelOf({ labels }: ClassifierConfig, text: string): number | undefined {
+  const byName = labels.indexOf(text);
+  if (byName >= 0) return byName;
+  return /^\d+$/.test(text) && Number(text) < labels.length ? Number(text) : undefined;
+}
+
+function checkSpec(spec: EvaluateSpec): void {
+  for (const field of ['batchSize', 'maxLength', 'maxNewTokens', 'timedPredictions'] as const) {
+    const value = spec[field];
+    const least = field === 'timedPredictions' ? 0 : 1;
+    if (value !== undefined && !(Number.isSafeInteger(value) && value >= least))
+      throw new RatchetError('E_USAGE', `${field} is ${value}.`, { hint: `It should be an integer ≥ ${least}.` });
+  }
+}

@@ -1,0 +1,32 @@
+import type { HostTensor } from '../api.js';
+import { readAdapter } from '../formats/peft.js';
+import type { ModelConfig } from '../nn/config.js';
+import { loadModel } from '../nn/load-model.js';
+import { loraFromPeft } from '../peft/from-peft.js';
+import { mergeLora } from '../peft/merge.js';
+import { loadTokenizer, type TextTokenizer } from '../tokenizer/tokenizer.js';
+
+export interface AdaptedModel {
+  config: ModelConfig;
+  /** Every parameter by name, with the adapter merged in. */
+  weights: ReadonlyMap<string, HostTensor>;
+  tokenizer: TextTokenizer;
+}
+
+/**
+ * A model folder with its tokenizer and, where given, an adapter merged into the weights.
+ *
+ * @throws RatchetError `E_NOT_FOUND`, `E_MODEL_INVALID`
+ */
+export async function loadAdaptedModel(modelDir: string, adapterDir: string | null): Promise<AdaptedModel> {
+  const [{ config, weights }, tokenizer] = await Promise.all([loadModel(modelDir), loadTokenizer(modelDir)]);
+  if (adapterDir === null) return { config, weights, tokenizer };
+  const adapter = loraFromPeft(config, await readAdapter(adapterDir));
+  return { config, weights: mergeLora(weights, adapter), tokenizer };
+}
+
+/** The tokens that end a text: the model's, or the tokenizer's where it names none. */
+export function endIdsOf(config: ModelConfig, tokenizer: TextTokenizer): number[] {
+  if (config.endIds.length > 0) return config.endIds;
+  return tokenizer.endId === null ? [] : [tokenizer.endId];
+}
