@@ -51,8 +51,7 @@ export function bertConfig(read: ConfigReader): ClassifierConfig {
 /** Class names by index from `id2label`; `num_labels` names them as transformers does; two when neither is given. */
 function labels(read: ConfigReader): string[] {
   const names = read.field('id2label');
-  if (names === undefined)
-    return Array.from({ length: read.count('num_labels', 2, 1_000_000) }, (_, i) => `LABEL_${i}`);
+  if (names === undefined) return Array.from({ length: read.count('num_labels', 2, 100_000) }, (_, i) => `LABEL_${i}`);
   if (typeof names !== 'object' || Array.isArray(names)) read.fail('id2label', 'an object');
   const byIndex = names as Record<string, unknown>;
   const count = Object.keys(byIndex).length;

@@ -2,7 +2,7 @@ import { RatchetError } from '../../config/errors.js';
 import type { Activation } from './config.js';
 
 /** Bounds that no model reaches; a file beyond them lies, and would make the engine allocate by its lie. */
-const LARGEST_COUNT = 2 ** 31 - 1;
+const LARGEST_COUNT = 2 ** 24;
 const MOST_LAYERS = 4096;
 
 const ACTIVATIONS: Record<string, Activation> = {
@@ -35,7 +35,7 @@ export function createConfigReader(source: string, json: Record<string, unknown>
     const value = field(name) ?? fallback;
     return Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= largest
       ? (value as number)
-      : fail(name, largest < LARGEST_COUNT ? `an integer from 1 to ${largest}` : 'a positive integer');
+      : fail(name, `an integer from 1 to ${largest}`);
   };
   return {
     /** `model_type`. */

@@ -9,7 +9,7 @@ export function t5Config(read: ConfigReader): EncoderDecoderConfig {
   const headSize = read.count('d_kv', 64);
   const layers = read.layers('num_layers');
   const buckets = read.count('relative_attention_num_buckets', 32, 65_536);
-  const distance = read.count('relative_attention_max_distance', 128, 1_000_000);
+  const distance = read.count('relative_attention_max_distance', 128, 65_536);
   if (buckets < 4) read.invalid(`relative_attention_num_buckets is ${buckets}.`, 'It should be at least 4.');
   if (distance <= buckets / 2)
     read.invalid(`relative_attention_max_distance ${distance} is too small for ${buckets} buckets.`, 'Check both.');

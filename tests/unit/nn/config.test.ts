@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { writeSafetensors } from '../../../engine/formats/safetensors.js';
+import { readSafetensors, writeSafetensors } from '../../../engine/formats/safetensors.js';
 import { parseModelConfig } from '../../../engine/nn/config.js';
 import { loadModel } from '../../../engine/nn/load-model.js';
 import { headName, parameterShapes } from '../../../engine/nn/parameters.js';
@@ -81,6 +81,65 @@ describe('a model folder', () => {
       message: expect.stringMatching(
         /"model.layers.1.mlp.up_proj.weight" is missing.*"model.norm.weight" has shape \[2\]/,
       ),
+    });
+  });
+
+  it('is refused when a weight is not a number, with the tensor and the element', async () => {
+    const weights = tinyWeights();
+    const name = 'model.layers.0.mlp.up_proj.weight';
+    const data = Float32Array.from(weights.get(name)!.data as Float32Array);
+    data[5] = NaN;
+    weights.set(name, { ...weights.get(name)!, data });
+    await expect(loadModel(await folderWith(weights))).rejects.toThrow(`tensor "${name}" holds NaN at element 5`);
+  });
+
+  describe('of a classifier', () => {
+    const source = join(import.meta.dirname, '../../parity/fixtures/models/distilbert');
+
+    /** The fixture's folder with its tensors renamed or left out. */
+    async function changed(rename: (name: string) => string | null) {
+      const folder = await mkdtemp(join(tmpdir(), 'ratchet-model-'));
+      onTestFinished(() => rm(folder, { recursive: true }));
+      const { tensors } = await readSafetensors(join(source, 'model.safetensors'));
+      const renamed = [...tensors].flatMap(([name, tensor]) => {
+        const other = rename(name);
+        return other === null ? [] : [[other, tensor] as const];
+      });
+      await copyFile(join(source, 'config.json'), join(folder, 'config.json'));
+      await writeSafetensors(join(folder, 'model.safetensors'), new Map(renamed));
+      return folder;
+    }
+
+    it('may leave out the prefix and call its norms gamma and beta', async () => {
+      const old = (name: string) =>
+        name
+          .replace(/^distilbert\./, '')
+          .replace(/(LayerNorm)\.weight$/, '$1.gamma')
+          .replace(/(LayerNorm)\.bias$/, '$1.beta');
+      expect((await loadModel(await changed(old))).weights).toEqual((await loadModel(source)).weights);
+    });
+
+    it('without a head needs a new one, drawn from the seed', async () => {
+      const body = await changed((name) => (name.includes('classifier') ? null : name));
+      await expect(loadModel(body)).rejects.toMatchObject({ hint: expect.stringContaining('new head') });
+      const newHead = { labels: ['no', 'yes'], seed: 3 };
+      const { config, weights } = await loadModel(body, { newHead });
+      expect(config).toMatchObject({ labels: ['no', 'yes'] });
+      expect(weights.get('classifier.weight')!.shape).toEqual([2, 16]);
+      expect(weights.get('classifier.bias')!.data).toEqual(new Float32Array(2));
+      const pre = weights.get('pre_classifier.weight')!.data as Float32Array;
+      const deviation = Math.sqrt(pre.reduce((sum, x) => sum + x * x, 0) / pre.length);
+      expect(Math.abs(deviation - 0.02)).toBeLessThan(0.004);
+      expect((await loadModel(body, { newHead })).weights).toEqual(weights);
+      const other = await loadModel(body, { newHead: { ...newHead, seed: 4 } });
+      expect(other.weights.get('classifier.weight')).not.toEqual(weights.get('classifier.weight'));
+    });
+
+    it('is not a language model', async () => {
+      const weights = tinyWeights();
+      await expect(loadModel(await folderWith(weights), { newHead: { labels: ['a'], seed: 1 } })).rejects.toMatchObject(
+        { code: 'E_USAGE' },
+      );
     });
   });
 });
