@@ -74,6 +74,12 @@ describe('parity with PyTorch, transformers, PEFT and tokenizers', () => {
     const found = Object.entries(outcomes(`tokenizers/${name}`));
     expect(found.filter(([, outcome]) => outcome === 'passed')).toHaveLength(62 * 4);
   });
+
+  it('E4: statistics.json and R6: selection.json, every field of every case', () => {
+    const groups = ['statistics', 'selection'].map((group) => Object.values(outcomes(group)));
+    for (const found of groups) expect(new Set(found)).toEqual(new Set(['passed']));
+    expect(groups.map((found) => found.length)).toEqual([393, 49]);
+  });
 });
 
 describe('the runner itself', () => {
@@ -100,13 +106,13 @@ describe('the runner itself', () => {
     await cp(join(fixtures, 'models/gpt2/config.json'), join(folder, 'models/future/config.json'), { recursive: true });
     const config = join(folder, 'models/future/config.json');
     await writeFile(config, (await readFile(config, 'utf8')).replace('"gpt2"', '"future"'));
-    await cp(config, join(folder, 'statistics.json'));
+    await cp(config, join(folder, 'unheard-of.json'));
     const { passed, failures, cases } = await runParity(folder);
     expect(passed).toBe(0);
     expect(failures.map((failure) => failure.case)).toEqual(['models/gpt2']);
     expect(cases.filter((item) => item.outcome === 'unknown').map((item) => item.case)).toEqual([
       'models/future',
-      'statistics.json',
+      'unheard-of.json',
     ]);
   });
 

@@ -22,9 +22,7 @@ export function selectCandidates(
 ): string[] {
   const strategy: SelectionStrategy = STRATEGIES[name];
   const random = stream(options.seed, 'selection', name);
-  const order = Uint32Array.from(pool.ids.keys());
-  order.sort((a, b) => (pool.ids[a]! < pool.ids[b]! ? -1 : 1));
-  checkIds(order, pool.ids);
+  const order = orderById(pool.ids);
   let rows: Uint32Array = order;
   if (strategy.largestPool !== undefined && rows.length > strategy.largestPool) {
     const kept = sample(rows.length, Math.max(strategy.largestPool, options.budget), random).sort((a, b) => a - b);
@@ -62,7 +60,12 @@ function inputOf(name: string, strategy: SelectionStrategy, pool: CandidatePool,
   return arranged as StrategyInput;
 }
 
-function checkIds(order: Uint32Array, ids: readonly string[]): void {
+/** Positions of the ids in ascending order. */
+function orderById(ids: readonly string[]): Uint32Array {
+  const order = Uint32Array.from(ids.keys());
+  const isSorted = ids.every((id, place) => place === 0 || ids[place - 1]! < id);
+  if (isSorted) return order;
+  order.sort((a, b) => (ids[a]! < ids[b]! ? -1 : 1));
   for (let place = 1; place < order.length; place++) {
     const id = ids[order[place]!]!;
     if (id !== ids[order[place - 1]!]) continue;
@@ -70,4 +73,5 @@ function checkIds(order: Uint32Array, ids: readonly string[]): void {
       hint: 'Give every candidate once; the loader ignores repeated ids.',
     });
   }
+  return order;
 }
