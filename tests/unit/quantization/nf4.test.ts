@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { stream } from '../../../config/random.js';
+import { quantizeAbsmax, recoverAbsmax } from '../../../engine/quantization/double-quantization.js';
+import { codeAt, dequantizeNf4, NF4_LEVELS, quantizeNf4 } from '../../../engine/quantization/nf4.js';
+import { dequantizeWeight, quantizedBytes, quantizeWeight } from '../../../engine/quantization/quantized-weight.js';
+
+const draws = stream(1, 'nf4-test');
+const normal = (size: number) => Float32Array.from({ length: size }, () => draws.normal());
+
+describe('NF4', () => {
+  it('is the identity on its own levels', () => {
+    const weights = Float32Array.from(NF4_LEVELS, (level) => level * 3);
+    const codes = quantizeNf4(weights);
+    expect(Array.from(weights, (_, i) => codeAt(codes.packed, i))).toEqual(NF4_LEVELS.map((_, i) => i));
+    expect(dequantizeNf4(codes, 16)).toEqual(weights);
+  });
+
+  it('puts the first number in the high half and fills an odd count up with the code of 0', () => {
+    expect(Array.from(quantizeNf4(Float32Array.of(1, -1, 0.5)).packed)).toEqual([0xf0, (12 << 4) | 7]);
+  });
+
+  it('takes the nearest level in every block of 64, across rows', () => {
+    const weights = normal(1000);
+    const { packed, absmax } = quantizeNf4(weights);
+    expect(absmax).toHaveLength(16);
+    weights.forEach((weight, i) => {
+      const scale = absmax[Math.floor(i / 64)]!;
+      const distances = NF4_LEVELS.map((level) => Math.abs(level * scale - weight));
+      expect(distances[codeAt(packed, i)]).toBeLessThanOrEqual(Math.min(...distances) + 1e-6);
+    });
+  });
+
+  it('keeps a block of zeros at zero', () => {
+    expect(dequantizeNf4(quantizeNf4(new Float32Array(70)), 70)).toEqual(new Float32Array(70));
+  });
+});
+
+describe('double quantisation', () => {
+  it('recovers each absmax to a hundredth of the spread of its 256', () => {
+    const absmax = Float32Array.from(normal(700), (value) => 2 + value / 4);
+    const nested = quantizeAbsmax(absmax);
+    expect(nested.nestedAbsmax).toHaveLength(3);
+    recoverAbsmax(nested).forEach((value, i) => {
+      expect(Math.abs(value - absmax[i]!)).toBeLessThan(0.011 * nested.nestedAbsmax[Math.floor(i / 256)]!);
+    });
+  });
+
+  it('gives the mean back where all are the same', () => {
+    expect(recoverAbsmax(quantizeAbsmax(new Float32Array(5).fill(0.75)))).toEqual(new Float32Array(5).fill(0.75));
+  });
+});
+
+describe('a quantised weight', () => {
+  const module = { name: 'm', inputs: 128, outputs: 192, bias: false };
+
+  it('T5: takes at most 5 bits a number', () => {
+    const weight = quantizeWeight(normal(128 * 192), { ...module, layout: 'out-in' });
+    expect((8 * quantizedBytes(weight)) / (128 * 192)).toBeLessThanOrEqual(5);
+  });
+
+  it('has blocks along the inputs of one output in both layouts', () => {
+    const rows = normal(128 * 192);
+    const columns = Float32Array.from(rows, (_, i) => rows[(i % 192) * 128 + Math.floor(i / 192)]!);
+    const a = quantizeWeight(rows, { ...module, layout: 'out-in' });
+    const b = quantizeWeight(columns, { ...module, layout: 'in-out' });
+    expect(b).toEqual(a);
+    const restored = dequantizeWeight(b, 'in-out');
+    expect(restored.shape).toEqual([128, 192]);
+    const plain = dequantizeWeight(a, 'out-in').data;
+    expect(restored.data[5 * 192 + 7]).toBe(plain[7 * 128 + 5]);
+  });
+});
