@@ -36,3 +36,18 @@ export {
 export type { Validation } from './tasks/validators/parts.js';
 export { validateArtifact } from './tasks/validators/validate-artifact.js';
 export { contextVariation, paraphrase, permuteOutput, renameIdentifiers, type RenamedTask } from './tasks/variants.js';
+export { CommonsenseQALoader, readCommonsenseQa, type CommonsenseQuestion } from './commonsense-qa.js';
+export { Sentiment140Loader, readSentiment140, type Tweet } from './sentiment140.js';
+export {
+  FineTuningDataFormatter,
+  type AnswerExample,
+  type ClassificationExample,
+} from './formats/fine-tuning-data-formatter.js';
+export {
+  loadTrainingFile,
+  type LoadTrainingOptions,
+  type ReadTable,
+  type TrainingFileReport,
+} from './formats/load-training-file.js';
+export type { ExampleMessage, LedgerEntry, TrainingExample } from './formats/training-example.js';
+export { detectFormat, type TrainingFormat } from './formats/training-formats.js';

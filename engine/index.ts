@@ -29,4 +29,9 @@ export {
 export { readAdapter, writeAdapter, type Adapter } from './formats/peft.js';
 export { readSafetensors, writeSafetensors, toFloat16 } from './formats/safetensors.js';
 export { loadTokenizer, type TextTokenizer } from './tokenizer/tokenizer.js';
+export type { EncodeOptions } from './tokenizer/pipeline.js';
+export { toUtf16Offsets, type Encoding, type Padding, type Truncation } from './tokenizer/encoding.js';
+export { compileChatTemplate, type ChatMessage, type ChatOptions, type ChatTemplate } from './chat/chat-template.js';
+export { loadChatTemplate } from './chat/load-chat-template.js';
+export { encodeChat, findAssistantSpans, type EncodedChat } from './chat/encode-chat.js';
 export { loadNewestCheckpoint, saveCheckpoint } from './train/checkpoint.js';

@@ -1,15 +1,22 @@
 import { isUtf8 } from 'node:buffer';
 import type { FileRecord } from './read-records.js';
 
-/** The JSON object of a record, or why it holds none. */
-export function parseRecord(record: FileRecord, maxBytes: number): { value: object } | { reason: string } {
+/** The text of a record, or why it holds none: too long, or not UTF-8. */
+export function recordText(record: FileRecord, maxBytes: number): { text: string } | { reason: string } {
   if (record.overLong > 0) return { reason: `record of ${record.overLong} bytes; at most ${maxBytes} are read` };
   if (!isUtf8(record.bytes)) {
     return { reason: `invalid UTF-8 at byte ${record.offset + firstInvalid(record.bytes)} of the file` };
   }
+  return { text: record.bytes.toString('utf8') };
+}
+
+/** The JSON object of a record, or why it holds none. */
+export function parseRecord(record: FileRecord, maxBytes: number): { value: object } | { reason: string } {
+  const read = recordText(record, maxBytes);
+  if ('reason' in read) return read;
   let value: unknown;
   try {
-    value = JSON.parse(record.bytes.toString('utf8'));
+    value = JSON.parse(read.text);
   } catch (error) {
     return { reason: syntaxReason(error, record) };
   }

@@ -24,16 +24,18 @@ const SPACE: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d]);
 /**
  * Streams the records of a JSONL file or of a JSON file that holds an array or `{"events": […]}`. A byte order mark is
  * skipped. Holds at most `maxBytes` of one record: a longer one comes cut, with its length. What a file is follows from
- * its first bytes, not from its name.
+ * its first bytes, not from its name, unless `linesOnly` says that each line is a record.
  */
-export async function* readRecords(path: string, maxBytes: number): AsyncIterable<FileRecord> {
+export async function* readRecords(path: string, maxBytes: number, linesOnly = false): AsyncIterable<FileRecord> {
   const file = await open(path);
   try {
     const first = Buffer.alloc(CHUNK);
     const { bytesRead } = await file.read(first, 0, CHUNK, 0);
     const head = first.subarray(0, bytesRead);
     const mark = head.subarray(0, 3).equals(Buffer.from([0xef, 0xbb, 0xbf])) ? 3 : 0;
-    const array = /^\s*(?:\{\s*"events"\s*:\s*)?\[(?!\s*"?[\w.-]+"?\s*,)/.exec(head.subarray(mark).toString('latin1'));
+    const array = linesOnly
+      ? null
+      : /^\s*(?:\{\s*"events"\s*:\s*)?\[(?!\s*"?[\w.-]+"?\s*,)/.exec(head.subarray(mark).toString('latin1'));
     const start = mark + (array?.[0].length ?? 0);
     const line = 1 + head.subarray(0, start).filter((byte) => byte === NEWLINE).length;
     const splitter = new Splitter(maxBytes, start, line, array !== null);
