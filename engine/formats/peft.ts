@@ -148,7 +148,22 @@ export function parseAdapterConfig(file: string, text: string): AdapterConfig {
 }
 
 /**
- * Reads a PEFT folder: `adapter_config.json` and `adapter_model.safetensors`.
+ * A tensor's key as PEFT 0.21 writes it. Files of other versions and tools name the adapter (`lora_A.default.weight`), put
+ * trained copies below `modules_to_save`, or give the magnitude a `.weight`. Null for the untrained originals that some
+ * save beside the copies.
+ */
+export function canonicalKey(key: string): string | null {
+  if (/\.original_module\./.test(key)) return null;
+  const named = key
+    .replace(/\.(lora_[AB])\.[^.]+\.weight$/, '.$1.weight')
+    .replace(/\.lora_magnitude_vector(\.[^.]+)?\.weight$/, '.lora_magnitude_vector')
+    .replace(/\.modules_to_save\.(?:[^.]+\.)?(weight|bias)$/, '.$1');
+  return named.startsWith('base_model.model.') ? named : `base_model.model.${named}`;
+}
+
+/**
+ * Reads a PEFT folder: `adapter_config.json` and `adapter_model.safetensors`. Fields that are not known are ignored, keys
+ * brought to today's names.
  *
  * @throws RatchetError `E_MODEL_INVALID` naming file and field or tensor, `E_NOT_FOUND`
  */
@@ -158,7 +173,14 @@ export async function readAdapter(folder: string): Promise<Adapter> {
     throw diskError(error, `reading ${file}`);
   });
   const config = parseAdapterConfig(file, text);
-  const { tensors } = await readSafetensors(join(folder, 'adapter_model.safetensors'));
+  const weights = join(folder, 'adapter_model.safetensors');
+  const tensors: Adapter['tensors'] = new Map();
+  for (const [key, tensor] of (await readSafetensors(weights)).tensors) {
+    const name = canonicalKey(key);
+    if (name === null) continue;
+    if (tensors.has(name)) throw invalidModel(weights, `two tensors are "${name}": the file holds several adapters.`);
+    tensors.set(name, tensor);
+  }
   return { config, tensors };
 }
 

@@ -58,7 +58,7 @@ function nestedCode(value: number): number {
 }
 
 /** Mean in float32, summed as torch does on AVX2: 4 × 8 running sums, which decides the last bit. */
-function mean(values: Float32Array): number {
+function meanAsTorch(values: Float32Array): number {
   const sums = new Float32Array(32);
   const whole = values.length - (values.length % 32);
   for (let i = 0; i < whole; i++) sums[i % 32]! += values[i]!;
@@ -73,7 +73,7 @@ function mean(values: Float32Array): number {
 
 /** Quantises the absmax values of the first quantisation (Dettmers et al. 2023, "double quantization"). */
 export function quantizeAbsmax(absmax: Float32Array): NestedAbsmax {
-  const offset = mean(absmax);
+  const offset = meanAsTorch(absmax);
   const centred = absmax.map((value) => value - offset);
   const nestedAbsmax = blockMaxima(centred, NESTED_BLOCK);
   const codes = Uint8Array.from(centred, (value, i) => {

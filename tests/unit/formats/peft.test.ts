@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readSafetensors, writeSafetensors } from '../../../engine/formats/safetensors.js';
 import { parseAdapterConfig, readAdapter, writeAdapter } from '../../../engine/formats/peft.js';
 
 const fixtures = join(import.meta.dirname, '../../parity/fixtures/lora');
@@ -27,6 +28,33 @@ describe('PEFT folders', () => {
       expect(Object.keys(JSON.parse(config) as object)).toEqual(Object.keys(JSON.parse(reference) as object));
     },
   );
+
+  it('reads the keys of other versions, and a config with more fields and its lists in any order', async () => {
+    const source = join(fixtures, 'llama', 'final');
+    const { tensors } = await readSafetensors(join(source, 'adapter_model.safetensors'));
+    const expected = await readAdapter(source);
+    const head = { dtype: 'float32' as const, shape: [2], data: Float32Array.of(1, 2) };
+    const older = new Map([...tensors].map(([key, tensor]) => [key.replace('.weight', '.default.weight'), tensor]));
+    older.set('base_model.model.score.modules_to_save.default.weight', head);
+    older.set('base_model.model.score.original_module.weight', head);
+    older.set('model.layers.0.mlp.up_proj.lora_magnitude_vector.default.weight', head);
+    await writeSafetensors(join(folder, 'adapter_model.safetensors'), older);
+    const config = JSON.parse(await readFile(join(source, 'adapter_config.json'), 'utf8')) as object;
+    const changed = { ...config, target_modules: ['v_proj', 'q_proj'], new_in_peft_9: { any: 1 } };
+    await writeFile(join(folder, 'adapter_config.json'), JSON.stringify(changed));
+    const read = await readAdapter(folder);
+    expect(new Set(read.tensors.keys())).toEqual(
+      new Set([
+        ...expected.tensors.keys(),
+        'base_model.model.score.weight',
+        'base_model.model.model.layers.0.mlp.up_proj.lora_magnitude_vector',
+      ]),
+    );
+    expect({ ...read.config, targetModules: [] }).toEqual({ ...expected.config, targetModules: [] });
+    older.set('base_model.model.score.weight', head);
+    await writeSafetensors(join(folder, 'adapter_model.safetensors'), older);
+    await expect(readAdapter(folder)).rejects.toThrow(/several adapters/);
+  });
 
   it('keeps rank and alpha patterns', async () => {
     const adapter = await readAdapter(join(fixtures, 'llama', 'final'));

@@ -1,9 +1,12 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseModelConfig, type ModelConfig } from '../../../engine/nn/config.js';
-import { createLora, loraFromPeft, loraKey } from '../../../engine/peft/lora.js';
-import { mergeLora, unmergeLora } from '../../../engine/peft/merge.js';
+import { loraFromPeft } from '../../../engine/peft/from-peft.js';
+import { loraKey } from '../../../engine/peft/keys.js';
+import { createLora } from '../../../engine/peft/lora.js';
 import { targetModules } from '../../../engine/peft/target-modules.js';
-import { TINY_CONFIG, tinyWeights } from '../train/tiny-model.js';
+import { TINY_CONFIG } from '../train/tiny-model.js';
 
 const llama = parseModelConfig('tiny', JSON.stringify(TINY_CONFIG));
 const gpt2 = parseModelConfig(
@@ -11,6 +14,10 @@ const gpt2 = parseModelConfig(
   JSON.stringify({ model_type: 'gpt2', vocab_size: 9, n_embd: 8, n_head: 2, n_layer: 2, n_positions: 16 }),
 );
 const settings = { rank: 3, alpha: 6, dropout: 0, targetModules: 'auto' as const };
+const fixture = async (architecture: string) => {
+  const file = join(import.meta.dirname, '../../parity/fixtures/models', architecture, 'config.json');
+  return parseModelConfig(file, await readFile(file, 'utf8'));
+};
 const names = (config: ModelConfig, wanted: Parameters<typeof targetModules>[1]) =>
   targetModules(config, wanted).map((module) => module.name);
 
@@ -23,6 +30,23 @@ describe('target modules', () => {
       'model.layers.1.self_attn.q_proj',
       'model.layers.1.self_attn.v_proj',
     ]);
+  });
+
+  it.each([
+    ['qwen2_window', ['q_proj', 'v_proj']],
+    ['mistral_window', ['q_proj', 'v_proj']],
+    ['t5_gated', ['q', 'v']],
+    ['bert_types', ['query', 'value']],
+    ['roberta', ['query', 'value']],
+  ])('T3: follow PEFT for %s', async (architecture, expected) => {
+    const found = names(await fixture(architecture), 'auto');
+    expect([...new Set(found.map((name) => name.split('.').at(-1)))]).toEqual(expected);
+  });
+
+  it.each(['distilbert', 'phi3_partial'])('T3: have no default for %s, as in PEFT', async (name) => {
+    const model = await fixture(name);
+    expect(() => names(model, 'auto')).toThrow(`there is no default for a ${model.architecture} model`);
+    expect(names(model, 'all-linear').length).toBeGreaterThan(0);
   });
 
   it('are every linear module but the head, or those named', () => {
@@ -79,15 +103,25 @@ describe('a new adapter', () => {
 describe('a foreign adapter', () => {
   const { config, tensors } = createLora(llama, settings, 1);
 
-  it('is refused when it is not plain LoRA', () => {
-    for (const change of [
-      { useDora: true },
-      { bias: 'all' },
-      { modulesToSave: ['score'] },
-      { initLoraWeights: 'pissa' },
-      { rankPattern: { q_proj: 2 } },
-    ])
+  it('is refused when it changes more than can be followed', () => {
+    for (const change of [{ bias: 'all' }, { initLoraWeights: 'olora' }, { initLoraWeights: 'loftq' }])
       expect(() => loraFromPeft(llama, { config: { ...config, ...change }, tensors })).toThrow(/The adapter uses/);
+  });
+
+  it('has its own rank and alpha for modules that a pattern names', () => {
+    const wide = createLora(llama, { ...settings, rank: 5, targetModules: ['1.self_attn.v_proj'] }, 1);
+    const mixed = new Map([...tensors, ...wide.tensors]);
+    const patterns = { rankPattern: { 'layers.1.self_attn.v_proj': 5 }, alphaPattern: { '.*v_proj': 30 } };
+    const { modules } = loraFromPeft(llama, { config: { ...config, ...patterns }, tensors: mixed });
+    expect(modules.map(({ rank, scale }) => [rank, scale])).toEqual([
+      [3, 2],
+      [3, 10],
+      [3, 2],
+      [5, 6],
+    ]);
+    expect(() => loraFromPeft(llama, { config: { ...config, rankPattern: { '(': 2 } }, tensors })).toThrow(
+      /pattern "\("/,
+    );
   });
 
   it('is refused with the tensor named when it does not fit the model', () => {
@@ -100,27 +134,7 @@ describe('a foreign adapter', () => {
   });
 
   it('is scaled by the square root of the rank when rank-stabilised', () => {
-    expect(loraFromPeft(llama, { config: { ...config, useRslora: true }, tensors }).scale).toBeCloseTo(
-      6 / Math.sqrt(3),
-    );
+    const { modules } = loraFromPeft(llama, { config: { ...config, useRslora: true }, tensors });
+    for (const { scale } of modules) expect(scale).toBeCloseTo(6 / Math.sqrt(3));
   });
-});
-
-it('merges into the weights, and out again up to rounding', () => {
-  const weights = tinyWeights();
-  const adapter = createLora(llama, settings, 1);
-  for (const [key, tensor] of adapter.tensors)
-    if (key.includes('lora_B')) (tensor.data as Float32Array).forEach((_, i, data) => (data[i] = ((i % 5) - 2) / 10));
-  const merged = mergeLora(weights, adapter);
-  const changed = [...weights.keys()].filter((key) => merged.get(key) !== weights.get(key));
-  expect(changed).toEqual(adapter.modules.map((module) => `${module.name}.weight`));
-  const original = tinyWeights();
-  expect(weights).toEqual(original);
-  for (const key of changed) {
-    const [before, after] = [original.get(key)!, unmergeLora(merged, adapter).get(key)!].map(
-      ({ data }) => data as Float32Array,
-    );
-    expect(merged.get(key)!.data).not.toEqual(before);
-    expect(Math.max(...after!.map((value, i) => Math.abs(value - before![i]!)))).toBeLessThan(1e-6);
-  }
 });
