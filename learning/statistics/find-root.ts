@@ -20,14 +20,15 @@ export function findRoot(f: (x: number) => number, low: number, high: number, to
   for (let step = 1; step <= 300; step++) {
     const halve = step % 4 === 0 && Math.abs(b - a) > width / 2;
     if (step % 4 === 0) width = Math.abs(b - a);
-    const x = halve ? (a + b) / 2 : (a * atB - b * atA) / (atB - atA);
+    const secant = (a * atB - b * atA) / (atB - atA);
+    const x = halve || !Number.isFinite(secant) ? (a + b) / 2 : secant;
     const value = f(x);
     if (value === 0) return x;
     if (value * atB < 0) [a, atA] = [b, atB];
     else atA /= 2;
     [b, atB] = [x, value];
     if (Math.abs(b - a) <= tolerance * Math.max(1e-300, Math.abs(b))) break;
-    if (x === a || !Number.isFinite(atA)) break;
+    if (x === a) break;
   }
   return b;
 }

@@ -1,5 +1,6 @@
 import { stream } from '../../config/random.js';
-import { mean, quantile } from './descriptive.js';
+import { bootstrap, percentileInterval } from './bootstrap-intervals.js';
+import { mean } from './descriptive.js';
 
 export interface BootstrapInterval {
   mean: number;
@@ -32,13 +33,7 @@ export function bootstrapOnIndices(
   indices: readonly (readonly number[])[],
   level: number,
 ): BootstrapInterval {
-  const means = indices.map((positions) => mean(positions.map((position) => values[position]!)));
-  const tail = (1 - level) / 2;
-  return {
-    mean: mean(values),
-    low: quantile(means, tail),
-    high: quantile(means, 1 - tail),
-    resamples: indices.length,
-    level,
-  };
+  const summary = bootstrap(values, mean, indices);
+  const [low, high] = percentileInterval(summary, level);
+  return { mean: summary.estimate, low, high, resamples: indices.length, level };
 }

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stream } from '../../config/random.js';
 import { takeRows, type Matrix } from '../../learning/selection/strategies/matrix.js';
@@ -94,10 +94,12 @@ describe.each(names)('selection strategy %s', (name) => {
     for (const key of ['embeddings', 'probabilities'] as const) if (needs.includes(key)) given[key] = pool[key];
     if (needs.includes('members')) given.members = pool.members;
     expect(selectCandidates(name, given, { budget: 3, seed: 1 })).toHaveLength(3);
-    if (needs.length > 0) {
-      expect(() => selectCandidates(name, { ids: pool.ids }, { budget: 3, seed: 1 })).toThrow(
-        `${name} needs ${needs[0]}`,
-      );
-    }
   });
+});
+
+it.each(names.filter((name) => STRATEGIES[name].needs.length > 0))('%s names the matrix that is missing', (name) => {
+  const { ids } = poolOf(10, 2);
+  expect(() => selectCandidates(name, { ids }, { budget: 3, seed: 1 })).toThrow(
+    `${name} needs ${STRATEGIES[name].needs[0]}`,
+  );
 });

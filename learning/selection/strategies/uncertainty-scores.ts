@@ -3,7 +3,11 @@ import type { Matrix } from './matrix.js';
 /** One score a row of probabilities `[rows, classes]` (Settles 2009, section 3.1). */
 type RowScore = (probabilities: Float32Array | Float64Array) => number;
 
-const entropyOf: RowScore = (row) => row.reduce((sum: number, p) => (p > 0 ? sum - p * Math.log(p) : sum), 0);
+function entropyOf(probabilities: Float32Array | Float64Array): number {
+  let sum = 0;
+  for (const p of probabilities) if (p > 0) sum -= p * Math.log(p);
+  return sum;
+}
 
 /** The two largest of a row. */
 function topTwo(row: Float32Array | Float64Array): [first: number, second: number] {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stream } from '../../../../config/random.js';
 import { densities } from '../../../../learning/selection/strategies/density.js';
@@ -114,6 +114,23 @@ describe('scores', () => {
     const counts = [0, 0, 0, 0, 0];
     for (let draw = 0; draw < 5000; draw++) for (const row of sample(5, 2, random)) counts[row]!++;
     for (const count of counts) expect(Math.abs(count - 2000)).toBeLessThan(150);
+  });
+});
+
+describe('a pool larger than a strategy can pass over', () => {
+  it('is cut down to a seeded sample that covers all of it, in any order', () => {
+    const rows = 60_000;
+    const order = stream(1, 'order').shuffle(Array.from({ length: rows }, (_, row) => row));
+    const poolIn = (positions: readonly number[]) => ({
+      ids: positions.map((row) => `c${String(row).padStart(6, '0')}`),
+      embeddings: { data: Float32Array.from(positions), rows, columns: 1 },
+    });
+    const options = { budget: 40, seed: 3 };
+    const picked = selectCandidates('k-means-plus-plus', poolIn(order), options);
+    expect(picked).toEqual(selectCandidates('k-means-plus-plus', poolIn(order.toSorted((a, b) => a - b)), options));
+    const positions = picked.map((id) => Number(id.slice(1)));
+    expect(Math.min(...positions)).toBeLessThan(6000);
+    expect(Math.max(...positions)).toBeGreaterThan(54_000);
   });
 });
 

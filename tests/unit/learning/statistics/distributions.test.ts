@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   binomialCdf,
@@ -74,6 +74,7 @@ describe('distribution functions', () => {
 
   it('findRoot finds a root, and refuses a bracket without a sign change', () => {
     expect(findRoot((x) => x ** 9 - 2, 0, 10)).toBeCloseTo(2 ** (1 / 9), 12);
+    expect(findRoot((x) => Math.log(x), 0, 3)).toBeCloseTo(1, 12);
     expect(() => findRoot((x) => x * x + 1, -1, 1)).toThrow(/no sign change/);
   });
 });
