@@ -1,3 +1,4 @@
+import type { ObjectiveSpec } from './objectives/objective-spec.js';
 import type { OptimizerName, OptimizerSpec } from './optim/create-optimizer.js';
 import type { ScheduleName, ScheduleSpec } from './optim/schedules/create-schedule.js';
 
@@ -17,6 +18,8 @@ export interface TrainingRow {
 export interface TrainSpec {
   /** Folder with config.json, model.safetensors, tokenizer.json. */
   modelDir: string;
+  /** What the model is made for, when left out: next tokens, the target text or the class. */
+  objective?: ObjectiveSpec;
   /** `qlora`: an adapter on weights kept as NF4 with double quantisation, 4.13 bits each. */
   strategy: 'lora' | 'qlora' | 'full';
   /** PEFT folder to continue from (lora) or model folder (full). */
@@ -98,12 +101,30 @@ export interface TrainResult {
   /** Step of the checkpoint this run resumed from; null for an undisturbed run. Not part of the result's identity. */
   resumedFrom: number | null;
   truncatedRows: number;
+  /** Rows left out because they have no token to learn. */
+  unsupervisedRows?: number;
+  /** What went on in the run that its result should not be used without knowing. */
+  warnings?: TrainWarning[];
   milliseconds: number;
+}
+
+/** The validation loss rose several times in a row while the training loss fell. */
+export interface TrainWarning {
+  kind: 'overfit';
+  /** Step of the last of those validations. */
+  step: number;
+  /** Rises in a row. */
+  validations: number;
+  validationLoss: { from: number; to: number };
+  trainLoss: { from: number; to: number };
+  /** A sentence for people. */
+  message: string;
 }
 
 export interface TrainHooks {
   onStep?(report: StepReport): void;
   onCheckpoint?(checkpoint: CheckpointReference): void;
+  onWarning?(warning: TrainWarning): void;
   /** Aborting saves a checkpoint, then rejects with the signal's reason. */
   signal?: AbortSignal;
 }

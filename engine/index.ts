@@ -9,6 +9,10 @@ export { loadModel, type LoadedModel } from './nn/load-model.js';
 export type { ModelConfig } from './nn/config.js';
 export { createLora, type LoraAdapter, type LoraSettings } from './peft/lora.js';
 export { loraFromPeft } from './peft/from-peft.js';
+export { AdapterSet, combineAdapters } from './peft/adapter-set.js';
+export { loadQuantizedModel, type QuantizedModel } from './quantization/load-quantized-model.js';
+export { decodeBitsandbytes, encodeBitsandbytes } from './quantization/bitsandbytes.js';
+export { dequantizeModel, quantizeModel, type QuantizedWeight } from './quantization/quantized-weight.js';
 export { mergeLora, unmergeLora } from './peft/merge.js';
 export { createOptimizer, OPTIMIZER_NAMES, type OptimizerName, type OptimizerSpec } from './optim/create-optimizer.js';
 export type { GroupOf, Optimizer, ParameterGroup } from './optim/optimizer.js';
@@ -35,3 +39,5 @@ export { compileChatTemplate, type ChatMessage, type ChatOptions, type ChatTempl
 export { loadChatTemplate } from './chat/load-chat-template.js';
 export { encodeChat, findAssistantSpans, type EncodedChat } from './chat/encode-chat.js';
 export { loadNewestCheckpoint, saveCheckpoint } from './train/checkpoint.js';
+export type { ObjectiveSpec, PreferenceRow } from './objectives/objective-spec.js';
+export { preferenceObjective } from './objectives/preference.js';

@@ -16,6 +16,8 @@ export interface BatchPlan {
   shuffleFirstEpoch: boolean;
   /** Longest padded row: the model's positions. */
   maxPositions: number;
+  /** How rows become a batch; {@link padRight} when left out. */
+  pad?: typeof padRight;
 }
 
 /** Optimizer steps an epoch takes. */
@@ -49,7 +51,7 @@ function chunks<T>(items: readonly T[], size: number): T[][] {
 }
 
 const microBatches = (rows: readonly TokenRow[], plan: BatchPlan): MicroBatch[] =>
-  chunks(rows, plan.batchSize).map((part) => padRight(part, plan.batchSize, plan.maxPositions));
+  chunks(rows, plan.batchSize).map((part) => (plan.pad ?? padRight)(part, plan.batchSize, plan.maxPositions));
 
 /** Rows padded on the right to one bucketed length; empty rows fill the batch up to `batch`. */
 export function padRight(rows: readonly TokenRow[], batch: number, maxPositions: number): MicroBatch {

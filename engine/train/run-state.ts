@@ -1,4 +1,4 @@
-import type { CheckpointReference, HostTensor } from '../api.js';
+import type { CheckpointReference, HostTensor, TrainWarning } from '../api.js';
 import { loadNewestCheckpoint, saveCheckpoint } from './checkpoint.js';
 import type { TrainStep } from './step.js';
 
@@ -16,6 +16,7 @@ export interface RunState {
   best: { step: number; loss: number } | null;
   /** Validations in a row that did not improve on the best. */
   stale: number;
+  warnings: TrainWarning[];
   /** What the learning-rate schedule remembers of the losses. */
   schedule: unknown;
 }
@@ -28,6 +29,7 @@ export const startState = (specHash: string): RunState => ({
   validations: [],
   best: null,
   stale: 0,
+  warnings: [],
   schedule: null,
 });
 

@@ -39,6 +39,8 @@ export async function specHash(spec: TrainSpec): Promise<string> {
     strategy: spec.strategy,
     seed: spec.seed,
     parameters: spec.parameters,
+    objective: spec.objective && { ...spec.objective, teacherDir: undefined },
+    teacher: spec.objective?.kind === 'distillation' ? await folderHashes(spec.objective.teacherDir) : undefined,
     patience: spec.patience ?? null,
     shuffleFirstEpoch: spec.shuffleFirstEpoch ?? true,
     model: await folderHashes(spec.modelDir),

@@ -11,6 +11,8 @@ import type { LoraAdapter } from '../peft/lora.js';
 import { adaptedParameters } from '../peft/adapter-inputs.js';
 import { loraPlusGroups } from '../peft/lora-plus.js';
 import { frozenWeights } from '../peft/pissa.js';
+import { quantizedFeeds } from '../quantization/quantized-linear.js';
+import type { QuantizedWeights } from '../quantization/quantized-weight.js';
 import { CompileCache, tf, trace } from '../trace/index.js';
 import { defaultObjective } from '../objectives/default-objective.js';
 import { causalObjective } from '../objectives/language-model.js';
@@ -24,6 +26,8 @@ export type { MicroBatch } from './loss.js';
 export interface TrainStepOptions {
   config: ModelConfig;
   weights: ReadonlyMap<string, HostTensor>;
+  /** Frozen weights kept as NF4 (QLoRA), instead of those in `weights`. */
+  quantized?: QuantizedWeights;
   /** The adapter to train, its tensors are copied; null trains every weight. */
   adapter: LoraAdapter | null;
   /** What the model's kind is made for, when left out. */
@@ -88,8 +92,9 @@ export class TrainStep {
     this.optimizer = createOptimizer(options.optimizer ?? 'adamw', { ...options, groupOf });
     this.graphs = options.graphs ?? new CompileCache(KEPT_GRAPHS, { threads: options.threads });
     this.objective = options.objective ?? defaultObjective(options.config);
-    this.modelKey = `${modelKey(options.config, adapter)}:${this.objective.key}`;
+    this.modelKey = `${modelKey(options.config, adapter, options.quantized)}:${this.objective.key}`;
     Object.assign(this.feeds, this.objective.constants);
+    if (options.quantized) Object.assign(this.feeds, quantizedFeeds(options.quantized));
     for (const [name, tensor] of adapter ? frozenWeights(weights, adapter) : weights) this.feeds[name] = tensor;
     for (const [name, tensor] of adapter ? adapter.tensors : weights) {
       const copy: HostTensor = { ...tensor, data: Float32Array.from(tensor.data as Float32Array) };
@@ -171,10 +176,10 @@ export class TrainStep {
    */
   async referenceLogProbabilities(batch: MicroBatch): Promise<Float32Array> {
     const { feeds, shape } = sequenceFeeds(batch);
-    const { config, weights } = this.options;
-    const all = { ...Object.fromEntries(weights), ...feeds };
+    const { config, weights, quantized } = this.options;
+    const all = { ...Object.fromEntries(weights), ...quantizedFeeds(quantized ?? new Map()), ...feeds };
     const model = { config, adapter: null };
-    const executable = await this.graphs.get(`${modelKey(config, null)}:reference:${shape}`, () =>
+    const executable = await this.graphs.get(`${modelKey(config, null, quantized)}:reference:${shape}`, () =>
       trace(all, (tensors) => ({ [SEQUENCE_LOG_PROBABILITIES]: sequenceLogProbabilities(model, tensors, false) })),
     );
     return floatsOf((await executable.run(all))[SEQUENCE_LOG_PROBABILITIES]!);
@@ -202,9 +207,10 @@ const otherOutputs = (results: Record<string, HostTensor>): Record<string, Float
     ),
   );
 
-const modelKey = (config: ModelConfig, adapter: LoraAdapter | null): string =>
+const modelKey = (config: ModelConfig, adapter: LoraAdapter | null, quantized?: QuantizedWeights): string =>
   configHash({
     config,
+    quantized: [...(quantized?.keys() ?? [])],
     adapter: adapter && {
       dropout: adapter.dropout,
       modules: adapter.modules,
@@ -237,7 +243,7 @@ export interface ForwardEvaluation {
  * @param options.execute compiles and runs a program; compiled with onnxruntime when left out
  */
 export async function evaluateForward(
-  model: LoadedModel & { adapter?: LoraAdapter | null },
+  model: LoadedModel & { adapter?: LoraAdapter | null; quantized?: QuantizedWeights },
   batch: MicroBatch,
   options: {
     gradients?: readonly string[];
@@ -255,6 +261,7 @@ export async function evaluateForward(
   const trainable = [...(model.adapter ? adapterTensors : model.weights).keys()];
   const feeds = {
     ...Object.fromEntries([...weights, ...adapterTensors]),
+    ...quantizedFeeds(model.quantized ?? new Map()),
     ...batchFeeds(prepared, { lossWeight: 1 / prepared.weight }),
   };
   const results = await execute(feeds, (tensors) => {

@@ -1,9 +1,13 @@
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { RatchetError } from '../../config/errors.js';
+import { isRatchetError, RatchetError } from '../../config/errors.js';
 import type { HostTensor, TrainHooks, TrainResult, TrainSpec } from '../api.js';
 import { readAdapter } from '../formats/peft.js';
+import { createObjective } from '../objectives/create-objective.js';
+import { isPreference, type ObjectiveSpec } from '../objectives/objective-spec.js';
+import { needsReference } from '../objectives/preference-losses.js';
 import { loadModel, type LoadedModel } from '../nn/load-model.js';
+import type { ModelConfig } from '../nn/config.js';
 import { createSchedule, warmupSteps } from '../optim/schedules/create-schedule.js';
 import { loraFromPeft } from '../peft/from-peft.js';
 import { createLora, type LoraAdapter } from '../peft/lora.js';
@@ -13,10 +17,12 @@ import type { CompileCache } from '../trace/index.js';
 import { loadTokenizer } from '../tokenizer/tokenizer.js';
 import { planEpoch, planValidation, stepsPerEpoch, type BatchPlan } from './batch-plan.js';
 import type { MicroBatch } from './loss.js';
+import { meanLoss, overfitWarning } from './overfit-watch.js';
 import { resumeRun, saveRun, startState, type BestWeights } from './run-state.js';
 import { specHash } from './spec-hash.js';
 import { TrainStep } from './step.js';
-import { readTrainingRows, tokenizeRows, type TokenRow } from './training-rows.js';
+import { noteReferences, rowSource, type LoadedRows } from './row-source.js';
+import type { TokenRow } from './training-rows.js';
 import { storedResult, writeOutput } from './training-output.js';
 
 export interface TrainRuntime {
@@ -43,12 +49,14 @@ export async function trainModel(
   const hash = await specHash(spec);
   const stored = await storedResult(spec, hash);
   if (stored) return stored;
-  const { trainer, adapter, train, validation, truncated, plan } = await prepare(spec, runtime);
+  const { trainer, adapter, train, validation, truncated, unsupervised, plan } = await prepare(spec, runtime);
+  const checkpoints = join(spec.checkpointDir, `run-${hash.slice(0, 12)}`);
+  let newestStep: number | null = null;
   try {
-    const checkpoints = join(spec.checkpointDir, `run-${hash.slice(0, 12)}`);
     const resumed = await resumeRun(checkpoints, hash, trainer);
     const state = resumed?.state ?? startState(hash);
     const resumedFrom = resumed ? state.step : null;
+    newestStep = resumedFrom;
     let best: BestWeights | null = resumed?.best ?? null;
     const { parameters, patience } = spec;
     const epochSteps = stepsPerEpoch(train.length, plan);
@@ -60,8 +68,10 @@ export async function trainModel(
     });
     if (resumed) schedule.setState(state.schedule);
     const save = async () => {
+      refuseDamaged(trainer);
       state.schedule = schedule.getState();
       const checkpoint = await saveRun(checkpoints, state, trainer, best);
+      newestStep = state.step;
       hooks.onCheckpoint?.(checkpoint);
     };
     const validationBatches = planValidation(validation, plan);
@@ -83,6 +93,11 @@ export async function trainModel(
           state.stale = 0;
           best = copyWeights(trainer);
         } else state.stale++;
+        const warning = overfitWarning(state);
+        if (warning) {
+          state.warnings.push(warning);
+          hooks.onWarning?.(warning);
+        }
       }
       stoppedEarly = patience !== undefined && state.best !== null && state.stale >= patience;
       if (stoppedEarly || state.step >= totalSteps) break;
@@ -112,15 +127,19 @@ export async function trainModel(
       { weights, adapter },
       {
         steps: state.step,
-        trainLoss: epochLoss(state.history, epochSteps),
+        trainLoss: meanLoss(state.history.slice(-epochSteps)),
         validationLoss: (restore ? state.best : state.validations.at(-1))?.loss ?? null,
         bestStep: restore ? state.best!.step : state.step,
         stoppedEarly,
         resumedFrom,
         truncatedRows: truncated,
+        unsupervisedRows: unsupervised,
+        warnings: state.warnings,
         milliseconds: performance.now() - started,
       },
     );
+  } catch (error) {
+    throw withCheckpoint(error, checkpoints, newestStep);
   } finally {
     await trainer.release();
   }
@@ -132,6 +151,7 @@ interface Prepared {
   train: TokenRow[];
   validation: TokenRow[];
   truncated: number;
+  unsupervised: number;
   plan: BatchPlan;
 }
 
@@ -142,16 +162,18 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
       ? await loadQuantizedModel(spec.modelDir)
       : await loadModel(strategy === 'full' ? (initialAdapterDir ?? spec.modelDir) : spec.modelDir);
   const tokenizer = await loadTokenizer(spec.modelDir);
-  const encode = async (file: string) =>
-    tokenizeRows(await readTrainingRows(file), tokenizer, model.config, parameters.maxLength);
-  const train = await encode(spec.trainFile);
-  const validation = spec.validationFile === undefined ? { rows: [], truncated: 0 } : await encode(spec.validationFile);
+  const objective = spec.objective ?? defaultSpec(model.config);
+  const source = rowSource(objective, model.config, tokenizer, parameters.maxLength);
+  const none: LoadedRows = { rows: [], truncated: 0, unsupervised: 0 };
+  const train = await source.load(spec.trainFile);
+  const validation = spec.validationFile === undefined ? none : await source.load(spec.validationFile);
   const adapter = strategy === 'full' ? null : await initialAdapter(spec, model);
   const trainer = new TrainStep({
     config: model.config,
     weights: model.weights,
     quantized: model.quantized,
     adapter,
+    objective: await createObjective(objective, model.config),
     weightDecay: parameters.weightDecay,
     optimizer: parameters.optimizer,
     decayNormsAndBiases: parameters.decayNormsAndBiases,
@@ -167,9 +189,14 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
     accumulation: parameters.gradientAccumulationSteps,
     shuffleFirstEpoch: spec.shuffleFirstEpoch ?? true,
     maxPositions: model.config.maxPositions,
+    pad: source.pad,
   };
+  if (isPreference(objective) && needsReference(objective))
+    for (const { rows } of [train, validation])
+      await noteReferences(rows, plan.batchSize, plan.maxPositions, (batch) => trainer.referenceLogProbabilities(batch));
   const truncated = train.truncated + validation.truncated;
-  return { trainer, adapter, train: train.rows, validation: validation.rows, truncated, plan };
+  const unsupervised = train.unsupervised + validation.unsupervised;
+  return { trainer, adapter, train: train.rows, validation: validation.rows, truncated, unsupervised, plan };
 }
 
 async function initialAdapter(
@@ -217,9 +244,21 @@ async function validate(
 const copyWeights = (trainer: TrainStep): BestWeights =>
   new Map([...trainer.trainables()].map(([name, { data }]) => [name, Float32Array.from(data as Float32Array)]));
 
-/** Mean loss of a scored token over the last epoch's worth of steps. */
-function epochLoss(history: readonly { loss: number; tokens: number }[], epochSteps: number): number {
-  const last = history.slice(-epochSteps);
-  const tokens = last.reduce((sum, step) => sum + step.tokens, 0);
-  return last.reduce((sum, step) => sum + step.loss * step.tokens, 0) / tokens;
+/** A run whose weights are no longer numbers saves nothing, so that the last good checkpoints stay. */
+function refuseDamaged(trainer: TrainStep): void {
+  for (const [name, { data }] of trainer.trainables())
+    if (!(data as Float32Array).every(Number.isFinite))
+      throw new RatchetError('E_NUMERIC', `Step ${trainer.optimizer.updates}: "${name}" has values that are not finite.`, {
+        hint: 'Use a lower learning rate or more warm-up, and check the data and weights for extreme values.',
+      });
 }
+
+/** The same fault, naming the checkpoint that a next run would go on from. */
+function withCheckpoint(error: unknown, folder: string, step: number | null): unknown {
+  if (!isRatchetError(error) || error.code !== 'E_NUMERIC') return error;
+  const kept = step === null ? 'No checkpoint was saved before it.' : `The checkpoint of step ${step} is kept in ${folder}.`;
+  return new RatchetError('E_NUMERIC', `${error.message} ${kept}`, { hint: error.hint, cause: error });
+}
+
+const defaultSpec = ({ kind }: ModelConfig): ObjectiveSpec =>
+  ({ decoder: { kind: 'causal' }, classifier: { kind: 'classification' }, 'encoder-decoder': { kind: 'seq2seq' } } as const)[kind];

@@ -97,6 +97,7 @@ export function createEngine(options: EngineOptions = {}): Engine {
       const onProgress = (reply: EngineReply) => {
         if (reply.kind === 'step') hooks.onStep?.(reply.report);
         if (reply.kind === 'checkpoint') hooks.onCheckpoint?.(reply.checkpoint);
+        if (reply.kind === 'warning') hooks.onWarning?.(reply.warning);
       };
       return (await submit((id) => ({ kind: 'train', id, spec }), hooks.signal, onProgress)) as TrainResult;
     },

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { evaluateModel } from '../evaluate/evaluate-model.js';
+import { createSharedGraphs } from '../generate/compiled-model.js';
 import { generateTexts } from '../generate/generate.js';
 import { CompileCache } from '../trace/index.js';
 import { KEPT_GRAPHS } from '../train/step.js';
@@ -11,6 +12,7 @@ const port = parentPort!;
 const { threads } = workerData as EngineWorkerData;
 /** Trials of one model differ in numbers, not in graphs. */
 const graphs = new CompileCache(KEPT_GRAPHS, { threads });
+const inferenceGraphs = createSharedGraphs();
 const controllers = new Map<number, AbortController>();
 let queue: Promise<void> = Promise.resolve();
 
@@ -24,13 +26,16 @@ async function run(request: Extract<EngineRequest, { spec: unknown }>, signal: A
       onStep: (report: Extract<EngineReply, { kind: 'step' }>['report']) => reply({ kind: 'step', id, report }),
       onCheckpoint: (checkpoint: Extract<EngineReply, { kind: 'checkpoint' }>['checkpoint']) =>
         reply({ kind: 'checkpoint', id, checkpoint }),
+      onWarning: (warning: Extract<EngineReply, { kind: 'warning' }>['warning']) =>
+        reply({ kind: 'warning', id, warning }),
       signal,
     };
     return trainModel(request.spec, hooks, { graphs });
   }
   const onProgress = (done: number, total: number) => reply({ kind: 'progress', id, done, total });
-  if (request.kind === 'evaluate') return evaluateModel(request.spec, { onProgress, signal });
-  return generateTexts(request.spec, { onProgress, signal });
+  if (request.kind === 'evaluate')
+    return evaluateModel(request.spec, { onProgress, signal }, { graphs: inferenceGraphs });
+  return generateTexts(request.spec, { onProgress, signal }, { graphs: inferenceGraphs });
 }
 
 async function serve(request: Extract<EngineRequest, { spec: unknown }>, signal: AbortSignal): Promise<void> {

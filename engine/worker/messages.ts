@@ -8,6 +8,7 @@ import type {
   StepReport,
   TrainResult,
   TrainSpec,
+  TrainWarning,
 } from '../api.js';
 
 export interface EngineWorkerData {
@@ -29,6 +30,7 @@ export type EngineRequest =
 export type EngineReply =
   | { kind: 'step'; id: number; report: StepReport }
   | { kind: 'checkpoint'; id: number; checkpoint: CheckpointReference }
+  | { kind: 'warning'; id: number; warning: TrainWarning }
   | { kind: 'progress'; id: number; done: number; total: number }
   | { kind: 'done'; id: number; value: EngineResult }
   | { kind: 'failed'; id: number; aborted: boolean; fault: Fault };

@@ -1,0 +1,22 @@
+import type { DistillationSettings } from './distillation.js';
+import type { PreferenceLoss } from './preference-losses.js';
+
+/**
+ * What a run minimises. Its rows: `causal`, `seq2seq`, `classification` and `distillation` read {@link TrainingRow}s
+ * (of a classification the completion is the class, by name or number), preferences read {@link PreferenceRow}s.
+ */
+export type ObjectiveSpec =
+  | { kind: 'causal' | 'seq2seq' | 'classification' }
+  | PreferenceLoss
+  | ({ kind: 'distillation'; /** Model folder with the same vocabulary. */ teacherDir: string } & DistillationSettings);
+
+/** A prompt with a better and a worse answer. */
+export interface PreferenceRow {
+  id: string;
+  prompt: string;
+  chosen: string;
+  rejected: string;
+}
+
+export const isPreference = (spec: ObjectiveSpec): spec is PreferenceLoss =>
+  spec.kind === 'dpo' || spec.kind === 'simpo' || spec.kind === 'orpo';

@@ -1,0 +1,197 @@
+import { RatchetError } from '../../config/errors.js';
+import type { TrainingRow } from '../api.js';
+import type { ClassifierConfig, ModelConfig } from '../nn/config.js';
+import { isPreference, type ObjectiveSpec, type PreferenceRow } from '../objectives/objective-spec.js';
+import type { TextTokenizer } from '../tokenizer/tokenizer.js';
+import { padRight } from './batch-plan.js';
+import { IGNORED, type MicroBatch } from './loss.js';
+import { readRows, tokenizeRows, type TokenRow } from './training-rows.js';
+
+/** Rows of a file as tokens. */
+export interface LoadedRows {
+  rows: TokenRow[];
+  /** Rows that were cut to the longest allowed. */
+  truncated: number;
+  /** Rows left out because there is nothing in them to learn. */
+  unsupervised: number;
+}
+
+/** How the rows of one objective are read, and padded into a batch. */
+export interface RowSource {
+  load(file: string): Promise<LoadedRows>;
+  pad(rows: readonly TokenRow[], batch: number, maxPositions: number): MicroBatch;
+}
+
+/** A pair: `tokens` are the prompt and the chosen answer. */
+interface PairRow extends TokenRow {
+  rejected: TokenRow;
+  /** Log-probabilities of both under the reference, once known. */
+  references?: [chosen: number, rejected: number];
+}
+
+/** A source text (`tokens`) and what to answer. */
+interface TargetRow extends TokenRow {
+  target: number[];
+}
+
+const bad = (message: string, hint: string) => new RatchetError('E_DATA_INVALID', message, { hint });
+
+/** The rows an objective wants. @throws RatchetError `E_CONFIG_INVALID` when the model cannot be trained for it */
+export function rowSource(
+  spec: ObjectiveSpec,
+  config: ModelConfig,
+  tokenizer: TextTokenizer,
+  maxLength: number,
+): RowSource {
+  const kinds = { classification: 'classifier', seq2seq: 'encoder-decoder' } as const;
+  const wanted = kinds[spec.kind as keyof typeof kinds] ?? 'decoder';
+  if (config.kind !== wanted)
+    throw new RatchetError('E_CONFIG_INVALID', `The objective ${spec.kind} needs a ${wanted}, not a ${config.kind}.`, {
+      hint: 'Leave the objective out to train the model for what it is made for.',
+    });
+  const texts = (file: string) => readRows<TrainingRow>(file, ['id', 'prompt', 'completion']);
+  if (config.kind === 'classifier')
+    return { load: async (file) => classRows(await texts(file), tokenizer, config, maxLength), pad: padClasses };
+  if (config.kind === 'encoder-decoder')
+    return { load: async (file) => targetRows(await texts(file), tokenizer, config, maxLength), pad: padTargets };
+  if (!isPreference(spec))
+    return {
+      load: async (file) => supervised(file, tokenizeRows(await texts(file), tokenizer, config, maxLength)),
+      pad: padRight,
+    };
+  return {
+    async load(file) {
+      const rows = await readRows<PreferenceRow>(file, ['id', 'prompt', 'chosen', 'rejected']);
+      return supervised(file, pairRows(rows, tokenizer, config, maxLength));
+    },
+    pad: padPairs,
+  };
+}
+
+function supervised(file: string, loaded: LoadedRows): LoadedRows {
+  if (loaded.rows.length > 0) return loaded;
+  throw bad(`${file}: none of its ${loaded.unsupervised} rows has a token to learn.`, 'Give the rows answers.');
+}
+
+function pairRows(
+  rows: readonly PreferenceRow[],
+  tokenizer: TextTokenizer,
+  config: ModelConfig,
+  maxLength: number,
+): LoadedRows {
+  const side = (completion: 'chosen' | 'rejected') =>
+    tokenizeRows(
+      rows.map(({ id, prompt, ...answers }) => ({ id, prompt, completion: answers[completion] })),
+      tokenizer,
+      config,
+      maxLength,
+    );
+  const [chosen, rejected] = [side('chosen'), side('rejected')];
+  const other = new Map(rejected.rows.map((row) => [row.id, row]));
+  if (other.size !== rejected.rows.length)
+    throw bad('Two preference rows have the same id.', 'Give each row its own id.');
+  const pairs = chosen.rows.flatMap((row): PairRow[] => {
+    const worse = other.get(row.id);
+    return worse ? [{ ...row, rejected: worse }] : [];
+  });
+  return {
+    rows: pairs,
+    truncated: Math.max(chosen.truncated, rejected.truncated),
+    unsupervised: rows.length - pairs.length,
+  };
+}
+
+function padPairs(rows: readonly TokenRow[], batch: number, maxPositions: number): MicroBatch {
+  const pairs = rows as readonly PairRow[];
+  const empty: TokenRow = { id: '', tokens: [], promptLength: 0 };
+  const filled = (side: readonly TokenRow[]) => [...side, ...Array.from({ length: batch - side.length }, () => empty)];
+  const both = [...filled(pairs), ...filled(pairs.map(({ rejected }) => rejected))];
+  const references = new Float32Array(2 * batch);
+  for (const [i, pair] of pairs.entries()) {
+    references[i] = pair.references?.[0] ?? 0;
+    references[batch + i] = pair.references?.[1] ?? 0;
+  }
+  return { ...padRight(both, 2 * batch, maxPositions), references };
+}
+
+/** Notes the reference's log-probabilities of every pair, once before a training. */
+export async function noteReferences(
+  rows: readonly TokenRow[],
+  batchSize: number,
+  maxPositions: number,
+  measure: (batch: MicroBatch) => Promise<Float32Array>,
+): Promise<void> {
+  const pairs = (rows as PairRow[]).toSorted((a, b) => a.tokens.length - b.tokens.length);
+  for (let start = 0; start < pairs.length; start += batchSize) {
+    const part = pairs.slice(start, start + batchSize);
+    const found = await measure(padPairs(part, batchSize, maxPositions));
+    for (const [i, pair] of part.entries()) pair.references = [found[i]!, found[batchSize + i]!];
+  }
+}
+
+function classRows(
+  rows: readonly TrainingRow[],
+  tokenizer: TextTokenizer,
+  config: ClassifierConfig,
+  maxLength: number,
+): LoadedRows {
+  const limit = Math.min(maxLength, config.maxPositions);
+  let truncated = 0;
+  const loaded = rows.map(({ id, prompt, completion }): TargetRow => {
+    const label = classOf(config, completion);
+    if (label === null)
+      throw bad(`Row "${id}": the model has no class "${completion}".`, `Its classes are ${config.labels.join(', ')}.`);
+    let tokens = tokenizer.encode(prompt, { addSpecialTokens: true });
+    if (tokens.length > limit) {
+      tokens = [...tokens.slice(0, limit - 1), tokens.at(-1)!];
+      truncated++;
+    }
+    return { id, tokens, promptLength: tokens.length, target: [label] };
+  });
+  return { rows: loaded, truncated, unsupervised: 0 };
+}
+
+/** The index of a class that is named or numbered; null where the model has none such. */
+function classOf({ labels }: ClassifierConfig, text: string): number | null {
+  if (labels.includes(text)) return labels.indexOf(text);
+  return /^\d+$/.test(text) && Number(text) < labels.length ? Number(text) : null;
+}
+
+function padClasses(rows: readonly TokenRow[], batch: number, maxPositions: number): MicroBatch {
+  const labels = new Int32Array(batch).fill(IGNORED);
+  for (const [i, { target }] of (rows as readonly TargetRow[]).entries()) labels[i] = target[0]!;
+  return { ...padRight(rows, batch, maxPositions), labels };
+}
+
+function targetRows(
+  rows: readonly TrainingRow[],
+  tokenizer: TextTokenizer,
+  config: ModelConfig,
+  maxLength: number,
+): LoadedRows {
+  const end = config.endIds[0] ?? tokenizer.endId;
+  let truncated = 0;
+  const loaded = rows.map(({ id, prompt, completion }): TargetRow => {
+    let tokens = tokenizer.encode(prompt, { addSpecialTokens: true });
+    const target = tokenizer.encode(completion);
+    if (end !== null) target.push(end);
+    if (target.length === 0) throw bad(`Row "${id}": there is no token to learn.`, 'Give the row a completion.');
+    if (target.length > maxLength)
+      throw bad(
+        `Row "${id}": its completion has ${target.length} tokens, and a row may have ${maxLength}.`,
+        'Raise maxLength.',
+      );
+    if (tokens.length > maxLength) {
+      tokens = [...tokens.slice(0, maxLength - 1), tokens.at(-1)!];
+      truncated++;
+    }
+    return { id, tokens, promptLength: tokens.length, target };
+  });
+  return { rows: loaded, truncated, unsupervised: 0 };
+}
+
+function padTargets(rows: readonly TokenRow[], batch: number, maxPositions: number): MicroBatch {
+  const targets = (rows as readonly TargetRow[]).map(({ id, target }) => ({ id, tokens: target, promptLength: 0 }));
+  const { labels } = padRight(targets, batch, Infinity);
+  return { ...padRight(rows, batch, maxPositions), labels };
+}
