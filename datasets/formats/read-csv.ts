@@ -44,7 +44,8 @@ class RowParser {
   private startLine = 1;
 
   *push(text: string): Iterable<CsvRow> {
-    for (const character of text) {
+    for (let index = 0; index < text.length; index++) {
+      const character = text[index]!;
       if (this.pendingQuote) {
         this.pendingQuote = false;
         if (character === '"') {
@@ -53,16 +54,23 @@ class RowParser {
         }
         this.quoted = false;
       }
-      if (character === '\n') this.line++;
       if (this.quoted) {
-        if (character === '"') this.pendingQuote = true;
-        else this.field += character;
+        // Up to the next quote at once: most of a corpus lies inside quotes.
+        const quote = text.indexOf('"', index);
+        const part = text.slice(index, quote < 0 ? text.length : quote);
+        this.field += part;
+        this.line += part.split('\n').length - 1;
+        if (quote < 0) return;
+        this.pendingQuote = true;
+        index = quote;
       } else if (character === '"' && this.field === '' && !this.sawQuotes) {
         this.quoted = true;
         this.sawQuotes = true;
       } else if (character === ',') this.endField();
-      else if (character === '\n') yield* this.endRow(false);
-      else this.field += character;
+      else if (character === '\n') {
+        this.line++;
+        yield* this.endRow(false);
+      } else this.field += character;
     }
   }
 

@@ -40,7 +40,17 @@ describe('parity with PyTorch, transformers, PEFT and tokenizers', () => {
     expect(Object.keys(found).filter((item) => item.startsWith('grad.'))).toHaveLength(3);
   });
 
-  it.each(['llama', 'llama_randB', 'gpt2', 'gpt2_randB'])('lora/%s: T5 training, merge and adapter folder', (name) => {
+  it.each([
+    'llama',
+    'llama_randB',
+    'gpt2',
+    'gpt2_randB',
+    'llama_dora_randB',
+    'llama_loraplus',
+    'llama_accum4_mean',
+    'distilbert_randB',
+    't5_randB',
+  ])('lora/%s: T5 training, merge and adapter folder', (name) => {
     expect(outcomes(`lora/${name}`)).toEqual({
       initial_logits: 'passed',
       loss: 'passed',
@@ -49,10 +59,48 @@ describe('parity with PyTorch, transformers, PEFT and tokenizers', () => {
       final_adapter: 'passed',
       probe_logits: 'passed',
       merged_logits: 'passed',
+      merged_equals_separate: 'passed',
+      unmerged_weights: 'passed',
       reloaded_logits: 'passed',
       adapter_keys: 'passed',
       adapter_config: 'passed',
     });
+  });
+
+  it('lora/llama_pissa: T5 starts from the principal part, trains and is loaded again', () => {
+    const found = outcomes('lora/llama_pissa');
+    expect(found).toMatchObject({
+      pissa_product: 'passed',
+      residual: 'passed',
+      loss: 'passed',
+      final_adapter: 'passed',
+    });
+    expect(new Set(Object.values(found))).toEqual(new Set(['passed']));
+  });
+
+  it('lora/full_distilbert: T5 training of all weights', () => {
+    expect(outcomes('lora/full_distilbert')).toEqual({
+      loss: 'passed',
+      grad_norm: 'passed',
+      lr: 'passed',
+      final_weights: 'passed',
+      probe_logits: 'passed',
+    });
+  });
+
+  it('nf4: T5 codes, checkpoint and QLoRA training', () => {
+    const found = outcomes('nf4');
+    expect(Object.keys(found).filter((name) => name.startsWith('nf4.safetensors/'))).toHaveLength(2 + 7 * 10);
+    expect(found).toMatchObject({
+      'report.json/big': 'passed',
+      'qlora_llama/checkpoint_tensors': 'passed',
+      'qlora_llama/dequantised': 'passed',
+      'qlora_llama/loss': 'passed',
+      'qlora_llama/grad_norm': 'passed',
+      'qlora_llama/final_adapter': 'passed',
+      'qlora_llama/probe_logits': 'passed',
+    });
+    expect(new Set(Object.values(found))).toEqual(new Set(['passed']));
   });
 
   it.each(['llama', 'gpt2', 't5'])('generate/%s: greedy and beam search, batched and alone', (name) => {
@@ -70,9 +118,19 @@ describe('parity with PyTorch, transformers, PEFT and tokenizers', () => {
     expect(Object.values(found)).not.toContain('unknown');
   });
 
-  it.each(['bpe_bytelevel', 'wordpiece'])('tokenizers/%s: ids and texts', (name) => {
-    const found = Object.entries(outcomes(`tokenizers/${name}`));
-    expect(found.filter(([, outcome]) => outcome === 'passed')).toHaveLength(62 * 4);
+  it.each(['bpe_bytelevel', 'bpe_split_nfc', 'bpe_byte_fallback', 'wordpiece', 'unigram'])(
+    'tokenizers/%s: ids, texts, offsets, pairs and truncation',
+    (name) => {
+      const found = Object.values(outcomes(`tokenizers/${name}`));
+      expect(found.filter((outcome) => outcome === 'passed')).toHaveLength(62 * 8 + 4 * 3 + 3 * 2 + 1);
+      expect(found).not.toContain('unknown');
+    },
+  );
+
+  it('chat, and D1, D2: the two corpora, every case', () => {
+    const groups = ['chat', 'sentiment140', 'commonsenseqa'].map((group) => Object.values(outcomes(group)));
+    for (const found of groups) expect(new Set(found)).toEqual(new Set(['passed']));
+    expect(groups.map((found) => found.length)).toEqual([60, 66, 65]);
   });
 
   it('E4: statistics.json and R6: selection.json, every field of every case', () => {
