@@ -5,9 +5,11 @@ import { ARCHITECTURES } from '../../engine/nn/config.js';
 import { checkGeneration, checkLogitsProcessors, processorsFile, type GenerationExpectation } from './generate.js';
 import { checkChat } from './chat.js';
 import { checkPreferences } from './dpo.js';
+import { checkImportances } from './importances.js';
 import { checkLora } from './lora.js';
 import { checkModel } from './models.js';
 import { checkNf4Group } from './nf4.js';
+import { checkPruners } from './pruners.js';
 import { CaseRecorder, type ParityReport } from './report.js';
 import { checkSample } from './samples.js';
 import { checkSchedules } from './schedules.js';
@@ -15,8 +17,18 @@ import { checkSelection } from './selection.js';
 import { checkStatistics } from './statistics.js';
 import { checkTextMetrics } from './text-metrics.js';
 import { checkTokenizer } from './tokenizers.js';
+import { checkTpe } from './tpe.js';
+import { checkTpeInternals } from './tpe-internals.js';
 
 const supported: readonly string[] = ARCHITECTURES;
+
+/** Fixtures of hyperparameter tuning, each one file. */
+const TUNING: Record<string, (fixture: never, record: CaseRecorder) => void> = {
+  'tpe.json': checkTpe,
+  'tpe-internals.json': checkTpeInternals,
+  'pruners.json': checkPruners,
+  'importances.json': checkImportances,
+};
 
 async function list(folder: string): Promise<string[]> {
   return (await readdir(folder).catch(() => [])).sort();
@@ -90,6 +102,10 @@ export async function runParity(folder: string): Promise<ParityReport> {
       );
     } else if (group === 'selection.json') {
       await check('selection', (record) => checkSelection(path, record));
+    } else if (group in TUNING) {
+      await check(group.replace('.json', ''), async (record) =>
+        TUNING[group]!((await readJson(path)) as never, record),
+      );
     } else if (group === 'statistics.json') {
       await check('statistics', (record) => checkStatistics(path, record));
     } else if (!group.startsWith('README')) {
