@@ -5,6 +5,7 @@ import { stream } from '../../config/random.js';
 import type { HostTensor } from '../api.js';
 import { diskError } from '../formats/disk-error.js';
 import { readModelTensors } from '../formats/safetensors.js';
+import { unpackCheckpoint } from '../quantization/bitsandbytes.js';
 import { parseModelConfig, type ModelConfig } from './config.js';
 import { embeddingName, headModules, parameterShapes } from './parameters.js';
 
@@ -24,7 +25,7 @@ export interface LoadOptions {
 
 /**
  * Loads `config.json` and the weights of a model folder (one safetensors file or shards; float32, float16 or bfloat16),
- * and checks that they fit each other. Checkpoints of the body alone, which leave out the prefix (`transformer.`,
+ * and checks that they fit each other. Weights that bitsandbytes quantised to NF4 are unpacked. Checkpoints of the body alone, which leave out the prefix (`transformer.`,
  * `bert.`, …), and norms called gamma and beta are accepted.
  *
  * @throws RatchetError `E_MODEL_INVALID` naming the architecture, or every missing, misshapen or not finite tensor;
@@ -36,7 +37,7 @@ export async function loadModel(folder: string, options: LoadOptions = {}): Prom
     throw diskError(error, `reading ${file}`);
   });
   const parsed = parseModelConfig(file, text);
-  const { tensors } = await readModelTensors(folder);
+  const tensors = unpackCheckpoint(folder, parsed, (await readModelTensors(folder)).tensors);
   const config = withNewHead(folder, withFoundHead(parsed, tensors), options);
   return { config, weights: selectWeights(folder, config, tensors, options) };
 }

@@ -2,7 +2,8 @@ import type { HostTensor } from '../api.js';
 import { invalidModel } from '../formats/safetensors-header.js';
 import { NESTED_BLOCK, NESTED_CODE } from './double-quantization.js';
 import { BLOCK, NF4_LEVELS } from './nf4.js';
-import type { QuantizedWeight, QuantizedWeights } from './quantized-weight.js';
+import type { ModelConfig } from '../nn/config.js';
+import { dequantizeModel, type QuantizedWeight, type QuantizedWeights } from './quantized-weight.js';
 
 const STATE = '.quant_state.bitsandbytes__nf4';
 const PARTS = ['.absmax', '.quant_map', '.nested_absmax', '.nested_quant_map', STATE];
@@ -10,6 +11,21 @@ const PARTS = ['.absmax', '.quant_map', '.nested_absmax', '.nested_quant_map', S
 /** True when the tensor names are those of a checkpoint that bitsandbytes quantised to 4 bits. */
 export const isQuantizedCheckpoint = (names: Iterable<string>): boolean =>
   [...names].some((name) => name.includes('.quant_state.bitsandbytes__'));
+
+/**
+ * A checkpoint's tensors as numbers: those that bitsandbytes quantised are unpacked, the others shared.
+ *
+ * @throws RatchetError see {@link decodeBitsandbytes}
+ */
+export function unpackCheckpoint(
+  file: string,
+  config: ModelConfig,
+  tensors: ReadonlyMap<string, HostTensor>,
+): ReadonlyMap<string, HostTensor> {
+  if (!isQuantizedCheckpoint(tensors.keys())) return tensors;
+  const { weights, quantized } = decodeBitsandbytes(file, tensors);
+  return dequantizeModel(config, weights, quantized);
+}
 
 /** The tensors that bitsandbytes' `Linear4bit` writes for each weight. */
 export function encodeBitsandbytes(quantized: QuantizedWeights): Map<string, HostTensor> {
