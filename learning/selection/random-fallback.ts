@@ -13,16 +13,17 @@ export interface FallbackState {
 }
 
 /**
- * `trial`: too few rounds to tell; `strategy`: better than random on the last rounds; `random`: not shown to be better.
+ * `trial`: too few rounds to tell; `strategy`: better than random on the last rounds; `random`: not shown to be better;
+ * `probe`: shown to be worse.
  */
-export type FallbackMode = 'trial' | 'strategy' | 'random';
+export type FallbackMode = 'trial' | 'strategy' | 'random' | 'probe';
 
 /** Share of the budget that the strategy spends; the rest is drawn at random. Never 0 or 1: both must be compared. */
-const STRATEGY_SHARE: Record<FallbackMode, number> = { trial: 0.5, strategy: 0.8, random: 0.2 };
+const STRATEGY_SHARE: Record<FallbackMode, number> = { trial: 0.5, strategy: 0.8, random: 0.2, probe: 0.05 };
 /** Rounds before a verdict, and rounds a verdict looks back on. */
 const TRIAL_ROUNDS = 4;
 const WINDOW = 12;
-/** One-sided p-value below which the strategy counts as better. Lenient: a mistake lasts until the window moves on. */
+/** One-sided p-value below which the strategy counts as better, or worse. Lenient: a mistake lasts until the window moves on. */
 const LEVEL = 0.1;
 
 /** The state before the first round. */
@@ -32,13 +33,25 @@ export function startFallback(): FallbackState {
 
 /**
  * Whether the strategy may lead: a one-sided t-test of its gains over the random slice, paired by round, on the last 12
- * rounds. Unless it is shown to be better, random selection leads and the strategy keeps a probe, so that it can come
- * back. With a useless strategy the loss against random selection is nothing; with a harmful one it is the probe.
+ * rounds. Unless it is shown to be better, random selection leads and the strategy keeps a part, so that it can come
+ * back. A useless strategy costs nothing against random selection, a harmful one its small probe.
  */
 export function fallbackMode({ gains, rounds }: FallbackState): FallbackMode {
   if (rounds < TRIAL_ROUNDS) return 'trial';
-  if (gains.every((gain) => gain === gains[0])) return gains[0]! > 0 ? 'strategy' : 'random';
-  return oneSampleTTest(gains).p.greater < LEVEL ? 'strategy' : 'random';
+  const isConstant = gains.every((gain) => gain === gains[0]);
+  const { less, greater } = isConstant ? certain(gains[0]!) : oneSampleTTest(gains).p;
+  if (greater < LEVEL) return 'strategy';
+  return less < LEVEL ? 'probe' : 'random';
+}
+
+/** One-sided p-values of gains without any noise. */
+function certain(gain: number): { less: number; greater: number } {
+  return { less: gain < 0 ? 0 : 1, greater: gain > 0 ? 0 : 1 };
+}
+
+/** How many of `size` labels the strategy chooses; at least one, when there are two or more. */
+export function strategyLabels(mode: FallbackMode, size: number): number {
+  return Math.max(Math.min(1, size - 1), Math.round(size * STRATEGY_SHARE[mode]), 0);
 }
 
 /**
@@ -68,7 +81,7 @@ export function selectWithFallback(
   const { budget, seed, state } = options;
   const mode = fallbackMode(state);
   const size = Math.min(budget, pool.ids.length);
-  const strategyCount = Math.round(size * STRATEGY_SHARE[mode]);
+  const strategyCount = strategyLabels(mode, size);
   const slice = stream(seed, 'selection', 'random-slice').integer(2 ** 31);
   const random = selectCandidates('random', { ids: pool.ids }, { budget: size - strategyCount, seed: slice });
   const isTaken = new Set(random);

@@ -6,6 +6,7 @@ import {
   recordYields,
   selectWithFallback,
   startFallback,
+  strategyLabels,
   type FallbackMode,
 } from '../../../../learning/selection/random-fallback.js';
 import { matrixOf } from '../../../../learning/selection/strategies/matrix.js';
@@ -16,7 +17,7 @@ function simulate(seed: number, gain: (round: number) => number): FallbackMode[]
   const yields = (count: number, worth: number) => Array.from({ length: count }, () => worth + 0.3 * random.normal());
   let state = startFallback();
   return Array.from({ length: 40 }, (_, round) => {
-    const strategyCount = { trial: 15, strategy: 24, random: 6 }[fallbackMode(state)];
+    const strategyCount = strategyLabels(fallbackMode(state), 30);
     state = recordYields(state, yields(strategyCount, 0.5 + gain(round)), yields(30 - strategyCount, 0.5));
     return fallbackMode(state);
   });
@@ -37,7 +38,13 @@ describe('fallback to random selection', () => {
   it('R6: drops a strategy that stops being good, and takes it back when it is good again', () => {
     const gain = (round: number) => (round < 12 || round >= 26 ? 0.3 : -0.3);
     const modes = simulate(7, gain);
-    expect([modes[10], modes[24], modes[39]]).toEqual(['strategy', 'random', 'strategy']);
+    expect([modes[10], modes[24], modes[39]]).toEqual(['strategy', 'probe', 'strategy']);
+  });
+
+  it('R6: a harmful strategy costs at most a tenth of the labels after the trial', () => {
+    const modes = Array.from({ length: 100 }, (_, seed) => simulate(seed, () => -0.25).slice(4)).flat();
+    const labels = modes.reduce((sum, mode) => sum + strategyLabels(mode, 30), 0);
+    expect(labels / (30 * modes.length)).toBeLessThan(0.1);
   });
 
   it('tries both equally before it judges, and learns nothing from a round without one side', () => {
@@ -45,7 +52,9 @@ describe('fallback to random selection', () => {
     expect(fallbackMode(state)).toBe('trial');
     expect(recordYields(state, [], [1])).toBe(state);
     const equal = { rounds: 5, gains: [0, 0, 0, 0, 0] };
-    expect([fallbackMode(equal), fallbackMode({ ...equal, gains: [1, 1, 1, 1, 1] })]).toEqual(['random', 'strategy']);
+    const always = (gain: number) => fallbackMode({ rounds: 5, gains: [gain, gain, gain, gain, gain] });
+    expect([fallbackMode(equal), always(1), always(-1)]).toEqual(['random', 'strategy', 'probe']);
+    expect([0, 1, 2, 30].map((size) => strategyLabels('probe', size))).toEqual([0, 0, 1, 2]);
   });
 
   it('R6: splits the budget into different candidates of both, whatever their order', () => {
@@ -62,7 +71,7 @@ describe('fallback to random selection', () => {
         expect(new Set(together).size).toBe(Math.min(25, budget));
         expect(together).toHaveLength(Math.min(25, budget));
         expect(split.mode).toBe('strategy');
-        expect(split.strategy).toHaveLength(Math.round(0.8 * Math.min(25, budget)));
+        expect(split.strategy).toHaveLength(strategyLabels('strategy', Math.min(25, budget)));
         expect(selectWithFallback('k-center', pool(order.toReversed()), options)).toEqual(split);
       }),
       { numRuns: 40 },
