@@ -1,7 +1,7 @@
 import type { ModelConfig } from '../nn/config.js';
 import { headName } from '../nn/parameters.js';
 import { logits } from '../nn/model.js';
-import { labelGradient, pickLogProbabilities, tf } from '../trace/index.js';
+import { crossEntropyAndGradient, tf } from '../trace/index.js';
 import type { Tensors } from './objective.js';
 
 /** Logits of this many elements (64 MB) and more are computed in chunks of at most a quarter of it. */
@@ -46,11 +46,11 @@ export function chunkedCrossEntropySum(
       const part = tf.add(tf.slice(x, [start, 0], [length, size]), tf.mul(loss, 0));
       const labels = tf.slice(targets, [start], [length]);
       const scores = logits(config, { ...params, [head]: w }, part);
-      loss = tf.sub(loss, tf.sum(pickLogProbabilities(scores, labels)));
-      const gradient = labelGradient(scores, labels);
+      const { loss: added, gradient } = crossEntropyAndGradient(scores, labels);
+      loss = tf.add(loss, added);
       rowGradients.push(tf.mul(tf.matMul(gradient as tf.Tensor2D, w as tf.Tensor2D), scale));
-      const added = tf.mul(tf.matMul(gradient as tf.Tensor2D, part as tf.Tensor2D, true, false), scale);
-      weightGradient = weightGradient ? tf.add(weightGradient, added) : added;
+      const update = tf.mul(tf.matMul(gradient as tf.Tensor2D, part as tf.Tensor2D, true, false), scale);
+      weightGradient = weightGradient ? tf.add(weightGradient, update) : update;
     }
     save([tf.concat(rowGradients, 0), weightGradient!]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => [tf.mul(saved[0]!, dy), tf.mul(saved[1]!, dy)];

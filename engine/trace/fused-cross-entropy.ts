@@ -30,6 +30,12 @@ const runAddAt = defineFusedKernel({
 const oneHotRows = (index: tf.Tensor, depth: number): tf.Tensor =>
   tf.oneHot(tf.reshape(index, [-1]) as tf.Tensor1D, depth) as tf.Tensor;
 
+/** 1 where a label counts, and the labels with 0 where they do not, both `[rows, 1]`. */
+const scoredLabels = (labels: tf.Tensor, rows: number) => ({
+  scored: tf.reshape(tf.cast(tf.greaterEqual(labels, tf.scalar(0, 'int32')), 'float32'), [rows, 1]),
+  index: tf.reshape(tf.maximum(labels, tf.scalar(0, 'int32')), [rows, 1]),
+});
+
 /**
  * Natural-log probability of each row's label under the softmax of its logits; 0 where the label is negative (−100 is the
  * usual mark). The gradient `onehot − softmax` is formed without a second softmax.
@@ -39,8 +45,7 @@ const oneHotRows = (index: tf.Tensor, depth: number): tf.Tensor =>
  */
 export function pickLogProbabilities(logits: tf.Tensor, labels: tf.Tensor): tf.Tensor {
   const rows = labels.shape[0]!;
-  const scored = tf.reshape(tf.cast(tf.greaterEqual(labels, tf.scalar(0, 'int32')), 'float32'), [rows, 1]);
-  const index = tf.reshape(tf.maximum(labels, tf.scalar(0, 'int32')), [rows, 1]);
+  const { scored, index } = scoredLabels(labels, rows);
   const pick = tf.customGrad(((x: tf.Tensor, save: (tensors: tf.Tensor[]) => void) => {
     const logProbabilities = tf.logSoftmax(x);
     save([logProbabilities, scored, index]);
@@ -56,16 +61,25 @@ export function pickLogProbabilities(logits: tf.Tensor, labels: tf.Tensor): tf.T
 }
 
 /**
- * Gradient of {@link crossEntropySum} by the logits: softmax − onehot, 0 in rows with a negative label.
+ * {@link crossEntropySum} and its gradient by the logits (softmax − onehot, 0 in rows with a negative label) at once, for
+ * a caller that differentiates by hand.
  * @param logits `[rows, classes]` float32
  * @param labels `[rows]` int32
- * @returns `[rows, classes]`
+ * @returns a scalar, and `[rows, classes]`
  */
-export function labelGradient(logits: tf.Tensor, labels: tf.Tensor): tf.Tensor {
+export function crossEntropyAndGradient(
+  logits: tf.Tensor,
+  labels: tf.Tensor,
+): { loss: tf.Tensor; gradient: tf.Tensor } {
   const rows = labels.shape[0]!;
-  const scored = tf.reshape(tf.cast(tf.greaterEqual(labels, tf.scalar(0, 'int32')), 'float32'), [rows, 1]);
-  const index = tf.reshape(tf.maximum(labels, tf.scalar(0, 'int32')), [rows, 1]);
-  return runAddAt({ x: tf.mul(tf.softmax(logits), scored), index, update: tf.neg(scored) })[0]!;
+  const { scored, index } = scoredLabels(labels, rows);
+  const logProbabilities = tf.logSoftmax(logits);
+  const picked = runPick({ x: logProbabilities, index })[0]!;
+  const spread = tf.mul(tf.exp(logProbabilities), scored);
+  return {
+    loss: tf.neg(tf.sum(tf.mul(picked, scored))),
+    gradient: runAddAt({ x: spread, index, update: tf.neg(scored) })[0]!,
+  };
 }
 
 /**

@@ -2,5 +2,5 @@
 export { layerNorm, rmsNorm } from './fused-normalization.js';
 export { gelu, silu } from './fused-activation.js';
 export { addMatMul, batchMatMul, linear } from './fused-matrix.js';
-export { crossEntropySum, labelGradient, pickLogProbabilities } from './fused-cross-entropy.js';
+export { crossEntropyAndGradient, crossEntropySum, pickLogProbabilities } from './fused-cross-entropy.js';
 export { dropout, dropoutMask } from './fused-dropout.js';

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { parseModelConfig } from '../../../engine/nn/config.js';
+import { headName } from '../../../engine/nn/parameters.js';
+import { chunkedCrossEntropySum, chunkRows } from '../../../engine/objectives/chunked-cross-entropy.js';
+import { logits } from '../../../engine/nn/model.js';
+import { crossEntropySum, tf, trace } from '../../../engine/trace/index.js';
+import { expectLikeOracle, floats, integers, runCompiled, specsOf, type Feeds, type Traced } from '../trace/compare.js';
+import { TINY_CONFIG } from '../train/tiny-model.js';
+
+const config = parseModelConfig('tiny', JSON.stringify({ ...TINY_CONFIG, vocab_size: 37 }));
+const head = headName(config);
+const ROWS = 11;
+const feeds: Feeds = {
+  rows: floats([ROWS, 16], 1, 2),
+  [head]: floats([37, 16], 2),
+  targets: integers([ROWS], [3, 0, 36, -100, 7]),
+};
+
+/** Loss and both gradients of 0.25 · sum. */
+const withGradients =
+  (sum: (rows: tf.Tensor, weight: tf.Tensor, targets: tf.Tensor) => tf.Tensor): Traced =>
+  (tensors) => {
+    const loss = (rows: tf.Tensor, weight: tf.Tensor) =>
+      tf.mul(sum(rows, weight, tensors['targets']!), 0.25) as tf.Scalar;
+    const { value, grads } = tf.valueAndGrads(loss)([tensors['rows']!, tensors[head]!]);
+    return { loss: value, byRows: grads[0]!, byHead: grads[1]! };
+  };
+const chunked = (chunk: number) =>
+  withGradients((rows, weight, targets) => chunkedCrossEntropySum(config, { [head]: weight }, rows, targets, chunk));
+const whole = withGradients((rows, weight, targets) =>
+  crossEntropySum(logits(config, { [head]: weight }, rows), targets),
+);
+
+describe('cross-entropy in chunks', () => {
+  it.each([1, 4, 5, 11, 100])('of %i rows has the loss and gradients of the whole', async (chunk) => {
+    const [ours, reference] = [await runCompiled(feeds, chunked(chunk)), await runCompiled(feeds, whole)];
+    for (const name of ['loss', 'byRows', 'byHead'])
+      for (const [i, value] of (reference[name]!.data as Float32Array).entries())
+        expect(Math.abs((ours[name]!.data as Float32Array)[i]! - value)).toBeLessThanOrEqual(
+          1e-6 * (1 + Math.abs(value)),
+        );
+  });
+
+  it('agrees with tfjs on its cpu backend', () => expectLikeOracle(feeds, chunked(4)));
+
+  it('never makes the logits of all rows', () => {
+    const sizes = (fn: Traced) =>
+      [...trace(specsOf(feeds), fn).nodes].flatMap((node) => node.outputs.map(({ shape }) => shape.join()));
+    expect(sizes(whole)).toContain(`${ROWS},37`);
+    expect(sizes(chunked(4))).not.toContain(`${ROWS},37`);
+    expect(sizes(chunked(4))).toContain('4,37');
+  });
+
+  it('is chosen where the logits are large', () => {
+    expect(chunkRows(128, 320)).toBeNull();
+    expect(chunkRows(512, 50_257)).toBe(83);
+    expect(chunkRows(4096, 32_000)).toBe(131);
+    expect(chunkRows(128, 1_000_000)).toBe(16);
+  });
+});
