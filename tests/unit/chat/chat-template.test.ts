@@ -50,6 +50,19 @@ describe('compileChatTemplate', () => {
     expect(() => compileChatTemplate('{% for %}', {}, 'broken')).toThrow(/^broken: cannot be parsed/);
   });
 
+  it('keeps what a round of a loop wrote before it was left, and nothing that it set', () => {
+    const loop = (control: string): string =>
+      render(`{% for i in range(4) %}{{ i }}{% if i == 1 %}!{% ${control} %}{% endif %}x{% endfor %}.`);
+    expect([loop('continue'), loop('break')]).toEqual(['0x1!2x3x.', '0x1!.']);
+    expect(render('{% set x = 1 %}{% for i in range(3) %}{% set x = x + i %}{{ x }}{% endfor %}{{ x }}')).toBe('1231');
+  });
+
+  it('computes with texts and remainders as Python does', () => {
+    expect(render("{{ 'a' < 'b' }} {{ 'x' * 3 }} {{ -7 % 3 }} {{ '🙂b'[0] }} {{ true in [1] }}")).toBe(
+      'True xxx 2 🙂 True',
+    );
+  });
+
   it('passes tools, documents and special tokens', () => {
     const template = compileChatTemplate('{{ bos_token }}{{ tools | tojson }}{{ documents is none }}', {
       bos_token: '<s>',
