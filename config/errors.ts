@@ -18,6 +18,11 @@ export const ERROR_CODES = {
   E_SERVER_UNAVAILABLE: { exitCode: 5, retryable: true, meaning: 'No Temporal server can be reached or started.' },
   E_LOCKED: { exitCode: 5, retryable: true, meaning: 'Another process owns the file or port.' },
   E_NOT_FOUND: { exitCode: 6, retryable: false, meaning: 'What was named does not exist.' },
+  E_MODEL_MISSING: {
+    exitCode: 6,
+    retryable: true,
+    meaning: 'A model is neither on this machine nor can it be downloaded.',
+  },
   E_OUT_OF_MEMORY: {
     exitCode: 7,
     retryable: false,
