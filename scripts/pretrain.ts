@@ -23,10 +23,11 @@ const { values: flags } = parseArgs({
   options: {
     out: { type: 'string', default: 'models/base' },
     work: { type: 'string', default: '.ratchet/pretrain' },
-    rows: { type: 'string', default: '96000' },
+    rows: { type: 'string', default: '208000' },
     seed: { type: 'string', default: '1' },
-    'batch-size': { type: 'string', default: '32' },
-    'learning-rate': { type: 'string', default: '2e-3' },
+    'batch-size': { type: 'string', default: '16' },
+    accumulation: { type: 'string', default: '2' },
+    'learning-rate': { type: 'string', default: '3e-3' },
     hidden: { type: 'string', default: '96' },
     layers: { type: 'string', default: '3' },
   },
@@ -138,7 +139,7 @@ const result = await engine.train(
     parameters: {
       learningRate: Number(flags['learning-rate']),
       batchSize: Number(flags['batch-size']),
-      gradientAccumulationSteps: 1,
+      gradientAccumulationSteps: Number(flags.accumulation),
       numEpochs: 1,
       warmupRatio: 0.03,
       loraRank: 1,
