@@ -103,6 +103,33 @@ describe('parity with PyTorch, transformers, PEFT and tokenizers', () => {
     expect(new Set(Object.values(found))).toEqual(new Set(['passed']));
   });
 
+  it('dpo/losses and dpo/gpt2_lora: every loss with its gradient, and a training by preferences', () => {
+    const losses = outcomes('dpo/losses');
+    expect(Object.keys(losses)).toHaveLength(36);
+    expect(new Set(Object.values(losses))).toEqual(new Set(['passed']));
+    expect(Object.keys(outcomes('dpo/gpt2_lora')).toSorted()).toEqual([
+      'accuracy',
+      'final_adapter',
+      'grad_norm',
+      'logps_chosen',
+      'logps_rejected',
+      'loss',
+      'lr',
+      'margin',
+      'ref_logps_chosen',
+      'ref_logps_rejected',
+      'rewards_chosen',
+      'rewards_rejected',
+    ]);
+    expect(new Set(Object.values(outcomes('dpo/gpt2_lora')))).toEqual(new Set(['passed']));
+  });
+
+  it('schedules.json: the learning rate of every step, and what is refused', () => {
+    const found = Object.values(outcomes('schedules'));
+    expect(found).toHaveLength(62);
+    expect(new Set(found)).toEqual(new Set(['passed']));
+  });
+
   it.each(['llama', 'gpt2', 't5'])('generate/%s: greedy and beam search, batched and alone', (name) => {
     const found = outcomes(`generate/${name}`);
     for (const item of [
