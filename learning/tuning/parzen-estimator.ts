@@ -78,30 +78,23 @@ export function logDensities(estimator: ParzenEstimator, candidates: readonly Pa
   const kernels = candidates.map(() => [...logWeights]);
   for (const [name, dimension] of Object.entries(estimator.dimensions)) {
     const { range, low, high, mu, sigma } = dimension;
-    const known = new Map<string, number>();
-    const remember = (key: string, compute: () => number): number => {
-      const value = known.get(key) ?? compute();
-      known.set(key, value);
-      return value;
-    };
-    const inside = mu.map((center, kernel) =>
-      remember(`${center} ${sigma[kernel]}`, () =>
-        logNormalMass((low - center) / sigma[kernel]!, (high - center) / sigma[kernel]!),
-      ),
-    );
+    const mass = (left: number, right: number, kernel: number) =>
+      logNormalMass((left - mu[kernel]!) / sigma[kernel]!, (right - mu[kernel]!) / sigma[kernel]!);
+    const inside = mu.map((_, kernel) => mass(low, high, kernel));
+    // Candidates share integers, and a mass is dear.
+    const known = new Map<number, number[]>();
     candidates.forEach((candidate, row) => {
       const value = candidate[name]!;
-      const latent = toLatent(value, range);
-      const [left, right] = [toLatent(value - 0.5, range), toLatent(value + 0.5, range)];
-      for (let kernel = 0; kernel < mu.length; kernel++) {
-        const [center, width] = [mu[kernel]!, sigma[kernel]!];
-        const density = range.integer
-          ? remember(`${value} ${center} ${width}`, () =>
-              logNormalMass((left - center) / width, (right - center) / width),
-            )
-          : logNormalDensity((latent - center) / width) - Math.log(width);
-        kernels[row]![kernel]! += density - inside[kernel]!;
+      let densities = known.get(value);
+      if (densities === undefined) {
+        const [latent, left, right] = [value, value - 0.5, value + 0.5].map((edge) => toLatent(edge, range));
+        densities = mu.map((center, kernel) => {
+          if (range.integer) return mass(left!, right!, kernel) - inside[kernel]!;
+          return logNormalDensity((latent! - center) / sigma[kernel]!) - Math.log(sigma[kernel]!) - inside[kernel]!;
+        });
+        known.set(value, densities);
       }
+      for (let kernel = 0; kernel < mu.length; kernel++) kernels[row]![kernel]! += densities[kernel]!;
     });
   }
   return kernels.map((row) => {

@@ -36,7 +36,7 @@ export interface TpeFixture {
 }
 
 /** Seeds of the short check; `bench/samplers` runs all thirty. */
-const SEEDS = { default: 5, tpe: 8 };
+const SEEDS = { default: 3, tpe: 6 };
 
 /** Rank-sum z-score from which on our TPE counts as worse than Optuna's (one-sided p about 0.001). */
 const WORSE = 3;
