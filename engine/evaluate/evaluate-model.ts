@@ -1,6 +1,6 @@
 import { RatchetError } from '../../config/errors.js';
 import type { EvaluateSpec, Evaluation, Latency, TrainingRow } from '../api.js';
-import { CompiledModel } from '../generate/compiled-model.js';
+import { CompiledModel, type CompiledModelOptions } from '../generate/compiled-model.js';
 import { Decoder } from '../generate/decoder.js';
 import { generateTokens } from '../generate/generate-tokens.js';
 import { endIdsOf, loadAdaptedModel, type AdaptedModel } from '../generate/load-adapted-model.js';
@@ -38,7 +38,11 @@ interface Prepared<Item> {
  * @throws RatchetError `E_NOT_FOUND`, `E_MODEL_INVALID`, `E_USAGE` for an option out of range, `E_DATA_INVALID` for a
  *   row that cannot be scored, `E_NUMERIC` where the model's scores are not finite
  */
-export async function evaluateModel(spec: EvaluateSpec, hooks: EvaluateHooks = {}): Promise<Evaluation> {
+export async function evaluateModel(
+  spec: EvaluateSpec,
+  hooks: EvaluateHooks = {},
+  runtime: CompiledModelOptions = {},
+): Promise<Evaluation> {
   checkSpec(spec);
   const started = performance.now();
   const [adapted, rows] = await Promise.all([
@@ -46,8 +50,8 @@ export async function evaluateModel(spec: EvaluateSpec, hooks: EvaluateHooks = {
     readTrainingRows(spec.dataFile),
   ]);
   const { config } = adapted;
-  const model = new CompiledModel(adapted.weights);
-  const decoder = config.kind === 'classifier' ? null : new Decoder(config, adapted.weights);
+  const model = new CompiledModel(config, adapted.weights, runtime);
+  const decoder = config.kind === 'classifier' ? null : new Decoder(config, adapted.weights, runtime);
   try {
     const measured =
       config.kind === 'classifier'

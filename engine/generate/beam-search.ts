@@ -1,5 +1,6 @@
 import { batchBucket, grownCapacity, type Decoder } from './decoder.js';
 import type { Distribution } from './distribution.js';
+import { KeyValueCache } from './key-value-cache.js';
 import { processScores } from './logits-processors.js';
 import {
   finiteDistribution,
@@ -160,9 +161,10 @@ export async function searchBeams(
     const going = searches.filter((search) => !search.done).flatMap((search) => search.running);
     if (going.length === 0) return searches.map((search) => search.results());
     options.signal?.throwIfAborted();
-    const parents = going.map((beam) => beam.place);
-    const full = parents.some((place) => cache.lengths[place]! >= cache.capacity);
-    cache = cache.rearrange(parents, batchBucket(going.length), full ? grownCapacity(cache.capacity) : cache.capacity);
+    const parents = going.map((beam) => ({ cache, index: beam.place }));
+    const full = parents.some(({ index }) => cache.lengths[index]! >= cache.capacity);
+    const capacity = full ? grownCapacity(cache.capacity) : cache.capacity;
+    cache = KeyValueCache.gather(parents, batchBucket(going.length), capacity);
     going.forEach((beam, place) => (beam.place = place));
     const ids = new Int32Array(cache.batch);
     going.forEach((beam, place) => (ids[place] = beam.tokens.at(-1)!));

@@ -2,8 +2,8 @@ import { RatchetError } from '../../config/errors.js';
 import type { HostTensor } from '../api.js';
 import type { DecoderConfig, EncoderDecoderConfig, ModelConfig } from '../nn/config.js';
 import { crossAttentionKeys, decode, encode, forward, logits, type CacheLayer } from '../nn/model.js';
-import { tf, type CompileOptions } from '../trace/index.js';
-import { CompiledModel, integers, type Feeds, type Tensors } from './compiled-model.js';
+import { tf } from '../trace/index.js';
+import { CompiledModel, integers, type CompiledModelOptions, type Feeds, type Tensors } from './compiled-model.js';
 import { KeyValueCache, layerTensorNames } from './key-value-cache.js';
 
 /** Shapes come in these steps, so that few graphs are compiled. */
@@ -32,13 +32,13 @@ export class Decoder {
    * @param weights every parameter by name, with any adapter merged in; shared, not copied
    * @throws RatchetError `E_MODEL_INVALID` for a classifier
    */
-  constructor(config: ModelConfig, weights: ReadonlyMap<string, HostTensor>, options: CompileOptions = {}) {
+  constructor(config: ModelConfig, weights: ReadonlyMap<string, HostTensor>, options: CompiledModelOptions = {}) {
     if (config.kind === 'classifier')
       throw new RatchetError('E_MODEL_INVALID', `A ${config.architecture} classifier writes no text.`, {
         hint: 'Generate with a language model.',
       });
     this.config = config;
-    this.model = new CompiledModel(weights, options);
+    this.model = new CompiledModel(config, weights, options);
   }
 
   /** The longest prompt. */
@@ -92,7 +92,7 @@ export class Decoder {
     };
     const sourceTime = cache.source['source.mask']?.shape[1] ?? 0;
     const { config } = this;
-    const outputs = await this.model.run(`${batch}x1x${cache.capacity}x${sourceTime}`, feeds, (params, tensors) => {
+    const outputs = await this.model.run(`next ${batch}x${cache.capacity}x${sourceTime}`, feeds, (params, tensors) => {
       const { hidden, fresh } =
         config.kind === 'decoder'
           ? forward(config, params, {
@@ -135,7 +135,7 @@ export class Decoder {
         lengths.map((length, row) => row * time + length - 1),
       ),
     };
-    const outputs = await this.model.run(`${batch}x${time}`, feeds, (params, tensors) => {
+    const outputs = await this.model.run(`prompts ${batch}x${time}`, feeds, (params, tensors) => {
       const { hidden, fresh } = forward(config, params, {
         inputIds: tensors['ids']!,
         positions: tensors['positions']!,
@@ -161,7 +161,7 @@ export class Decoder {
       'source.mask': mask,
       start: integers([batch, 1], new Int32Array(batch).fill(config.startId)),
     };
-    const outputs = await this.model.run(`${batch}x${time}`, feeds, (params, tensors) => {
+    const outputs = await this.model.run(`prompts ${batch}x${time}`, feeds, (params, tensors) => {
       const sourceMask = tensors['source.mask']!;
       const { hidden: encoded } = encode(config, params, { inputIds: tensors['ids']!, keyMask: sourceMask });
       const cross = crossAttentionKeys(config, params, encoded);

@@ -1,4 +1,5 @@
 import type { GenerateSpec, Generation } from '../api.js';
+import type { CompiledModelOptions } from './compiled-model.js';
 import { checkGenerateSpec } from './check-spec.js';
 import { Decoder } from './decoder.js';
 import { generateTokens } from './generate-tokens.js';
@@ -23,10 +24,14 @@ const DEFAULT_BATCH = 64;
  * @throws RatchetError `E_NOT_FOUND`, `E_MODEL_INVALID`, `E_USAGE` for an option out of range, `E_DATA_INVALID` for a
  *   prompt that does not fit the model's context, `E_NUMERIC`
  */
-export async function generateTexts(spec: GenerateSpec, hooks: GenerateHooks = {}): Promise<Generation[]> {
+export async function generateTexts(
+  spec: GenerateSpec,
+  hooks: GenerateHooks = {},
+  runtime: CompiledModelOptions = {},
+): Promise<Generation[]> {
   checkGenerateSpec(spec);
   const { config, weights, tokenizer } = await loadAdaptedModel(spec.modelDir, spec.adapterDir);
-  const decoder = new Decoder(config, weights);
+  const decoder = new Decoder(config, weights, runtime);
   const stops = new StopStrings(tokenizer, spec.stopStrings ?? []);
   // An encoder reads whole texts, with the tokens that its tokenizer ends them with.
   const addSpecialTokens = config.kind === 'encoder-decoder';

@@ -59,27 +59,26 @@ export class KeyValueCache {
     }
   }
 
-  /** A cache of another size with these rows, of which one may occur several times, in this order; the rest is empty. */
-  rearrange(rows: readonly number[], batch: number, capacity: number): KeyValueCache {
-    const source = Object.entries(this.source).map(([name, tensor]) => [name, takeRows(tensor, rows, batch)]);
-    const result = new KeyValueCache(
-      this.config,
-      batch,
-      capacity,
-      Object.fromEntries(source) as Record<string, HostTensor>,
-    );
-    rows.forEach((row, place) => {
-      const length = this.lengths[row]!;
-      for (const [name, { data }] of Object.entries(this.tensors))
-        result.copyRow(
-          data as Float32Array,
-          row,
-          this.capacity,
-          result.tensors[name]!.data as Float32Array,
-          place,
-          0,
-          length,
-        );
+  /**
+   * A cache of these rows, of which one may occur several times, in this order; the rest is empty.
+   *
+   * @param rows at least one; of several caches only where these have no `source`
+   */
+  static gather(
+    rows: readonly { cache: KeyValueCache; index: number }[],
+    batch: number,
+    capacity: number,
+  ): KeyValueCache {
+    const { config, source } = rows[0]!.cache;
+    const indices = rows.map(({ index }) => index);
+    const taken = Object.entries(source).map(([name, tensor]) => [name, takeRows(tensor, indices, batch)]);
+    const result = new KeyValueCache(config, batch, capacity, Object.fromEntries(taken) as Record<string, HostTensor>);
+    rows.forEach(({ cache, index }, place) => {
+      const length = cache.lengths[index]!;
+      for (const [name, { data }] of Object.entries(cache.tensors)) {
+        const target = result.tensors[name]!.data as Float32Array;
+        result.copyRow(data as Float32Array, index, cache.capacity, target, place, 0, length);
+      }
       result.mask.data.fill(1, place * capacity, place * capacity + length);
       result.lengths[place] = length;
     });

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { GenerateSpec } from '../../../engine/api.js';
 import { readAdapter, writeAdapter } from '../../../engine/formats/peft.js';
 import { readSafetensors, writeSafetensors } from '../../../engine/formats/safetensors.js';
+import { createSharedGraphs } from '../../../engine/generate/compiled-model.js';
 import { Decoder } from '../../../engine/generate/decoder.js';
 import { generateTexts } from '../../../engine/generate/generate.js';
 import { generateTokens } from '../../../engine/generate/generate-tokens.js';
@@ -54,7 +55,7 @@ describe.each(['llama', 'gpt2'])('generateTokens with %s', (name) => {
     const run = (batchSize: number) =>
       generateTokens(decoder, prompts, { ...options, temperature, topP: 0.95, batchSize });
     const together = await run(32);
-    for (const batchSize of [1, 3, 7]) {
+    for (const batchSize of [1, 3, 8]) {
       const apart = await run(batchSize);
       expect(apart.map((result) => result.tokens)).toEqual(together.map((result) => result.tokens));
       apart.forEach((result, i) => expect(result.meanEntropy).toBeCloseTo(together[i]!.meanEntropy, 5));
@@ -95,6 +96,40 @@ describe.each(['llama', 'gpt2'])('generateTokens with %s', (name) => {
         message: `Prompt 2 has ${length} tokens.`,
       });
     }
+  });
+
+  it('gives the same when the tails of several batches are decoded together', async () => {
+    const free = await generateTokens(decoder, prompts, options);
+    const ended = { ...options, endIds: free.map(({ tokens }, i) => tokens[i]!).slice(0, 12) };
+    const together = await generateTokens(decoder, prompts, ended);
+    expect(new Set(together.map(({ tokens }) => tokens.length)).size).toBeGreaterThan(3);
+    const done: number[] = [];
+    const parked = await generateTokens(decoder, prompts, {
+      ...ended,
+      batchSize: 16,
+      onProgress: (rows) => done.push(rows),
+    });
+    expect(parked.map(({ tokens }) => tokens)).toEqual(together.map(({ tokens }) => tokens));
+    expect(done.at(-1)).toBe(20);
+  });
+
+  it('shares its graphs with other models of its shape, and with no other', async () => {
+    const graphs = createSharedGraphs();
+    const model = await loadModel(join(fixtures, 'models', name));
+    const run = async (config = model.config) => {
+      const other = new Decoder(config, model.weights, { graphs });
+      const results = await generateTokens(other, prompts.slice(0, 3), { ...options, maxNewTokens: 3 });
+      await other.release();
+      return results;
+    };
+    const first = await run();
+    expect(graphs.size).toBe(2);
+    expect(await run()).toEqual(first);
+    expect(graphs.size).toBe(2);
+    const changed = await run({ ...model.config, normEpsilon: 0.5 });
+    expect(graphs.size).toBe(4);
+    expect(changed).not.toEqual(first);
+    await graphs.clear();
   });
 
   it('writes no end token before the wanted number of others', async () => {
@@ -164,6 +199,25 @@ describe.each(['llama', 'gpt2'])('generateTokens with %s', (name) => {
       [16, 20],
     ]);
   });
+});
+
+it('reads a prompt whose padding goes beyond the positions of the model', async () => {
+  const { config, weights } = await loadModel(join(fixtures, 'models/gpt2'));
+  const table = weights.get('transformer.wpe.weight')!;
+  const data = (table.data as Float32Array).slice(0, 21 * config.hiddenSize);
+  const cut = new Map(weights).set('transformer.wpe.weight', { ...table, shape: [21, config.hiddenSize], data });
+  const run = async (maxPositions: number, params: typeof weights) => {
+    const decoder = new Decoder({ ...config, maxPositions }, params);
+    const results = await generateTokens(decoder, [prompts[17]!], { ...options, maxNewTokens: 3 });
+    await decoder.release();
+    return results;
+  };
+  expect(await run(21, cut)).toEqual(await run(config.maxPositions, weights));
+});
+
+it('refuses to generate with a classifier', async () => {
+  const { config, weights } = await loadModel(join(fixtures, 'models/distilbert'));
+  expect(() => new Decoder(config, weights)).toThrow('A distilbert classifier writes no text.');
 });
 
 describe('generateTexts', () => {
