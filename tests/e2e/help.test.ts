@@ -25,6 +25,7 @@ describe('--help', () => {
         up [options]      Start the Temporal server and the workers, and keep them running
         loop              Start a loop on your own feedback, look at it, steer it
         feedback          Hand feedback to a loop
+        lr [options]      Print the learning rate and phase of the steps of a run
         doctor [options]  Check this machine, and say how to mend what is missing
         help [command]    display help for command
 
@@ -196,6 +197,37 @@ describe('--help', () => {
       "
     `);
   });
+  it('of lr', async () => {
+    expect(await help('lr')).toMatchInlineSnapshot(`
+      "
+      Usage: ratchet lr [options]
+
+      Print the learning rate and phase of the steps of a run
+
+      Options:
+        --steps <number>        optimizer steps of the run (default: 2000)
+        --every <number>        print every so many steps, and the last (default: 100)
+        --schedule <name>       one of constant, constant_with_warmup, linear, cosine, cosine_with_restarts,
+                                cosine_with_min_lr, polynomial, inverse_sqrt, warmup_stable_decay, three_phase
+                                (default: "three_phase")
+        --learning-rate <rate>  largest learning rate (default: 0.0005)
+        --warmup <number>       steps of warm-up (default: 0)
+        --setting <key=value>   a setting of the schedule, such as numCycles=3; may be repeated
+        --data <folder>         data folder (default: data, or dataFolder of the configuration)
+        --config <file>         configuration file (default: temporal.yaml where there is one)
+        --set <key=value>       override one key of the configuration; may be repeated
+        --json                  print JSON lines only
+        --verbose               print more, and the stack of an error
+        -h, --help              display help for command
+
+      Examples:
+        $ ratchet lr --steps 2000 --every 100
+        $ ratchet lr --schedule cosine --learning-rate 2e-4 --warmup 100 --steps 1000 --every 50
+        $ ratchet lr --schedule cosine_with_restarts --setting numCycles=4
+        $ ratchet lr --schedule warmup_stable_decay --setting decaySteps=400 --json
+      "
+    `);
+  });
   it('of doctor', async () => {
     expect(await help('doctor')).toMatchInlineSnapshot(`
       "
@@ -234,6 +266,7 @@ describe('--help', () => {
       'import',
       'add',
       'doctor',
+      'lr',
     ]);
     for (const command of leaves) {
       let text = '';

@@ -7,7 +7,7 @@ import {
   type ScheduleName,
   type ScheduleSpec,
 } from '../../../engine/optim/schedules/create-schedule.js';
-import { outputOf, wholeNumber, type CommonOptions } from '../command-context.js';
+import { outputOf, wholeNumber, withCommonOptions, type CommonOptions } from '../command-context.js';
 import { learningRateRows, type LearningRateRow } from '../render/learning-rate.js';
 
 interface LrOptions extends CommonOptions {
@@ -21,7 +21,7 @@ interface LrOptions extends CommonOptions {
 
 /** `ratchet lr`: the learning rate and phase of each step of a run, before it is started. */
 export function lrCommand(): Command {
-  return new Command('lr')
+  const command = new Command('lr')
     .description('Print the learning rate and phase of the steps of a run')
     .option('--steps <number>', 'optimizer steps of the run', wholeNumber('--steps', 1), 2000)
     .option('--every <number>', 'print every so many steps, and the last', wholeNumber('--every', 1), 100)
@@ -29,17 +29,13 @@ export function lrCommand(): Command {
     .option('--learning-rate <rate>', 'largest learning rate', positive, THREE_PHASES[0]!.from)
     .option('--warmup <number>', 'steps of warm-up', wholeNumber('--warmup', 0), 0)
     .option('--setting <key=value>', 'a setting of the schedule, such as numCycles=3; may be repeated', collect)
-    .option('--json', 'print JSON lines only')
-    .addHelpText(
-      'after',
-      `
-Examples:
-  $ ratchet lr --steps 2000 --every 100
-  $ ratchet lr --schedule cosine --learning-rate 2e-4 --warmup 100 --steps 1000 --every 50
-  $ ratchet lr --schedule cosine_with_restarts --setting numCycles=4
-  $ ratchet lr --schedule warmup_stable_decay --setting decaySteps=400 --json`,
-    )
     .action((options: LrOptions) => print(options));
+  return withCommonOptions(command, [
+    'lr --steps 2000 --every 100',
+    'lr --schedule cosine --learning-rate 2e-4 --warmup 100 --steps 1000 --every 50',
+    'lr --schedule cosine_with_restarts --setting numCycles=4',
+    'lr --schedule warmup_stable_decay --setting decaySteps=400 --json',
+  ]);
 }
 
 function print(options: LrOptions): void {
