@@ -18,12 +18,26 @@ export interface Nf4Codes {
   absmax: Float32Array;
 }
 
-/** Index of the nearest level, the lower one on a tie, with the differences in float32 as bitsandbytes takes them. */
+/** Of each two neighbouring levels the smallest float32 that is nearer to the upper one, as bitsandbytes rounds. */
+const BOUNDARIES = Float32Array.from(NF4_LEVELS.slice(1), (upper, i) => firstNearer(NF4_LEVELS[i]!, upper));
+
+/** bitsandbytes compares differences in float32 and takes the lower level on a tie. */
+function firstNearer(lower: number, upper: number): number {
+  let [from, to] = [lower, upper];
+  for (;;) {
+    const middle = Math.fround((from + to) / 2);
+    if (middle === from || middle === to) return to;
+    if (Math.fround(upper - middle) < Math.fround(middle - lower)) to = middle;
+    else from = middle;
+  }
+}
+
+/** Index of the nearest level: a binary search written out, for it runs once for each weight. */
 function nearestLevel(x: number): number {
-  let high = 1;
-  while (high < 15 && NF4_LEVELS[high]! < x) high++;
-  const distance = (index: number) => Math.fround(Math.abs(x - NF4_LEVELS[index]!));
-  return distance(high) < distance(high - 1) ? high : high - 1;
+  let code = x >= BOUNDARIES[7]! ? 8 : 0;
+  if (x >= BOUNDARIES[code + 3]!) code += 4;
+  if (x >= BOUNDARIES[code + 1]!) code += 2;
+  return x >= BOUNDARIES[code]! ? code + 1 : code;
 }
 
 /** Largest magnitude of each block. */
@@ -31,7 +45,8 @@ export function blockMaxima(values: Float32Array, block: number): Float32Array {
   const maxima = new Float32Array(Math.ceil(values.length / block));
   for (let i = 0; i < values.length; i++) {
     const at = Math.floor(i / block);
-    maxima[at] = Math.max(maxima[at]!, Math.abs(values[i]!));
+    const magnitude = Math.abs(values[i]!);
+    if (magnitude > maxima[at]!) maxima[at] = magnitude;
   }
   return maxima;
 }
@@ -44,10 +59,13 @@ export const normalised = (value: number, maximum: number): number =>
 export function quantizeNf4(weights: Float32Array): Nf4Codes {
   const absmax = blockMaxima(weights, BLOCK);
   const packed = new Uint8Array(Math.ceil(weights.length / 2));
-  for (let i = 0; i < weights.length; i++) {
-    const maximum = absmax[Math.floor(i / BLOCK)]!;
-    const code = maximum === 0 ? ZERO_CODE : nearestLevel(normalised(weights[i]!, maximum));
-    packed[i >> 1]! |= i % 2 === 0 ? code << 4 : code;
+  for (let block = 0; block < absmax.length; block++) {
+    const maximum = absmax[block]!;
+    const end = Math.min(weights.length, (block + 1) * BLOCK);
+    for (let i = block * BLOCK; i < end; i++) {
+      const code = maximum === 0 ? ZERO_CODE : nearestLevel(normalised(weights[i]!, maximum));
+      packed[i >> 1]! |= i % 2 === 0 ? code << 4 : code;
+    }
   }
   if (weights.length % 2 === 1) packed[packed.length - 1]! |= ZERO_CODE;
   return { packed, absmax };
