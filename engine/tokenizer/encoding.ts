@@ -43,23 +43,23 @@ export const emptyEncoding = (): Encoding => ({
   sequences: [],
 });
 
-/** A part of every list, or all lists one after the other. */
+/** Tokens [from, to). */
 export function sliceEncoding(encoding: Encoding, from: number, to: number): Encoding {
   return mapLists(encoding, (list) => list.slice(from, to));
 }
 
+/** All tokens one after the other. */
 export function joinEncodings(encodings: readonly Encoding[]): Encoding {
-  const joined = emptyEncoding();
-  for (const encoding of encodings) {
-    joined.ids.push(...encoding.ids);
-    joined.tokens.push(...encoding.tokens);
-    joined.typeIds.push(...encoding.typeIds);
-    joined.offsets.push(...encoding.offsets);
-    joined.specialTokensMask.push(...encoding.specialTokensMask);
-    joined.attentionMask.push(...encoding.attentionMask);
-    joined.sequences.push(...encoding.sequences);
-  }
-  return joined;
+  if (encodings.length === 1) return encodings[0]!;
+  return {
+    ids: encodings.flatMap(({ ids }) => ids),
+    tokens: encodings.flatMap(({ tokens }) => tokens),
+    typeIds: encodings.flatMap(({ typeIds }) => typeIds),
+    offsets: encodings.flatMap(({ offsets }) => offsets),
+    specialTokensMask: encodings.flatMap(({ specialTokensMask }) => specialTokensMask),
+    attentionMask: encodings.flatMap(({ attentionMask }) => attentionMask),
+    sequences: encodings.flatMap(({ sequences }) => sequences),
+  };
 }
 
 function mapLists(encoding: Encoding, map: <T>(list: T[]) => T[]): Encoding {
