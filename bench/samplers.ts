@@ -1,5 +1,5 @@
 /**
- * Compares the samplers with Optuna's on the six objectives of `tpe.json`: `node dist/bench/samplers.js FILE
+ * Compares the samplers with Optuna's on the six objectives of `bench/samplers.json`: `node dist/bench/samplers.js [FILE]
  * [--seeds 30] [--from 0] [--samplers default,tpe]`. Prints the quartiles of the best value after the last trial, the
  * fixture's medians and the time of one suggestion; exit code 1 when the default sampler's median is worse than the
  * median of Optuna's TPE on any objective.
@@ -21,7 +21,7 @@ const { values, positionals } = parseArgs({
     samplers: { type: 'string', default: 'default,tpe' },
   },
 });
-const fixture = JSON.parse(readFileSync(positionals[0] ?? 'tests/parity/fixtures/tpe.json', 'utf8')) as TpeFixture;
+const fixture = JSON.parse(readFileSync(positionals[0] ?? 'bench/samplers.json', 'utf8')) as TpeFixture;
 const available = [
   createDefaultSampler(),
   createGaussianProcessSampler(),
