@@ -10,7 +10,7 @@ export interface Change {
  * points of the original, as in the reference (Rust `tokenizers`, `NormalizedString`). Never changed in place.
  */
 export class AlignedText {
-  private constructor(
+  constructor(
     readonly text: string,
     /** For each UTF-16 unit of `text`: the first code point of the original it stands for. */
     private readonly starts: Int32Array,
@@ -112,11 +112,6 @@ export class AlignedText {
     }
     return builder.build();
   }
-
-  /** @internal For the builder below. */
-  static assemble(text: string, starts: Int32Array, ends: Int32Array): AlignedText {
-    return new AlignedText(text, starts, ends);
-  }
 }
 
 /** Appends characters with the alignment of a unit of the source. */
@@ -150,7 +145,7 @@ class AlignmentBuilder {
   }
 
   build(): AlignedText {
-    return AlignedText.assemble(this.text, Int32Array.from(this.starts), Int32Array.from(this.ends));
+    return new AlignedText(this.text, Int32Array.from(this.starts), Int32Array.from(this.ends));
   }
 }
 

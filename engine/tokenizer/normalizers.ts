@@ -7,7 +7,7 @@ import { normalizeWithChanges, type NormalizationForm } from './unicode-normaliz
 /** Changes a text before it is split, keeping track of where each character came from. */
 export type Normalizer = (text: AlignedText) => AlignedText;
 
-/** Latin letters without case or marks need none of the slow paths. */
+/** Such texts need none of the slow paths. */
 const ASCII = /^[\0-\x7f]*$/;
 const MARK = /^\p{Mn}$/u;
 const WHITE_SPACE = /^\p{White_Space}$/u;
