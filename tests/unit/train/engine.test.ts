@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createEngine } from '../../../engine/index.js';
-import type { TrainSpec } from '../../../engine/api.js';
-import { tinySpec, writeTinyModel } from './tiny-model.js';
+import type { TrainSpec, TrainWarning } from '../../../engine/api.js';
+import { jsonLines, tinyRows, tinySpec, writeTinyModel } from './tiny-model.js';
 
 let folder: string;
 const engine = createEngine({ threads: 1 });
@@ -47,6 +47,26 @@ it('rejects an aborted job with the reason and goes on with the next one', async
   const resumed = await engine.train(spec('b'));
   expect(resumed.resumedFrom).toBe(checkpoints.at(-1));
   expect(resumed.sha256).toBe((await engine.train(spec('a'))).sha256);
+});
+
+it('N5: passes the warning of a run that memorises its rows on', async () => {
+  const trainFile = join(folder, 'few.jsonl');
+  await writeFile(trainFile, jsonLines(tinyRows(4)));
+  const base = spec('memorised');
+  const parameters = {
+    ...base.parameters,
+    numEpochs: 40,
+    learningRate: 0.03,
+    schedule: 'constant' as const,
+    warmupRatio: 0,
+  };
+  const warnings: TrainWarning[] = [];
+  const result = await engine.train(
+    { ...base, trainFile, strategy: 'full', patience: undefined, parameters },
+    { onWarning: (warning) => warnings.push(warning) },
+  );
+  expect(warnings[0]).toMatchObject({ kind: 'overfit' });
+  expect(result.warnings).toEqual(warnings);
 });
 
 it('passes faults on with their code and hint', async () => {
