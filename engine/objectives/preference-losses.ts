@@ -1,3 +1,4 @@
+import { RatchetError } from '../../config/errors.js';
 import { tf } from '../trace/index.js';
 
 /** A loss over pairs of a chosen and a rejected answer. */
@@ -25,6 +26,18 @@ export interface PairLogProbabilities {
 
 /** True for losses that compare with a reference model. */
 export const needsReference = ({ kind }: PreferenceLoss): boolean => kind === 'dpo';
+
+/** @throws RatchetError `E_CONFIG_INVALID` naming a setting out of range */
+export function checkPreferenceLoss(loss: PreferenceLoss): void {
+  const refuse = (setting: string, value: number, wanted: string) => {
+    throw new RatchetError('E_CONFIG_INVALID', `objective ${loss.kind}: ${setting} ${value} is not ${wanted}.`);
+  };
+  if ('beta' in loss && loss.beta !== undefined && !(loss.beta > 0)) refuse('beta', loss.beta, 'above 0');
+  if ('lambda' in loss && loss.lambda !== undefined && !(loss.lambda >= 0)) refuse('lambda', loss.lambda, 'at least 0');
+  const smoothing = 'labelSmoothing' in loss ? loss.labelSmoothing : undefined;
+  if (smoothing !== undefined && !(smoothing >= 0 && smoothing < 0.5))
+    refuse('labelSmoothing', smoothing, 'at least 0 and below 0.5');
+}
 
 /** −log σ(x), finite for every x. */
 const negativeLogSigmoid = (x: tf.Tensor): tf.Tensor => tf.neg(tf.logSigmoid(x));

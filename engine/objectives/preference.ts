@@ -5,7 +5,7 @@ import { pickLogProbabilities, tf } from '../trace/index.js';
 import { superviseRows, type MicroBatch } from '../train/loss.js';
 import { scoredRows, supervisionFeeds } from './language-model.js';
 import { floats, inputs, passBatch, tokenFeeds, type Objective, type ProgramModel, type Tensors } from './objective.js';
-import { needsReference, preferenceLosses, type PreferenceLoss } from './preference-losses.js';
+import { checkPreferenceLoss, needsReference, preferenceLosses, type PreferenceLoss } from './preference-losses.js';
 
 /** Which scored row belongs to which sequence, `[sequences, scored]`. */
 const MEMBERSHIP = 'batch.membership';
@@ -36,8 +36,11 @@ function scoredPairs({ batch, time, labels }: MicroBatch): { counts: number[]; p
  *
  * Reported sums: `rewardsChosen`, `rewardsRejected` (β·(policy − reference); without a reference β·policy), `accuracy`
  * (chosen above rejected), `margin`.
+ *
+ * @throws RatchetError `E_CONFIG_INVALID` naming a setting out of range
  */
 export function preferenceObjective(loss: PreferenceLoss): Objective {
+  checkPreferenceLoss(loss);
   const beta = 'beta' in loss && loss.beta !== undefined ? loss.beta : loss.kind === 'simpo' ? 2 : 0.1;
   return {
     key: `preference:${JSON.stringify(loss)}`,

@@ -6,6 +6,7 @@ import {
   type PairLogProbabilities,
   type PreferenceLoss,
 } from '../../../engine/objectives/preference-losses.js';
+import { preferenceObjective } from '../../../engine/objectives/preference.js';
 import { tf } from '../../../engine/trace/index.js';
 import { runCompiled, type Feeds } from '../trace/compare.js';
 
@@ -59,6 +60,17 @@ describe('preference losses by their equations', () => {
     const ratios = [logOdds(-1) - logOdds(-1.5), 0, logOdds(-2) - logOdds(-0.1)];
     const expected = ratios.map((ratio, i) => [1, 0.5, 2][i]! - 0.3 * logSigmoid(ratio));
     expect(await lossesOf({ kind: 'orpo', lambda: 0.3 })).toEqual(close(expected));
+  });
+
+  it.each<[PreferenceLoss, string]>([
+    [{ kind: 'dpo', beta: 0 }, 'beta 0 is not above 0'],
+    [{ kind: 'dpo', labelSmoothing: 0.5 }, 'labelSmoothing 0.5'],
+    [{ kind: 'simpo', beta: NaN }, 'beta NaN'],
+    [{ kind: 'orpo', lambda: -1 }, 'lambda -1'],
+  ])('refuses %j', (loss, message) => {
+    expect(() => preferenceObjective(loss)).toThrow(
+      expect.objectContaining({ code: 'E_CONFIG_INVALID', message: expect.stringContaining(message) }),
+    );
   });
 
   it('stay finite, with finite gradients, where probabilities are 0 or 1', async () => {
