@@ -115,6 +115,27 @@ it('LoRA+ moves B faster than A', async () => {
   expect((await move(8, 'A')) / (await move(1, 'A'))).toBeCloseTo(1, 5);
 });
 
+it('averages the micro-batches’ means when told to, and all scored tokens alike otherwise', async () => {
+  const parts = [padRight(rows.slice(0, 2), 2, 64), padRight(rows.slice(2, 8), 6, 64)];
+  const lossOf = async (accumulation: 'tokens' | 'mean', batches: typeof parts) => {
+    const step = new TrainStep({
+      config,
+      weights,
+      adapter: create(),
+      weightDecay: 0,
+      maxGradientNorm: 1,
+      accumulation,
+    });
+    const { loss } = await step.step(batches, 0);
+    await step.release();
+    return loss;
+  };
+  const [first, second] = [await lossOf('tokens', [parts[0]!]), await lossOf('tokens', [parts[1]!])];
+  expect(await lossOf('mean', parts)).toBeCloseTo((first + second) / 2, 5);
+  expect(await lossOf('tokens', parts)).toBeCloseTo(await lossOf('tokens', [batch]), 5);
+  expect(Math.abs((await lossOf('mean', parts)) - (await lossOf('tokens', parts)))).toBeGreaterThan(1e-3);
+});
+
 describe('several adapters on one base', () => {
   const set = new AdapterSet(config, weights);
 
