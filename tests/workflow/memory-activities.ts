@@ -168,6 +168,7 @@ export class MemoryLoop {
             stoppedEarly: false,
             truncatedRows: 0,
           },
+          logRef: { uri: 'log.jsonl', sha256, rows: 0 },
           model: { id: outputName, path: `models/${outputName}`, sha256 },
         };
       },
