@@ -2,10 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { parseModelConfig } from '../../../engine/nn/config.js';
 import { headName } from '../../../engine/nn/parameters.js';
 import { chunkedCrossEntropySum, chunkRows } from '../../../engine/objectives/chunked-cross-entropy.js';
+import { causalObjective, scoredRows } from '../../../engine/objectives/language-model.js';
+import { inputs, passBatch, type Objective } from '../../../engine/objectives/objective.js';
+import { padRight } from '../../../engine/train/batch-plan.js';
+import { TrainStep } from '../../../engine/train/step.js';
 import { logits } from '../../../engine/nn/model.js';
 import { crossEntropySum, tf, trace } from '../../../engine/trace/index.js';
 import { expectLikeOracle, floats, integers, runCompiled, specsOf, type Feeds, type Traced } from '../trace/compare.js';
-import { TINY_CONFIG } from '../train/tiny-model.js';
+import { TINY_CONFIG, tinyWeights } from '../train/tiny-model.js';
 
 const config = parseModelConfig('tiny', JSON.stringify({ ...TINY_CONFIG, vocab_size: 37 }));
 const head = headName(config);
@@ -56,5 +60,28 @@ describe('cross-entropy in chunks', () => {
     expect(chunkRows(512, 50_257)).toBe(83);
     expect(chunkRows(4096, 32_000)).toBe(131);
     expect(chunkRows(128, 1_000_000)).toBe(16);
+  });
+
+  it('trains a model with a tied head as the whole logits do', async () => {
+    const tied = parseModelConfig('tiny', JSON.stringify(TINY_CONFIG));
+    const inChunks: Objective = {
+      ...causalObjective,
+      key: 'chunked',
+      compute(model, tensors, training) {
+        const rows = scoredRows(tied, tensors, passBatch(model, tensors, training).hidden);
+        return { loss: chunkedCrossEntropySum(tied, tensors, rows, tensors[inputs.targets]!, 5) };
+      },
+    };
+    const batch = padRight([{ id: 'a', tokens: [3, 4, 5, 6, 7, 8, 9, 10, 1], promptLength: 1 }], 2, 64);
+    const train = async (objective: Objective) => {
+      const options = { adapter: null, weightDecay: 0, maxGradientNorm: 1, threads: 1, optimizer: 'sgd' } as const;
+      const step = new TrainStep({ ...options, config: tied, weights: tinyWeights(), objective });
+      const results = [await step.step([batch], 0.1), await step.step([batch], 0.1)];
+      const { lossSum } = await step.evaluate(batch);
+      await step.release();
+      return [...results.flatMap(({ loss, gradientNorm }) => [loss, gradientNorm]), lossSum];
+    };
+    const expected = await train(causalObjective);
+    expect(await train(inChunks)).toEqual(expected.map((value) => expect.closeTo(value, 5)));
   });
 });
