@@ -11,8 +11,6 @@ export interface KernelParameters {
 export interface GaussianProcess {
   points: readonly Float64Array[];
   kernel: KernelParameters;
-  /** Lower Cholesky factor of the covariance with noise, row-major `[n, n]`. */
-  factor: Float64Array;
   /** Inverse of the covariance with noise, row-major `[n, n]`. */
   inverse: Float64Array;
   /** Inverse covariance times values. */
@@ -30,7 +28,7 @@ function matern(squared: number): { value: number; slope: number } {
 
 /**
  * Gaussian process with a Matérn 5/2 kernel with one length scale per dimension (ARD); kernel parameters at the maximum
- * of the marginal likelihood times a prior, found by L-BFGS from the given starts (Rasmussen & Williams 2006, §2.2,
+ * of the marginal likelihood times a prior, found by L-BFGS (Rasmussen & Williams 2006, §2.2,
  * §5.4.1). The priors are Optuna's: −0.1(r + 1/r) on each relevance, Gamma(2, 1) on the scale, Gamma(1.1, 30) on the
  * noise. Points are in the unit cube; values should have mean 0 and deviation 1.
  */
@@ -38,13 +36,10 @@ export function fitGaussianProcess(points: readonly Float64Array[], values: Floa
   const dimensions = points[0]?.length ?? 0;
   const squared = squaredDifferences(points, dimensions);
   const evaluate = (raw: Float64Array) => negativeLogPosterior(raw, squared, values, dimensions);
-  const starts = [Float64Array.from({ length: dimensions + 2 }, (_, i) => (i === dimensions + 1 ? Math.log(0.01) : 0))];
-  let best: { point: Float64Array; value: number } | null = null;
-  for (const start of starts) {
-    const found = minimise(evaluate, start, { low: -14, high: 8, iterations: 60, tolerance: 1e-2 });
-    if (best === null || found.value < best.value) best = found;
-  }
-  return condition(points, values, kernelOf(best!.point, dimensions));
+  // Relevance and scale 1, noise 0.01.
+  const start = Float64Array.from({ length: dimensions + 2 }, (_, i) => (i === dimensions + 1 ? Math.log(0.01) : 0));
+  const found = minimise(evaluate, start, { low: -14, high: 8, iterations: 60, tolerance: 1e-2 });
+  return condition(points, values, kernelOf(found.point, dimensions));
 }
 
 /** The process with given kernel parameters, conditioned on values at points. */
@@ -61,9 +56,8 @@ export function condition(
     }
     covariance[i * n + i]! += kernel.noise;
   }
-  const factor = cholesky(covariance, n)!;
-  const inverse = invertFromFactor(factor, n);
-  return { points, kernel, factor, inverse, weights: multiply(inverse, values, n) };
+  const inverse = invertFromFactor(cholesky(covariance, n)!, n);
+  return { points, kernel, inverse, weights: multiply(inverse, values, n) };
 }
 
 /** Posterior mean and variance (without noise) at a point, and their gradients where asked for. */
