@@ -16,6 +16,7 @@ export const ERROR_CODES = {
   E_DISK_FULL: { exitCode: 4, retryable: true, meaning: 'The disk has no space left.' },
   E_STORE: { exitCode: 4, retryable: true, meaning: 'The database failed or is closed.' },
   E_SERVER_UNAVAILABLE: { exitCode: 5, retryable: true, meaning: 'No Temporal server can be reached or started.' },
+  E_PROVIDER: { exitCode: 5, retryable: true, meaning: 'A language-model provider failed or broke its protocol.' },
   E_LOCKED: { exitCode: 5, retryable: true, meaning: 'Another process owns the file or port.' },
   E_NOT_FOUND: { exitCode: 6, retryable: false, meaning: 'What was named does not exist.' },
   E_MODEL_MISSING: {
@@ -23,6 +24,7 @@ export const ERROR_CODES = {
     retryable: true,
     meaning: 'A model is neither on this machine nor can it be downloaded.',
   },
+  E_BUDGET: { exitCode: 7, retryable: false, meaning: 'A call would exceed a limit on tokens or money.' },
   E_OUT_OF_MEMORY: {
     exitCode: 7,
     retryable: false,
