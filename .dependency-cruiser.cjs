@@ -33,8 +33,8 @@ const mayImport = {
 // Errors, random streams and hashes are shared by every layer; they import nothing of ours but each other.
 const everywhere = '^config/(errors|random|hash)\\.ts$';
 
-// Learning-rate schedules are arithmetic over plain data: the command line prints what the engine will do.
-const pureEngine = '^engine/optim/schedules/';
+// Learning-rate schedules and the registry of models load no tensors: the command line prints what the engine will do.
+const pureEngine = '^engine/(optim/schedules|registry)/';
 
 const notType = { dependencyTypesNot: ['type-only'] };
 

@@ -6,6 +6,7 @@ import { doctorCommand } from './commands/doctor.js';
 import { feedbackCommand } from './commands/feedback.js';
 import { loopCommand } from './commands/loop.js';
 import { lrCommand } from './commands/lr.js';
+import { modelsCommand } from './commands/models.js';
 import { upCommand } from './commands/up.js';
 import { packageRoot } from './package-root.js';
 
@@ -26,7 +27,15 @@ Start with:
 Exit codes: 0 done · 1 fault of Ratchet · 2 usage or configuration · 3 data or model · 4 data folder, disk or store ·
 5 Temporal server, or folder in use · 6 not found · 7 memory or numbers · 130 Ctrl-C`,
     );
-  for (const command of [demoCommand(), upCommand(), loopCommand(), feedbackCommand(), lrCommand(), doctorCommand()]) {
+  for (const command of [
+    demoCommand(),
+    upCommand(),
+    loopCommand(),
+    feedbackCommand(),
+    lrCommand(),
+    modelsCommand(),
+    doctorCommand(),
+  ]) {
     program.addCommand(command);
   }
   for (const command of everyCommand(program)) {
