@@ -26,6 +26,7 @@ describe('--help', () => {
         loop              Start a loop on your own feedback, look at it, steer it
         feedback          Hand feedback to a loop
         lr [options]      Print the learning rate and phase of the steps of a run
+        models            List the models this engine trains, and download them
         doctor [options]  Check this machine, and say how to mend what is missing
         help [command]    display help for command
 
