@@ -11,7 +11,7 @@ import {
   type MemoryEstimate,
   type RegisteredModel,
 } from '../../../engine/registry/index.js';
-import { outputOf, resolveConfig, wholeNumber, type CommonOptions } from '../command-context.js';
+import { outputOf, resolveConfig, wholeNumber, withCommonOptions, type CommonOptions } from '../command-context.js';
 import { modelDetails, modelRows } from '../render/models.js';
 import { bytes } from '../render/numbers.js';
 
@@ -51,28 +51,26 @@ export function modelsCommand(): Command {
     ]).action((model: string, options: SizeOptions) => show(model, options)),
   );
   command.addCommand(
-    new Command('get')
-      .argument('<model>', 'an id of the list, or a repository of the Hugging Face hub')
-      .description('Download a model into the data folder, and print where it is')
-      .option('--revision <name>', 'branch, tag or commit (default: main)')
-      .option('--endpoint <url>', 'address of the hub (default: https://huggingface.co)')
-      .option('--data <folder>', 'data folder (default: data, or dataFolder of the configuration)')
-      .option('--json', 'print JSON lines only')
-      .addHelpText('after', examples(['models get gpt2', 'models get someone/some-model --revision v1']))
-      .action((model: string, options: GetOptions) => get(model, options)),
+    withCommonOptions(
+      new Command('get')
+        .argument('<model>', 'an id of the list, or a repository of the Hugging Face hub')
+        .description('Download a model into the data folder, and print where it is')
+        .option('--revision <name>', 'branch, tag or commit (default: main)')
+        .option('--endpoint <url>', 'address of the hub (default: https://huggingface.co)'),
+      ['models get gpt2', 'models get someone/some-model --revision v1'],
+    ).action((model: string, options: GetOptions) => get(model, options)),
   );
   return command;
 }
 
-const examples = (lines: string[]) => `\nExamples:\n${lines.map((line) => `  $ ratchet ${line}`).join('\n')}`;
-
-function withSizes(command: Command, lines: string[]): Command {
-  return command
-    .option('--batch <rows>', 'rows of a micro-batch', wholeNumber('--batch', 1), 4)
-    .option('--length <tokens>', 'tokens of a row', wholeNumber('--length', 1), 128)
-    .option('--rank <number>', 'rank of the adapter, on every linear module', wholeNumber('--rank', 1), 8)
-    .option('--json', 'print JSON lines only')
-    .addHelpText('after', examples(lines));
+function withSizes(command: Command, examples: string[]): Command {
+  return withCommonOptions(
+    command
+      .option('--batch <rows>', 'rows of a micro-batch', wholeNumber('--batch', 1), 4)
+      .option('--length <tokens>', 'tokens of a row', wholeNumber('--length', 1), 128)
+      .option('--rank <number>', 'rank of the adapter, on every linear module', wholeNumber('--rank', 1), 8),
+    examples,
+  );
 }
 
 /** A model of the list with what it needs. */
