@@ -1,5 +1,5 @@
 import { RatchetError } from '../../config/errors.js';
-import { GraphBuilder, sizeOf, type ElementType, type TypedArray, type View } from './graph.js';
+import { GraphBuilder, sameShape, sizeOf, type ElementType, type TypedArray, type View } from './graph.js';
 import { elementwiseKernels } from './kernels/elementwise.js';
 import { indexingKernels } from './kernels/indexing.js';
 import type { KernelTable, RecordKernel } from './kernels/kernel.js';
@@ -27,6 +27,8 @@ class RecordingBackend extends tf.KernelBackend {
   private readonly entries = new WeakMap<object, Entry>();
   private live = 0;
   recording: GraphBuilder | null = null;
+  /** Computes a recorded tensor that is read with `data()`; without it a read is refused, as it is inside `trace`. */
+  evaluate: ((view: View) => Promise<tf.BackendValues>) | null = null;
 
   get graph(): GraphBuilder {
     if (!this.recording)
@@ -87,7 +89,9 @@ class RecordingBackend extends tf.KernelBackend {
   }
 
   override async read(dataId: object): Promise<tf.BackendValues> {
-    return this.readSync(dataId);
+    const { view } = this.entries.get(dataId)!;
+    const known = view.value.uniform !== undefined || (view.value.data && sameShape(view.value.shape, view.shape));
+    return this.evaluate && !known ? this.evaluate(view) : this.readSync(dataId);
   }
 
   override numDataIds(): number {

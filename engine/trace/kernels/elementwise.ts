@@ -200,14 +200,16 @@ export const elementwiseKernels: KernelTable = {
   LeakyRelu: (graph, { x }, { alpha }) =>
     graph.elementwise('LeakyRelu', [floating(graph, x!)], 'float32', { alpha: { float: alpha } }),
   Prelu: (graph, { x, alpha }) => {
-    const negative = graph.elementwise('Less', [x!, graph.uniform(0, 'float32')], 'bool');
-    return where(graph, negative, graph.elementwise('Mul', [x!, alpha!], 'float32'), x!);
+    const [operand, slope] = [floating(graph, x!), floating(graph, alpha!)];
+    const negative = graph.elementwise('Less', [operand, graph.uniform(0, 'float32')], 'bool');
+    return where(graph, negative, graph.elementwise('Mul', [operand, slope], 'float32'), operand);
   },
   Step: (graph, { x }, { alpha }) => {
-    const operand = floating(graph, x!);
-    const positive = graph.elementwise('Greater', [operand, graph.uniform(0, 'float32')], 'bool');
-    if (!alpha) return graph.cast(positive, 'float32');
-    return where(graph, positive, graph.uniform(1, 'float32'), graph.uniform(alpha, 'float32'));
+    const operand = numeric(graph, x!);
+    const { type } = operand.value;
+    const positive = graph.elementwise('Greater', [operand, like(graph, operand, 0)], 'bool');
+    if (!alpha) return graph.cast(positive, type);
+    return where(graph, positive, graph.uniform(1, type), graph.uniform(alpha, type));
   },
   ClipByValue: (graph, { x }, { clipValueMin, clipValueMax }) => clip(graph, x!, clipValueMin, clipValueMax),
   Cast: (graph, { x }, { dtype }) => graph.cast(x!, dtype),

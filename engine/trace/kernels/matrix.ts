@@ -14,6 +14,8 @@ export interface MatMulOptions {
  */
 export function matMul(graph: GraphBuilder, a: View, b: View, options: MatMulOptions = {}): View {
   const { transposeA = false, transposeB = false, alpha = 1 } = options;
+  if (a.shape.length < 2 || b.shape.length < 2)
+    throw new RatchetError('E_INTERNAL', `matMul of [${a.shape}] and [${b.shape}]: both must have at least two axes.`);
   const [rowsA, innerA] = transposeA ? a.shape.slice(-2).toReversed() : a.shape.slice(-2);
   const [innerB, columnsB] = transposeB ? b.shape.slice(-2).toReversed() : b.shape.slice(-2);
   if (innerA !== innerB)

@@ -33,9 +33,10 @@ const extremeIndex =
   (graph, { x }, { axis }) => {
     const along = parseAxis([axis].flat()[0], x!.shape.length);
     const shape = x!.shape.filter((_, i) => i !== along);
+    const operand = x!.value.type === 'bool' ? graph.cast(x!, 'int32') : x!;
     const indices = graph.emit(
       op,
-      [graph.full(x!)],
+      [graph.full(operand)],
       { type: 'int64', shape },
       { axis: { int: along }, keepdims: { int: 0 } },
     );

@@ -1,5 +1,5 @@
 import { tf } from '../tfjs.js';
-import { type ElementType, type GraphBuilder, type View } from '../graph.js';
+import { sameShape, type ElementType, type GraphBuilder, type View } from '../graph.js';
 import { parseAxis, type KernelTable, type RecordKernel } from './kernel.js';
 
 const typeOf = (dtype: string | undefined): ElementType => (dtype ?? 'float32') as ElementType;
@@ -22,9 +22,14 @@ function split(graph: GraphBuilder, x: View, sizes: number[], axis: number): Vie
 }
 
 function concatenate(graph: GraphBuilder, parts: View[], axis: number): View {
+  tf.backend_util.assertParamsConsistent(
+    parts.map((part) => part.shape),
+    axis,
+  );
   const present = parts.filter((part) => part.shape[axis] !== 0);
   if (present.length === 1) return present[0]!;
   const first = parts[0]!;
+  if (present.length === 0) return first;
   const extent = parts.reduce((total, part) => total + part.shape[axis]!, 0);
   return graph.emit(
     'Concat',
@@ -45,8 +50,14 @@ export const shapeKernels: KernelTable = {
     const size = x!.shape.reduce((product, extent) => product * extent, 1);
     return graph.reshape(x!, tf.util.inferFromImplicitShape(shape, size));
   },
-  ExpandDims: (graph, { input }, { dim }) =>
-    graph.reshape(input!, input!.shape.toSpliced(dim < 0 ? dim + input!.shape.length + 1 : dim, 0, 1)),
+  ExpandDims: (graph, { input }, { dim }) => {
+    const rank = input!.shape.length;
+    tf.util.assert(
+      dim >= -(rank + 1) && dim <= rank,
+      () => `expandDims: axis ${dim} is outside [${-(rank + 1)}, ${rank}]`,
+    );
+    return graph.reshape(input!, input!.shape.toSpliced(parseAxis(dim, rank + 1), 0, 1));
+  },
   Transpose: (graph, { x }, { perm }: { perm?: number[] }) => {
     const order = perm ?? x!.shape.map((_, i) => x!.shape.length - 1 - i);
     const shape = order.map((axis) => x!.shape[axis]!);
@@ -63,7 +74,13 @@ export const shapeKernels: KernelTable = {
   },
   Pack: (graph, operands, { axis }) => {
     const parts = Object.values(operands);
-    const along = parseAxis(axis, parts[0]!.shape.length + 1);
+    const [first] = parts;
+    for (const { shape, value } of parts)
+      tf.util.assert(
+        sameShape(shape, first!.shape) && value.type === first!.value.type,
+        () => `stack: [${shape}] ${value.type} beside [${first!.shape}] ${first!.value.type}`,
+      );
+    const along = parseAxis(axis, first!.shape.length + 1);
     return concatenate(
       graph,
       parts.map((part) => graph.reshape(part, part.shape.toSpliced(along, 0, 1))),
@@ -94,6 +111,8 @@ export const shapeKernels: KernelTable = {
       return asked < 0 ? extent - start[i]! : asked;
     });
     const end = start.map((position, i) => position + shape[i]!);
+    const inside = start.every((position, i) => position >= 0 && end[i]! <= x!.shape[i]!);
+    tf.util.assert(inside, () => `slice [${start}] to [${end}] is outside of [${x!.shape}]`);
     return slice(
       graph,
       x!,
@@ -123,7 +142,7 @@ export const shapeKernels: KernelTable = {
     return graph.reshape(sparse, info.finalShape);
   },
   Reverse: (graph, { x }, { dims }) => {
-    const axes = ([dims].flat() as number[]).map((axis) => parseAxis(axis, x!.shape.length));
+    const axes = tf.util.parseAxisParam(dims, x!.shape);
     if (x!.shape.length === 0 || axes.length === 0) return x!;
     const operands = [axes.map(() => -1), axes.map(() => BEFORE_START), axes, axes.map(() => -1)];
     return graph.emit('Slice', [graph.full(x!), ...operands.map((list) => graph.int64s(list))], {
@@ -154,8 +173,10 @@ export const shapeKernels: KernelTable = {
   ZerosLike: filledLike(0),
   OnesLike: filledLike(1),
   Range: (graph, _, { start, stop, step, dtype }) => {
-    const count = Math.max(0, Math.ceil((stop - start) / step));
-    const values = Array.from({ length: count }, (__, i) => start + i * step);
+    // tfjs counts down by itself when no step is named.
+    const by = stop < start && step === 1 ? -1 : step;
+    const count = Math.max(0, Math.ceil((stop - start) / by));
+    const values = Array.from({ length: count }, (__, i) => start + i * by);
     return graph.constant(values, typeOf(dtype), [count]);
   },
   LinSpace: (graph, _, { start, stop, num }) => {
