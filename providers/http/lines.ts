@@ -29,8 +29,7 @@ export async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenera
       throw brokenAnswer(`a line of the answer is longer than ${MAXIMUM_LINE} characters`);
   }
   rest += decode();
-  if (rest.endsWith('\r')) rest = rest.slice(0, -1);
-  if (rest !== '') yield rest;
+  if (rest !== '') yield rest.endsWith('\r') ? rest.slice(0, -1) : rest;
 }
 
 /** One line or event of a stream as JSON. @throws ProviderFault when it is none, or no object */
