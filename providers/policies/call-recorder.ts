@@ -35,19 +35,21 @@ export function recordCallsTo(file: string, secrets: readonly string[]): RecordC
   let last: Promise<unknown> = Promise.resolve();
   return (record) => {
     const line = `${JSON.stringify(redact(record, secrets))}\n`;
-    const written = last.then(async () => {
-      try {
-        await mkdir(dirname(file), { recursive: true });
-        await appendFile(file, line, { mode: 0o600 });
-      } catch (cause) {
-        const full = (cause as NodeJS.ErrnoException).code === 'ENOSPC';
-        throw new RatchetError(full ? 'E_DISK_FULL' : 'E_DATA_FOLDER', `${file} cannot be written`, {
-          hint: 'Name another file for the record of calls, or none.',
-          cause,
-        });
-      }
-    });
+    const written = last.then(() => append(file, line));
     last = written.catch(() => {});
     return written;
   };
+}
+
+async function append(file: string, line: string): Promise<void> {
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    await appendFile(file, line, { mode: 0o600 });
+  } catch (cause) {
+    const full = (cause as NodeJS.ErrnoException).code === 'ENOSPC';
+    throw new RatchetError(full ? 'E_DISK_FULL' : 'E_DATA_FOLDER', `${file} cannot be written`, {
+      hint: 'Name another file for the record of calls, or none.',
+      cause,
+    });
+  }
 }

@@ -60,16 +60,7 @@ export class RateLimiter {
 
   /** Resolves when a call of at most `tokens` may start; rejects with the signal's reason. */
   acquire(tokens: number, signal: AbortSignal): Promise<void> {
-    const turn = this.queue.then(async () => {
-      for (;;) {
-        signal.throwIfAborted();
-        const wait = Math.max(this.requests?.wait(1) ?? 0, this.tokens?.wait(tokens) ?? 0);
-        if (wait === 0) break;
-        await pause(this.clock, wait, signal);
-      }
-      this.requests?.take(1);
-      this.tokens?.take(tokens);
-    });
+    const turn = this.queue.then(() => this.take(tokens, signal));
     this.queue = turn.catch(() => {});
     return Promise.race([turn, aborted(signal)]);
   }
@@ -77,6 +68,17 @@ export class RateLimiter {
   /** Gives back the tokens that a call did not use. */
   correct(reserved: number, used: number): void {
     this.tokens?.take(used - reserved);
+  }
+
+  private async take(tokens: number, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      signal.throwIfAborted();
+      const wait = Math.max(this.requests?.wait(1) ?? 0, this.tokens?.wait(tokens) ?? 0);
+      if (wait === 0) break;
+      await pause(this.clock, wait, signal);
+    }
+    this.requests?.take(1);
+    this.tokens?.take(tokens);
   }
 }
 
