@@ -69,6 +69,7 @@ export function createSelectionActivities(deps: Dependencies): Pick<CpuActivitie
       });
       const gates = new QualityGates({
         config: config.gate,
+        gates: config.gate.checks,
         groundednessOf: (row: LabelCandidate) => groundedness(row.artifactType, row.input, row.target),
       });
       const { accepted, rejected } = gates.apply(labelled, new Set(earlier.map(candidateKey)));

@@ -17,6 +17,7 @@ import {
   type Path,
   type Tree,
 } from './layers.js';
+import { PRESETS } from './presets.js';
 import { RatchetConfig } from './schema.js';
 
 export type { ConfigFault } from './layers.js';
@@ -59,6 +60,10 @@ export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfi
   if (options.runFile !== undefined) layers.push(await fileLayer(options.runFile));
   layers.push(environmentLayer(env, keys, suggestion), flagLayer((options.overrides ?? {}) as Tree, keys));
 
+  // A preset stands where it is named: over what lower sources write, under its own source and those above.
+  const naming = layers.findLastIndex((layer) => valueAt(layer.values, ['loop', 'preset']) !== undefined);
+  if (naming >= 0 && valueAt(layers[naming]!.values, ['loop', 'preset']) === 'v1')
+    layers.splice(naming, 0, presetLayer('v1'));
   const merged = layers.reduce<Tree>((tree, layer) => merge(tree, layer.values), {});
   const result = RatchetConfig.safeParse(merged);
   const faults = [
@@ -97,6 +102,18 @@ function invalid(faults: OrderedFault[]): RatchetError {
     hint: 'Correct these keys; every key is described in docs/configuration.md.',
     cause: { faults: sorted.map(({ where, path, message }) => ({ where, path, message })) },
   });
+}
+
+/** The settings that a preset stands for. */
+function presetLayer(name: 'v1'): Layer {
+  const label = `preset ${name}`;
+  return {
+    name: () => label,
+    values: { loop: PRESETS[name] },
+    locate: () => ({ where: label, line: 0, column: 0 }),
+    folder: process.cwd(),
+    faults: [],
+  };
 }
 
 /** The topmost layer that writes a path. */

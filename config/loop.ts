@@ -5,6 +5,21 @@ const fraction = z.number().min(0).max(1);
 /** Lets a rule over several keys run when another key is wrong, so that all faults are reported together. */
 const isMap = (payload: { value: unknown }) => typeof payload.value === 'object' && payload.value !== null;
 
+/** How active learning may choose: our weighted sum, or a strategy of the literature. */
+export const SELECTION_STRATEGIES = [
+  'active-learner',
+  'random',
+  'entropy',
+  'margin',
+  'least-confidence',
+  'density-weighted',
+  'k-center',
+  'mmr',
+  'facility-location',
+  'k-means-plus-plus',
+  'badge',
+] as const;
+
 /** Everything that decides what a loop does. Stored, with its hash, with every round. */
 export const LoopConfig = z.strictObject({
   name: z
@@ -12,6 +27,10 @@ export const LoopConfig = z.strictObject({
     .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, { error: 'must be lower-case letters, digits and hyphens, at most 63' })
     .default('main')
     .describe('Name of the loop; part of workflow ids and folders.'),
+  preset: z
+    .enum(['v1', 'v2'])
+    .default('v2')
+    .describe('What the other settings start from: v1 is the first version of the loop; written keys override it.'),
   seed: z.int().min(0).default(1).describe('Seed of every random stream; two runs with one seed give the same bits.'),
   model: z
     .string()
@@ -26,6 +45,11 @@ export const LoopConfig = z.strictObject({
       activeLearning: z.boolean().default(true).describe('Choose informative examples instead of random ones.'),
       augmentation: z.boolean().default(true).describe('Add label-preserving variants.'),
       hardNegativeMining: z.boolean().default(true).describe('Mix failures (score < 60) into the batches.'),
+      tuning: z.boolean().default(false).describe('Search the training parameters of each round.'),
+      tracking: z
+        .boolean()
+        .default(true)
+        .describe('Validate, stop early and promote only a better model; without it the newest model is used.'),
       preferenceLearning: z
         .literal(false)
         .default(false)
@@ -35,6 +59,14 @@ export const LoopConfig = z.strictObject({
     .describe('Switches of the loop; each can be changed between rounds.'),
   reward: z
     .strictObject({
+      scheme: z
+        .enum(['continuous', 'buckets'])
+        .default('continuous')
+        .describe('tanh of the score with decay, difficulty and balance; or four fixed values by score (v1).'),
+      similarity: z
+        .enum(['combined', 'character'])
+        .default('combined')
+        .describe('How an output is compared with its correction: edits and BLEU, or edits alone (v1).'),
       timeDecayRate: z.number().gt(0).max(1).default(0.95).describe('Reward kept per day of age.'),
       difficultyWeight: z.number().min(1).default(1.5).describe('Factor on a positive reward at difficulty 1.'),
       balanceThreshold: z.int().min(1).default(100).describe('Events of one artifact type above which rewards shrink.'),
@@ -60,6 +92,14 @@ export const LoopConfig = z.strictObject({
       uncertainty: fraction.default(0.4).describe("Weight of the model's uncertainty."),
       diversity: fraction.default(0.3).describe('Weight of the distance to what was chosen before.'),
       quality: fraction.default(0.3).describe('Weight of the quality of the feedback.'),
+      strategy: z
+        .enum(SELECTION_STRATEGIES)
+        .default('active-learner')
+        .describe('How active learning chooses; active-learner weighs uncertainty, diversity and quality.'),
+      fallback: z
+        .boolean()
+        .default(false)
+        .describe('Keep a random slice and let the strategy lead only while it does better than that.'),
     })
     .prefault({})
     .describe('Which candidates are worth training on.'),
@@ -88,6 +128,10 @@ export const LoopConfig = z.strictObject({
         .default(70)
         .describe('An accepted answer below this never becomes a label.'),
       minGroundedness: fraction.default(0.5).describe('Share of identifiers that must come from the request.'),
+      checks: z
+        .array(z.enum(['non-empty', 'score', 'groundedness', 'duplicate']))
+        .default(['non-empty', 'score', 'groundedness', 'duplicate'])
+        .describe('What a label is checked for, in this order.'),
     })
     .prefault({})
     .describe('What may become a label.'),
@@ -110,9 +154,51 @@ export const LoopConfig = z.strictObject({
         .min(1)
         .default(3)
         .describe('Validations without improvement before a training run stops early.'),
+      gate: z
+        .enum(['mean', 'sequential'])
+        .default('mean')
+        .describe('Promote on a higher mean validation score, or only on proof by a paired sequential test.'),
+      alpha: z.number().gt(0).lt(1).default(0.05).describe('Error of the sequential test and of the rollback.'),
+      minimumGain: z.number().min(0).default(0).describe('Points that the sequential test must prove as the gain.'),
+      maximumPairs: z
+        .int()
+        .min(1)
+        .default(600)
+        .describe('Validation requests both models answer at most before the sequential test gives up.'),
+      rollback: z
+        .boolean()
+        .default(false)
+        .describe('Bring the former champion back when the users score the new one worse.'),
     })
     .prefault({})
-    .describe('Split, success and early stopping.'),
+    .describe('Split, success, early stopping, promotion and rollback.'),
+  tuning: z
+    .strictObject({
+      trials: z.int().min(1).default(50).describe('Trainings a round that try parameters.'),
+      sampler: z
+        .enum(['default', 'tpe', 'tpe-univariate', 'gaussian-process', 'random', 'quasi-random'])
+        .default('default')
+        .describe('What proposes parameters; default is the Gaussian process, and TPE for more than 100 trials.'),
+      pruner: z
+        .enum(['none', 'median', 'successive-halving', 'hyperband'])
+        .default('median')
+        .describe('What stops bad trials after their first, second, fourth … epoch.'),
+      parallel: z.int().min(1).max(32).default(1).describe('Trials that run at once.'),
+      warmStart: z
+        .int()
+        .min(0)
+        .default(3)
+        .describe('Best trials of earlier rounds that are tried first; 0 starts anew.'),
+      space: z
+        .partialRecord(
+          z.enum(['learningRate', 'batchSize', 'numEpochs', 'warmupRatio', 'loraRank', 'loraAlpha']),
+          z.tuple([z.number().min(0), z.number().positive()]),
+        )
+        .default({})
+        .describe('Lowest and highest value of a parameter, where not those of the standard search space.'),
+    })
+    .prefault({})
+    .describe('The search for training parameters, when components.tuning is on.'),
   training: z
     .strictObject({
       learningRate: z.number().positive().default(2e-4).describe('Peak learning rate.'),

@@ -4,8 +4,8 @@ import { runChecks, type SelfTestResult } from '../self-test-result.js';
 
 export const GATES = ['non-empty', 'score', 'groundedness', 'duplicate'] as const;
 export type Gate = (typeof GATES)[number];
-/** What version 1 of the loop checks; the rest came later. */
-export const VERSION_1_GATES: readonly Gate[] = ['non-empty', 'score'];
+
+type GateSettings = Pick<LoopConfig['gate'], 'minLabelScore' | 'minGroundedness'>;
 
 /** A label that asks to become an example. */
 export interface LabelCandidate {
@@ -36,14 +36,14 @@ const FIELD: Record<Gate, string> = {
  * does not); and no earlier candidate (by id) has the same type, input and target up to case and whitespace.
  */
 export class QualityGates {
-  private readonly config: LoopConfig['gate'];
+  private readonly config: GateSettings;
   private readonly gates: readonly Gate[];
   private readonly groundednessOf: (candidate: LabelCandidate) => number;
 
   /** @param options.groundednessOf share 0–1; without it the groundedness gate lets everything pass. */
   constructor(
     options: {
-      config?: Partial<LoopConfig['gate']>;
+      config?: Partial<GateSettings>;
       gates?: readonly Gate[];
       groundednessOf?: (candidate: LabelCandidate) => number;
     } = {},

@@ -19,6 +19,8 @@ export interface RewardInput {
   countOfType: number;
 }
 
+export type RewardSettings = Pick<LoopConfig['reward'], 'timeDecayRate' | 'difficultyWeight' | 'balanceThreshold'>;
+
 const SCORE_CENTRE = 70;
 const SCORE_SCALE = 20;
 
@@ -29,9 +31,9 @@ const SCORE_SCALE = 20;
  * Only positive rewards are amplified, and the clip comes last.
  */
 export class EnhancedRewardCalculator {
-  private readonly config: LoopConfig['reward'];
+  private readonly config: RewardSettings;
 
-  constructor(config: Partial<LoopConfig['reward']> = {}) {
+  constructor(config: Partial<RewardSettings> = {}) {
     this.config = { timeDecayRate: 0.95, difficultyWeight: 1.5, balanceThreshold: 100, ...config };
   }
 

@@ -1,13 +1,12 @@
 import type { ArtifactType, FeedbackEvent, RewardRow } from '../../config/domain.js';
-import type { LoopConfig } from '../../config/loop.js';
 import { RatchetError } from '../../config/errors.js';
 import { SimilarityCalculator } from '../metrics/similarity-calculator.js';
-import { EnhancedRewardCalculator } from './enhanced-reward-calculator.js';
+import { EnhancedRewardCalculator, type RewardSettings } from './enhanced-reward-calculator.js';
 
 export interface ScoreRewardsOptions {
   /** The moment that ages are measured at: ISO 8601, UTC. Events later than it have age 0. */
   asOf: string;
-  config: LoopConfig['reward'];
+  config: RewardSettings;
   /** 0–1, from the input alone. */
   difficultyOf: (event: FeedbackEvent) => number;
   /** Events of each type that compete; default: those in `events`. */
@@ -47,7 +46,8 @@ export function scoreRewards(events: readonly FeedbackEvent[], options: ScoreRew
   });
 }
 
-function opinionOf(
+/** What the user thought of the output, 0–1; undefined when the user said nothing. */
+export function opinionOf(
   event: FeedbackEvent,
   similarity: (output: string, correction: string) => number,
 ): number | undefined {

@@ -14,6 +14,8 @@ export interface PerformanceTrend {
   plateaued: boolean;
 }
 
+type TrackingSettings = Pick<LoopConfig['tracking'], 'validationRatio' | 'successThreshold' | 'patience'>;
+
 /** Gain (points) that counts as an improvement when a plateau is looked for. */
 const MINIMUM_GAIN = 0.5;
 const TREND_WINDOW = 5;
@@ -32,10 +34,10 @@ export function hasPlateaued(scores: readonly number[], patience: number, minimu
 
 /** R4: splits, measures and remembers how the loop does. Holds evaluations only; the store keeps them for good. */
 export class PerformanceTracker {
-  private readonly config: LoopConfig['tracking'];
+  private readonly config: TrackingSettings;
   private readonly evaluations: EvaluationRow[];
 
-  constructor(config: Partial<LoopConfig['tracking']> = {}, evaluations: readonly EvaluationRow[] = []) {
+  constructor(config: Partial<TrackingSettings> = {}, evaluations: readonly EvaluationRow[] = []) {
     this.config = { validationRatio: 0.2, successThreshold: 70, patience: 3, ...config };
     this.evaluations = [...evaluations];
   }

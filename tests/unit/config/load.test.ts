@@ -87,6 +87,20 @@ describe('precedence', () => {
     expect(config.loop).toMatchObject({ seed: 7, rounds: 3, minFeedback: 20, simulatedUsers: { requests: 240 } });
   });
 
+  it('R13: a preset overrides what lower sources write and yields to its own source and those above', async () => {
+    const file = yamlFile('loop:\n  preset: v2\n  selection:\n    budget: 30\n  reward:\n    scheme: continuous\n');
+    const runFile = yamlFile('loop:\n  preset: v1\n  batching:\n    max: 60\n', 'run.yaml');
+    const loaded = await loadConfig({ file, runFile, ...NO_ENV, overrides: { 'loop.components.tracking': true } });
+    const { components, reward, selection, batching, gate } = loaded.config.loop;
+    expect(components).toMatchObject({ curriculum: false, activeLearning: false, tracking: true });
+    expect([reward.scheme, reward.similarity, selection.budget]).toEqual(['buckets', 'character', 50]);
+    expect(batching).toMatchObject({ min: 50, max: 60, default: 50 });
+    expect(gate.checks).toEqual(['non-empty', 'score']);
+    expect(loaded.sources['loop.selection.budget']).toBe('preset v1');
+    const { config } = await loadConfig({ file: runFile, ...NO_ENV, overrides: { 'loop.preset': 'v2' } });
+    expect(config.loop.selection.budget).toBe(30);
+  });
+
   it('finds the data folder beside the file that names it', async () => {
     const file = yamlFile('dataFolder: here\n');
     expect((await loadConfig({ file, ...NO_ENV })).dataFolder).toBe(join(file, '..', 'here'));

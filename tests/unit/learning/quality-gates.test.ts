@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { labelOf, labelTrust } from '../../../learning/feedback/label.js';
-import {
-  candidateKey,
-  QualityGates,
-  VERSION_1_GATES,
-  type LabelCandidate,
-} from '../../../learning/feedback/quality-gates.js';
+import { candidateKey, QualityGates, type LabelCandidate } from '../../../learning/feedback/quality-gates.js';
 import { feedbackEvent } from './events.js';
 
 const good: LabelCandidate = {
@@ -49,7 +44,7 @@ describe('QualityGates', () => {
   });
 
   it('R15: version 1 checks emptiness and score only', () => {
-    const { rejected } = new QualityGates({ gates: VERSION_1_GATES, groundednessOf }).apply([...junk, good]);
+    const { rejected } = new QualityGates({ gates: ['non-empty', 'score'], groundednessOf }).apply([...junk, good]);
     expect(rejected.map(({ candidate }) => candidate.id)).toEqual(['j1', 'j2', 'j3']);
   });
 
