@@ -1,0 +1,68 @@
+/**
+ * The Ratchet side of bench/train-step.ts: `ours.js FOLDER THREADS SETTINGS`. Same protocol as peer.py: a line when ready,
+ * one step for each line on standard input, the peak memory at its end.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { readAdapter } from '../engine/formats/peft.js';
+import { loadModel } from '../engine/nn/load-model.js';
+import { loraFromPeft } from '../engine/peft/from-peft.js';
+import { quantizeModel } from '../engine/quantization/quantized-weight.js';
+import { padRight } from '../engine/train/batch-plan.js';
+import type { MicroBatch } from '../engine/train/loss.js';
+import { TrainStep } from '../engine/train/step.js';
+import type { OwnSettings, Row, Workload } from './workloads.js';
+
+const LEARNING_RATE = 1e-4;
+const [folder, threads, settingsText] = process.argv.slice(2) as [string, string, string];
+const settings = JSON.parse(settingsText) as OwnSettings;
+const work = JSON.parse(readFileSync(join(folder, 'workload.json'), 'utf8')) as Omit<Workload, 'model'> & {
+  model: string;
+  steps: Row[][];
+};
+
+const answer = (fields: object) => process.stdout.write(`${JSON.stringify(fields)}\n`);
+
+/** A line of /proc/self/status in megabytes; the peak of the whole process where there is no such file. */
+function resident(name: string): number {
+  try {
+    return Number(new RegExp(`${name}:\\s+(\\d+)`).exec(readFileSync('/proc/self/status', 'utf8'))![1]) / 1024;
+  } catch {
+    return process.resourceUsage().maxRSS / 1024;
+  }
+}
+
+function batchOf(rows: readonly Row[]): MicroBatch {
+  const tokens = rows.map(({ ids, prompt }, i) => ({ id: String(i), tokens: ids, promptLength: prompt }));
+  const batch = padRight(tokens, rows.length, 1024);
+  return rows[0]!.label === undefined ? batch : { ...batch, labels: rows.map((row) => row.label!) };
+}
+
+async function createTrainer(): Promise<TrainStep> {
+  const { config, weights } = await loadModel(work.model);
+  const adapter = work.lora ? loraFromPeft(config, await readAdapter(join(folder, 'adapter'))) : null;
+  const common = { config, adapter, weightDecay: 0.01, maxGradientNorm: 1, threads: Number(threads) };
+  if (!settings.quantized) return new TrainStep({ ...common, weights });
+  return new TrainStep({ ...common, ...quantizeModel(config, weights) });
+}
+
+const trainer = await createTrainer();
+// Loading leaves garbage behind: the peak to be measured is that of training.
+globalThis.gc?.();
+try {
+  writeFileSync('/proc/self/clear_refs', '5');
+} catch {
+  // Elsewhere than on Linux the peak is that of the whole process.
+}
+answer({ ready: { node: process.version }, resident: resident('VmRSS') });
+let index = 0;
+for await (const _ of createInterface({ input: process.stdin })) {
+  const wall = performance.now();
+  const cpu = process.cpuUsage();
+  const { loss } = await trainer.step([batchOf(work.steps[index++]!)], LEARNING_RATE);
+  const used = process.cpuUsage(cpu);
+  answer({ loss, wall: performance.now() - wall, cpu: (used.user + used.system) / 1000 });
+}
+answer({ peak: resident('VmHWM') });
+await trainer.release();

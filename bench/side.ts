@@ -1,0 +1,51 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+
+/** One step: its loss before the update, milliseconds on the clock and of processor time (all threads). */
+export interface StepTime {
+  loss: number;
+  wall: number;
+  cpu: number;
+}
+
+/** A process that trains a workload step by step, on command. */
+export interface Side {
+  /** What it says of itself when ready. */
+  versions: Record<string, string>;
+  step(): Promise<StepTime>;
+  /** Ends it; its peak resident memory while training, MB. */
+  finish(): Promise<number>;
+  kill(): void;
+}
+
+/** Starts a side. @throws Error with the last of what the process printed when it ends early */
+export async function startSide(command: string, args: readonly string[]): Promise<Side> {
+  const child: ChildProcess = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  let complaints = '';
+  child.stderr!.on('data', (chunk: Buffer) => (complaints = `${complaints}${chunk.toString()}`.slice(-2000)));
+  child.on('error', (error) => (complaints += error.message));
+  child.stdin!.on('error', () => undefined);
+  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+  const next = async <T>(field: string): Promise<T> => {
+    for (;;) {
+      const { value, done } = await lines.next();
+      if (done) throw new Error(`${command} ${args[0]} stopped: ${complaints}`);
+      // Libraries print lines of their own.
+      if (value.startsWith('{') && field in JSON.parse(value)) return JSON.parse(value) as T;
+    }
+  };
+  const { ready } = await next<{ ready: Record<string, string> }>('ready');
+  return {
+    versions: ready,
+    step() {
+      child.stdin!.write('\n');
+      return next<StepTime>('loss');
+    },
+    async finish() {
+      child.stdin!.end();
+      const { peak } = await next<{ peak: number }>('peak');
+      return peak;
+    },
+    kill: () => void child.kill('SIGKILL'),
+  };
+}
