@@ -15,6 +15,24 @@ export interface TrainingRow {
   completion: string;
 }
 
+/** A conversation: the model's chat template writes it, and what the assistant says is learned. */
+export interface ChatRow {
+  id: string;
+  /** A turn with `weight` 0 is read, not learned. */
+  messages: { role: string; content: unknown; weight?: number; [field: string]: unknown }[];
+  /** JSON schemas of functions that the model may call. */
+  tools?: object[];
+}
+
+/** A text of which every token is learned. */
+export interface TextRow {
+  id: string;
+  text: string;
+}
+
+/** What a causal model can be trained on. */
+export type CausalRow = TrainingRow | ChatRow | TextRow;
+
 export interface TrainSpec {
   /** Folder with config.json, model.safetensors, tokenizer.json. */
   modelDir: string;
@@ -24,7 +42,7 @@ export interface TrainSpec {
   strategy: 'lora' | 'qlora' | 'full';
   /** PEFT folder to continue from (lora) or model folder (full). */
   initialAdapterDir?: string;
-  /** JSONL files of {@link TrainingRow}, in training order of the first epoch. */
+  /** JSONL files of the rows that the objective reads (see {@link ObjectiveSpec}), in training order of the first epoch. */
   trainFile: string;
   validationFile?: string;
   /** Where the finished PEFT folder (or model folder) is written, atomically. */
@@ -37,6 +55,8 @@ export interface TrainSpec {
     batchSize: number;
     gradientAccumulationSteps: number;
     numEpochs: number;
+    /** Ends after this many optimizer steps instead of `numEpochs`. */
+    maxSteps?: number;
     warmupRatio: number;
     loraRank: number;
     loraAlpha: number;
@@ -64,8 +84,12 @@ export interface TrainSpec {
     /** `tokens` (when left out) weighs all scored tokens of a step alike, `mean` averages the micro-batches' means. */
     accumulation?: 'tokens' | 'mean';
   };
-  /** Validations (one an epoch) without improvement before stopping; the best weights are restored. */
+  /** Optimizer steps between two validations; one an epoch when left out. The last step is always followed by one. */
+  validateEverySteps?: number;
+  /** Validations without improvement before stopping; the best weights are restored. */
   patience?: number;
+  /** A validation loss counts as better when it is lower by more than this; 0 when left out. */
+  minimumImprovement?: number;
   /** Shuffle each epoch with the stream (seed, epoch, 'order'); false keeps the file's order (curriculum) in the first epoch. */
   shuffleFirstEpoch?: boolean;
 }
@@ -181,7 +205,7 @@ export interface EvaluateSpec {
   modelDir: string;
   /** PEFT folder, or null for the base model alone. */
   adapterDir: string | null;
-  /** JSONL file of {@link TrainingRow}. For a classifier the completion is the name or number of the row's class. */
+  /** JSONL file of {@link CausalRow}, or {@link TrainingRow} where the model is no decoder. For a classifier the completion is the name or number of the row's class. */
   dataFile: string;
   /** Tokens a row may have, 512 when left out; a longer one is cut, and counted. */
   maxLength?: number;

@@ -2,6 +2,7 @@
 export type * from './api.js';
 export { createEngine, type EngineOptions } from './worker/create-engine.js';
 export { trainModel, type TrainRuntime } from './train/train-model.js';
+export { inspectRows, type RowInspector, type RowMeasure } from './train/inspect-rows.js';
 export { TrainStep, evaluateForward, type TrainStepOptions, type MicroBatch } from './train/step.js';
 export { evaluateModel } from './evaluate/evaluate-model.js';
 export { generateTexts } from './generate/generate.js';

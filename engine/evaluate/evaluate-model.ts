@@ -1,11 +1,13 @@
 import { RatchetError } from '../../config/errors.js';
-import type { EvaluateSpec, Evaluation, Latency, TrainingRow } from '../api.js';
+import type { CausalRow, EvaluateSpec, Evaluation, Latency, TrainingRow } from '../api.js';
+import { loadChatTemplate } from '../chat/load-chat-template.js';
 import { CompiledModel, type CompiledModelOptions } from '../generate/compiled-model.js';
 import { Decoder } from '../generate/decoder.js';
 import { generateTokens } from '../generate/generate-tokens.js';
 import { endIdsOf, loadAdaptedModel, type AdaptedModel } from '../generate/load-adapted-model.js';
 import type { ClassifierConfig, DecoderConfig, EncoderDecoderConfig } from '../nn/config.js';
-import { readTrainingRows, tokenizeRows } from '../train/training-rows.js';
+import { tokenizeRows } from '../train/encode-rows.js';
+import { labelsOf, readCausalRows, readTrainingRows, type TokenRow } from '../train/training-rows.js';
 import { classifyTexts } from './classify-texts.js';
 import { measureLatency } from './measure-latency.js';
 import { scoreTexts, type ScoredText } from './score-texts.js';
@@ -45,18 +47,17 @@ export async function evaluateModel(
 ): Promise<Evaluation> {
   checkSpec(spec);
   const started = performance.now();
-  const [adapted, rows] = await Promise.all([
-    loadAdaptedModel(spec.modelDir, spec.adapterDir),
-    readTrainingRows(spec.dataFile),
-  ]);
+  const adapted = await loadAdaptedModel(spec.modelDir, spec.adapterDir);
   const { config } = adapted;
+  const read = config.kind === 'decoder' ? readCausalRows : readTrainingRows;
+  const rows = await read(spec.dataFile);
   const model = new CompiledModel(config, adapted.weights, runtime);
   const decoder = config.kind === 'classifier' ? null : new Decoder(config, adapted.weights, runtime);
   try {
     const measured =
       config.kind === 'classifier'
-        ? await measure(prepareClassification(spec, { ...adapted, config }, model, rows), spec, hooks)
-        : await measure(prepareTexts(spec, { ...adapted, config }, model, decoder!, rows), spec, hooks);
+        ? await measure(prepareClassification(spec, { ...adapted, config }, model, rows as TrainingRow[]), spec, hooks)
+        : await measure(await prepareTexts(spec, { ...adapted, config }, model, decoder!, rows), spec, hooks);
     return {
       rows: rows.length,
       ...measured,
@@ -100,32 +101,34 @@ const notFinite = (id: string) =>
     hint: 'The weights are damaged or training diverged: go back to an earlier version of the model.',
   });
 
-function prepareTexts(
+async function prepareTexts(
   spec: EvaluateSpec,
   { config, tokenizer }: AdaptedModel & { config: DecoderConfig | EncoderDecoderConfig },
   model: CompiledModel,
   decoder: Decoder,
-  rows: readonly TrainingRow[],
-): Prepared<ScoredText> {
-  const encoded = tokenizeRows(rows, tokenizer, config, spec.maxLength ?? DEFAULT_MAX_LENGTH);
-  const items = encoded.rows.map(({ tokens, promptLength }, index): ScoredText => {
-    if (config.kind === 'decoder') {
-      const first = Math.max(1, promptLength);
-      return { inputIds: tokens, first: first - 1, targets: tokens.slice(first) };
-    }
+  rows: readonly CausalRow[],
+): Promise<Prepared<ScoredText & { id: string }>> {
+  const template = await loadChatTemplate(spec.modelDir);
+  const encoded = tokenizeRows(rows, { tokenizer, config, template, maxLength: spec.maxLength ?? DEFAULT_MAX_LENGTH });
+  if (encoded.rows.length === 0)
+    throw invalid(`${spec.dataFile}: no row has a token to score.`, 'Give the rows answers.');
+  const prompts = new Map(rows.map((row) => [row.id, 'prompt' in row ? row.prompt : '']));
+  const items = encoded.rows.flatMap((row) => {
+    const { id, tokens, promptLength } = row;
+    if (config.kind === 'decoder') return scoredParts(row);
     const targets = tokens.slice(promptLength);
-    const inputIds = tokenizer.encode(rows[index]!.prompt, { addSpecialTokens: true });
-    if (inputIds.length === 0) throw invalid(`Row "${rows[index]!.id}": its prompt is empty.`, 'Give it a prompt.');
-    return { inputIds, decoderIds: [config.startId, ...targets.slice(0, -1)], first: 0, targets };
+    const inputIds = tokenizer.encode(prompts.get(id)!, { addSpecialTokens: true });
+    if (inputIds.length === 0) throw invalid(`Row "${id}": its prompt is empty.`, 'Give it a prompt.');
+    return [{ id, inputIds, decoderIds: [config.startId, ...targets.slice(0, -1)], first: 0, targets }];
   });
   const sum = { logProbability: 0, correct: 0, tokens: 0 };
   return {
     items,
     length: (item) => item.inputIds.length,
-    async evaluate(batch, places) {
+    async evaluate(batch) {
       const scores = await scoreTexts(model, config, batch);
       scores.forEach(({ logProbability, correct }, i) => {
-        if (!Number.isFinite(logProbability)) throw notFinite(rows[places[i]!]!.id);
+        if (!Number.isFinite(logProbability)) throw notFinite(batch[i]!.id);
         sum.logProbability += logProbability;
         sum.correct += correct;
         sum.tokens += batch[i]!.targets.length;
@@ -153,6 +156,25 @@ function prepareTexts(
       classes: null,
     }),
   };
+}
+
+/** What of a row is scored: one text for each run of labels, such as the answers of a conversation. */
+function scoredParts(row: TokenRow): (ScoredText & { id: string })[] {
+  const labels = labelsOf(row);
+  const parts: (ScoredText & { id: string })[] = [];
+  for (let start = 1; start < labels.length; start++) {
+    if (labels[start]! < 0) continue;
+    let end = start;
+    while (end < labels.length && labels[end]! >= 0) end++;
+    parts.push({
+      id: row.id,
+      inputIds: row.tokens.slice(0, end),
+      first: start - 1,
+      targets: row.tokens.slice(start, end),
+    });
+    start = end;
+  }
+  return parts;
 }
 
 function prepareClassification(

@@ -2,8 +2,9 @@ import type { DistillationSettings } from './distillation.js';
 import type { PreferenceLoss } from './preference-losses.js';
 
 /**
- * What a run minimises. Its rows: `causal`, `seq2seq`, `classification` and `distillation` read {@link TrainingRow}s
- * (of a classification the completion is the class, by name or number), preferences read {@link PreferenceRow}s.
+ * What a run minimises. Its rows: `causal` and `distillation` read {@link CausalRow}s, `seq2seq` and `classification`
+ * {@link TrainingRow}s (of a classification the completion is the class, by name or number), preferences
+ * {@link PreferenceRow}s.
  */
 export type ObjectiveSpec =
   | { kind: 'causal' | 'seq2seq' | 'classification' }

@@ -1,6 +1,6 @@
 import { stream } from '../../config/random.js';
 import { IGNORED, type MicroBatch } from './loss.js';
-import type { TokenRow } from './training-rows.js';
+import { labelsOf, type TokenRow } from './training-rows.js';
 
 /** Lengths are padded up to a multiple of 16, and above 128 of 32, so that few graphs are compiled. */
 const paddedLength = (length: number): number => {
@@ -60,11 +60,11 @@ export function padRight(rows: readonly TokenRow[], batch: number, maxPositions:
   const inputIds = new Int32Array(batch * time);
   const attentionMask = new Int32Array(batch * time);
   const labels = new Int32Array(batch * time).fill(IGNORED);
-  for (const [index, { tokens, promptLength }] of rows.entries()) {
+  for (const [index, row] of rows.entries()) {
     const start = index * time;
-    inputIds.set(tokens, start);
-    attentionMask.fill(1, start, start + tokens.length);
-    labels.set(tokens.slice(promptLength), start + promptLength);
+    inputIds.set(row.tokens, start);
+    attentionMask.fill(1, start, start + row.tokens.length);
+    labels.set(labelsOf(row), start);
   }
   return { batch, time, inputIds, attentionMask, labels };
 }

@@ -1,15 +1,16 @@
 import { RatchetError } from '../../config/errors.js';
-import type { TrainingRow } from '../api.js';
+import type { CausalRow, TrainingRow } from '../api.js';
 import type { ClassifierConfig, ModelConfig } from '../nn/config.js';
 import { isPreference, type ObjectiveSpec, type PreferenceRow } from '../objectives/objective-spec.js';
 import type { TextTokenizer } from '../tokenizer/tokenizer.js';
 import { padRight } from './batch-plan.js';
+import { tokenizeRows, type Encoder } from './encode-rows.js';
 import { IGNORED, type MicroBatch } from './loss.js';
-import { readRows, tokenizeRows, type TokenRow } from './training-rows.js';
+import { readCausalRows, readRows, readTrainingRows, type TokenRow } from './training-rows.js';
 
 /** Rows of a file as tokens. */
 export interface LoadedRows {
-  rows: TokenRow[];
+  rows: EncodedRow[];
   /** Rows that were cut to the longest allowed. */
   truncated: number;
   /** Rows left out because there is nothing in them to learn. */
@@ -19,8 +20,13 @@ export interface LoadedRows {
 /** How the rows of one objective are read, and padded into a batch. */
 export interface RowSource {
   load(file: string): Promise<LoadedRows>;
+  /** The tokens of rows as the objective reads them from a file, checked as such. */
+  encode(rows: readonly { id: string }[]): LoadedRows;
   pad(rows: readonly TokenRow[], batch: number, maxPositions: number): MicroBatch;
 }
+
+/** A row with what its objective needs besides. */
+type EncodedRow = TokenRow & Partial<Pick<PairRow, 'rejected'> & Pick<TargetRow, 'target'>>;
 
 /** A pair: `tokens` are the prompt and the chosen answer. */
 interface PairRow extends TokenRow {
@@ -36,35 +42,43 @@ interface TargetRow extends TokenRow {
 
 const bad = (message: string, hint: string) => new RatchetError('E_DATA_INVALID', message, { hint });
 
+/** What a model is made for. */
+export const objectiveOf = ({ kind }: ModelConfig): ObjectiveSpec =>
+  (
+    ({
+      decoder: { kind: 'causal' },
+      classifier: { kind: 'classification' },
+      'encoder-decoder': { kind: 'seq2seq' },
+    }) as const
+  )[kind];
+
 /** The rows an objective wants. @throws RatchetError `E_CONFIG_INVALID` when the model cannot be trained for it */
-export function rowSource(
-  spec: ObjectiveSpec,
-  config: ModelConfig,
-  tokenizer: TextTokenizer,
-  maxLength: number,
-): RowSource {
+export function rowSource(spec: ObjectiveSpec, encoder: Encoder): RowSource {
+  const { config, tokenizer, maxLength } = encoder;
   const kinds = { classification: 'classifier', seq2seq: 'encoder-decoder' } as const;
   const wanted = kinds[spec.kind as keyof typeof kinds] ?? 'decoder';
   if (config.kind !== wanted)
     throw new RatchetError('E_CONFIG_INVALID', `The objective ${spec.kind} needs a ${wanted}, not a ${config.kind}.`, {
       hint: 'Leave the objective out to train the model for what it is made for.',
     });
-  const texts = (file: string) => readRows<TrainingRow>(file, ['id', 'prompt', 'completion']);
   if (config.kind === 'classifier')
-    return { load: async (file) => classRows(await texts(file), tokenizer, config, maxLength), pad: padClasses };
+    return source(readTrainingRows, (rows) => classRows(rows, tokenizer, config, maxLength), padClasses);
   if (config.kind === 'encoder-decoder')
-    return { load: async (file) => targetRows(await texts(file), tokenizer, config, maxLength), pad: padTargets };
-  if (!isPreference(spec))
-    return {
-      load: async (file) => supervised(file, tokenizeRows(await texts(file), tokenizer, config, maxLength)),
-      pad: padRight,
-    };
+    return source(readTrainingRows, (rows) => targetRows(rows, tokenizer, config, maxLength), padTargets);
+  if (!isPreference(spec)) return source(readCausalRows, (rows) => tokenizeRows(rows, encoder), padRight);
+  const readPairs = (file: string) => readRows<PreferenceRow>(file, ['id', 'prompt', 'chosen', 'rejected']);
+  return source(readPairs, (rows) => pairRows(rows, encoder), padPairs);
+}
+
+function source<Row extends CausalRow | PreferenceRow>(
+  read: (file: string) => Promise<Row[]>,
+  encode: (rows: readonly Row[]) => LoadedRows,
+  pad: RowSource['pad'],
+): RowSource {
   return {
-    async load(file) {
-      const rows = await readRows<PreferenceRow>(file, ['id', 'prompt', 'chosen', 'rejected']);
-      return supervised(file, pairRows(rows, tokenizer, config, maxLength));
-    },
-    pad: padPairs,
+    load: async (file) => supervised(file, encode(await read(file))),
+    encode: (rows) => encode(rows as readonly Row[]),
+    pad,
   };
 }
 
@@ -73,18 +87,11 @@ function supervised(file: string, loaded: LoadedRows): LoadedRows {
   throw bad(`${file}: none of its ${loaded.unsupervised} rows has a token to learn.`, 'Give the rows answers.');
 }
 
-function pairRows(
-  rows: readonly PreferenceRow[],
-  tokenizer: TextTokenizer,
-  config: ModelConfig,
-  maxLength: number,
-): LoadedRows {
+function pairRows(rows: readonly PreferenceRow[], encoder: Encoder): LoadedRows {
   const side = (completion: 'chosen' | 'rejected') =>
     tokenizeRows(
       rows.map(({ id, prompt, ...answers }) => ({ id, prompt, completion: answers[completion] })),
-      tokenizer,
-      config,
-      maxLength,
+      encoder,
     );
   const [chosen, rejected] = [side('chosen'), side('rejected')];
   const other = new Map(rejected.rows.map((row) => [row.id, row]));

@@ -25,7 +25,9 @@ async function folderHashes(folder: string): Promise<Record<string, string>> {
     throw diskError(error, `reading ${folder}`);
   });
   const wanted = names.filter(
-    (name) => /\.safetensors(\.index\.json)?$/.test(name) || /config\.json$|^tokenizer\.json$/.test(name),
+    (name) =>
+      /\.safetensors(\.index\.json)?$/.test(name) ||
+      /config\.json$|^tokenizer\.json$|^chat_template\.jinja$/.test(name),
   );
   const hashes: Record<string, string> = {};
   for (const name of wanted.sort()) hashes[name] = await fileHash(join(folder, name));
@@ -42,6 +44,8 @@ export async function specHash(spec: TrainSpec): Promise<string> {
     objective: spec.objective && { ...spec.objective, teacherDir: undefined },
     teacher: spec.objective?.kind === 'distillation' ? await folderHashes(spec.objective.teacherDir) : undefined,
     patience: spec.patience ?? null,
+    minimumImprovement: spec.minimumImprovement,
+    validateEverySteps: spec.validateEverySteps,
     shuffleFirstEpoch: spec.shuffleFirstEpoch ?? true,
     model: await folderHashes(spec.modelDir),
     initial: spec.initialAdapterDir === undefined ? null : await folderHashes(spec.initialAdapterDir),

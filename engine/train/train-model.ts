@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isRatchetError, RatchetError } from '../../config/errors.js';
 import type { HostTensor, TrainHooks, TrainResult, TrainSpec } from '../api.js';
+import { loadChatTemplate } from '../chat/load-chat-template.js';
 import { readAdapter } from '../formats/peft.js';
 import { createObjective } from '../objectives/create-objective.js';
-import { isPreference, type ObjectiveSpec } from '../objectives/objective-spec.js';
+import { isPreference } from '../objectives/objective-spec.js';
 import { needsReference } from '../objectives/preference-losses.js';
 import { loadModel, type LoadedModel } from '../nn/load-model.js';
-import type { ModelConfig } from '../nn/config.js';
 import { createSchedule, warmupSteps } from '../optim/schedules/create-schedule.js';
 import { loraFromPeft } from '../peft/from-peft.js';
 import { createLora, type LoraAdapter } from '../peft/lora.js';
@@ -21,7 +21,7 @@ import { meanLoss, overfitWarning } from './overfit-watch.js';
 import { resumeRun, saveRun, startState, type BestWeights } from './run-state.js';
 import { specHash } from './spec-hash.js';
 import { TrainStep } from './step.js';
-import { noteReferences, rowSource, type LoadedRows } from './row-source.js';
+import { noteReferences, objectiveOf, rowSource, type LoadedRows } from './row-source.js';
 import type { TokenRow } from './training-rows.js';
 import { storedResult, writeOutput } from './training-output.js';
 
@@ -60,7 +60,7 @@ export async function trainModel(
     let best: BestWeights | null = resumed?.best ?? null;
     const { parameters, patience } = spec;
     const epochSteps = stepsPerEpoch(train.length, plan);
-    const totalSteps = Math.max(1, Math.ceil(epochSteps * parameters.numEpochs - 1e-9));
+    const totalSteps = parameters.maxSteps ?? Math.max(1, Math.ceil(epochSteps * parameters.numEpochs - 1e-9));
     const schedule = createSchedule(parameters.schedule ?? 'linear', {
       learningRate: parameters.learningRate,
       totalSteps,
@@ -83,12 +83,13 @@ export async function trainModel(
         await save();
         hooks.signal.throwIfAborted();
       }
-      const due = state.step > 0 && (state.step % epochSteps === 0 || state.step === totalSteps);
+      const validationSteps = spec.validateEverySteps ?? epochSteps;
+      const due = state.step > 0 && (state.step % validationSteps === 0 || state.step === totalSteps);
       if (due && validationBatches.length > 0 && state.validations.at(-1)?.step !== state.step) {
         const loss = await validate(trainer, validationBatches, hooks.signal);
         if (loss === null) continue;
         state.validations.push({ step: state.step, loss });
-        if (!state.best || loss < state.best.loss) {
+        if (!state.best || loss < state.best.loss - (spec.minimumImprovement ?? 0)) {
           state.best = { step: state.step, loss };
           state.stale = 0;
           best = copyWeights(trainer);
@@ -162,8 +163,13 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
       ? await loadQuantizedModel(spec.modelDir)
       : await loadModel(strategy === 'full' ? (initialAdapterDir ?? spec.modelDir) : spec.modelDir);
   const tokenizer = await loadTokenizer(spec.modelDir);
-  const objective = spec.objective ?? defaultSpec(model.config);
-  const source = rowSource(objective, model.config, tokenizer, parameters.maxLength);
+  const objective = spec.objective ?? objectiveOf(model.config);
+  const source = rowSource(objective, {
+    tokenizer,
+    config: model.config,
+    maxLength: parameters.maxLength,
+    template: await loadChatTemplate(spec.modelDir),
+  });
   const none: LoadedRows = { rows: [], truncated: 0, unsupervised: 0 };
   const train = await source.load(spec.trainFile);
   const validation = spec.validationFile === undefined ? none : await source.load(spec.validationFile);
@@ -193,7 +199,9 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
   };
   if (isPreference(objective) && needsReference(objective))
     for (const { rows } of [train, validation])
-      await noteReferences(rows, plan.batchSize, plan.maxPositions, (batch) => trainer.referenceLogProbabilities(batch));
+      await noteReferences(rows, plan.batchSize, plan.maxPositions, (batch) =>
+        trainer.referenceLogProbabilities(batch),
+      );
   const truncated = train.truncated + validation.truncated;
   const unsupervised = train.unsupervised + validation.unsupervised;
   return { trainer, adapter, train: train.rows, validation: validation.rows, truncated, unsupervised, plan };
@@ -248,17 +256,19 @@ const copyWeights = (trainer: TrainStep): BestWeights =>
 function refuseDamaged(trainer: TrainStep): void {
   for (const [name, { data }] of trainer.trainables())
     if (!(data as Float32Array).every(Number.isFinite))
-      throw new RatchetError('E_NUMERIC', `Step ${trainer.optimizer.updates}: "${name}" has values that are not finite.`, {
-        hint: 'Use a lower learning rate or more warm-up, and check the data and weights for extreme values.',
-      });
+      throw new RatchetError(
+        'E_NUMERIC',
+        `Step ${trainer.optimizer.updates}: "${name}" has values that are not finite.`,
+        {
+          hint: 'Use a lower learning rate or more warm-up, and check the data and weights for extreme values.',
+        },
+      );
 }
 
 /** The same fault, naming the checkpoint that a next run would go on from. */
 function withCheckpoint(error: unknown, folder: string, step: number | null): unknown {
   if (!isRatchetError(error) || error.code !== 'E_NUMERIC') return error;
-  const kept = step === null ? 'No checkpoint was saved before it.' : `The checkpoint of step ${step} is kept in ${folder}.`;
+  const kept =
+    step === null ? 'No checkpoint was saved before it.' : `The checkpoint of step ${step} is kept in ${folder}.`;
   return new RatchetError('E_NUMERIC', `${error.message} ${kept}`, { hint: error.hint, cause: error });
 }
-
-const defaultSpec = ({ kind }: ModelConfig): ObjectiveSpec =>
-  ({ decoder: { kind: 'causal' }, classifier: { kind: 'classification' }, 'encoder-decoder': { kind: 'seq2seq' } } as const)[kind];
