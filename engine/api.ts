@@ -132,6 +132,13 @@ export interface TrainResult {
   milliseconds: number;
 }
 
+export interface ValidationReport {
+  /** Optimizer steps done. */
+  step: number;
+  /** Mean loss of a scored token. */
+  loss: number;
+}
+
 /** The validation loss rose several times in a row while the training loss fell. */
 export interface TrainWarning {
   kind: 'overfit';
@@ -149,6 +156,8 @@ export interface TrainHooks {
   onStep?(report: StepReport): void;
   onCheckpoint?(checkpoint: CheckpointReference): void;
   onWarning?(warning: TrainWarning): void;
+  /** After each validation; a resumed run reports those before its checkpoint again. */
+  onValidation?(validation: ValidationReport): void;
   /** Aborting saves a checkpoint, then rejects with the signal's reason. */
   signal?: AbortSignal;
 }

@@ -56,6 +56,7 @@ export async function trainModel(
     const resumed = await resumeRun(checkpoints, hash, trainer);
     const state = resumed?.state ?? startState(hash);
     const resumedFrom = resumed ? state.step : null;
+    for (const validation of state.validations) hooks.onValidation?.(validation);
     newestStep = resumedFrom;
     let best: BestWeights | null = resumed?.best ?? null;
     const { parameters, patience } = spec;
@@ -89,6 +90,7 @@ export async function trainModel(
         const loss = await validate(trainer, validationBatches, hooks.signal);
         if (loss === null) continue;
         state.validations.push({ step: state.step, loss });
+        hooks.onValidation?.({ step: state.step, loss });
         if (!state.best || loss < state.best.loss - (spec.minimumImprovement ?? 0)) {
           state.best = { step: state.step, loss };
           state.stale = 0;

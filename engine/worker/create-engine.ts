@@ -98,6 +98,7 @@ export function createEngine(options: EngineOptions = {}): Engine {
         if (reply.kind === 'step') hooks.onStep?.(reply.report);
         if (reply.kind === 'checkpoint') hooks.onCheckpoint?.(reply.checkpoint);
         if (reply.kind === 'warning') hooks.onWarning?.(reply.warning);
+        if (reply.kind === 'validation') hooks.onValidation?.(reply.validation);
       };
       return (await submit((id) => ({ kind: 'train', id, spec }), hooks.signal, onProgress)) as TrainResult;
     },

@@ -28,6 +28,8 @@ async function run(request: Extract<EngineRequest, { spec: unknown }>, signal: A
         reply({ kind: 'checkpoint', id, checkpoint }),
       onWarning: (warning: Extract<EngineReply, { kind: 'warning' }>['warning']) =>
         reply({ kind: 'warning', id, warning }),
+      onValidation: (validation: Extract<EngineReply, { kind: 'validation' }>['validation']) =>
+        reply({ kind: 'validation', id, validation }),
       signal,
     };
     return trainModel(request.spec, hooks, { graphs });

@@ -9,6 +9,7 @@ import type {
   TrainResult,
   TrainSpec,
   TrainWarning,
+  ValidationReport,
 } from '../api.js';
 
 export interface EngineWorkerData {
@@ -31,6 +32,7 @@ export type EngineReply =
   | { kind: 'step'; id: number; report: StepReport }
   | { kind: 'checkpoint'; id: number; checkpoint: CheckpointReference }
   | { kind: 'warning'; id: number; warning: TrainWarning }
+  | { kind: 'validation'; id: number; validation: ValidationReport }
   | { kind: 'progress'; id: number; done: number; total: number }
   | { kind: 'done'; id: number; value: EngineResult }
   | { kind: 'failed'; id: number; aborted: boolean; fault: Fault };
