@@ -102,6 +102,24 @@ export interface SelectionRow {
   diversity: number;
   quality: number;
   score: number;
+  /** Where a random slice is kept beside the strategy: which of them chose the candidate. */
+  slice?: 'strategy' | 'random';
+}
+
+/** What a label of the strategy or of the random slice was worth, in points of the held-out requests like it. */
+export interface LabelYieldRow {
+  eventId: string;
+  slice: 'strategy' | 'random';
+  yield: number;
+}
+
+/** How the model answered one held-out request; both models of a paired comparison answer the same ones. */
+export interface RequestScoreRow {
+  id: string;
+  artifactType: ArtifactType;
+  input: string;
+  /** 0–100. */
+  score: number;
 }
 
 /** One supervised example: prompt → completion. */

@@ -19,10 +19,12 @@ export interface SelectionCandidate {
   groups?: readonly string[];
 }
 
+export type SelectionWeights = Pick<LoopConfig['selection'], 'uncertainty' | 'diversity' | 'quality'>;
+
 export interface SelectionOptions {
   /** How many are chosen; default 30. */
   budget?: number;
-  weights?: Partial<Pick<LoopConfig['selection'], 'uncertainty' | 'diversity' | 'quality'>>;
+  weights?: Partial<SelectionWeights>;
   /**
    * How many of each artifact type: `proportional` (default) to the candidates with a floor of half an equal share,
    * `none`, or numbers (a type not named gets none).
@@ -38,6 +40,7 @@ export interface Selection<T extends SelectionCandidate> {
 }
 
 const DEFAULT_BUDGET = 30;
+const DEFAULT_WEIGHTS: SelectionWeights = { uncertainty: 0.4, diversity: 0.3, quality: 0.3 };
 
 /**
  * R6: chooses the examples worth learning from. Greedy farthest-first: each step takes the candidate with the largest
@@ -58,7 +61,7 @@ export class ActiveLearner {
     options: SelectionOptions = {},
   ): Selection<T> {
     const { budget = DEFAULT_BUDGET, quotas = 'proportional' } = { ...this.defaults, ...options };
-    const weights = { uncertainty: 0.4, diversity: 0.3, quality: 0.3, ...this.defaults.weights, ...options.weights };
+    const weights = { ...DEFAULT_WEIGHTS, ...this.defaults.weights, ...options.weights };
     const rows = sortedById(candidates);
     const left = quotasFor(rows, budget, quotas);
     const index = new TokenSetIndex(rows.map((row) => row.text));
@@ -137,22 +140,46 @@ export function selectRandom<T extends SelectionCandidate>(
   options: { budget?: number; seed: number },
 ): Selection<T> {
   const rows = stream(options.seed, 'selection', 'random').shuffle(sortedById(candidates));
-  const selected = rows.slice(0, options.budget ?? DEFAULT_BUDGET);
+  return describeRows(rows, Math.min(options.budget ?? DEFAULT_BUDGET, rows.length), DEFAULT_WEIGHTS);
+}
+
+/**
+ * A choice made elsewhere with its parts, reported as in {@link ActiveLearner}; they decide nothing.
+ * @param chosen ids of candidates, best first; the others follow by id
+ */
+export function describeSelection<T extends SelectionCandidate>(
+  candidates: readonly T[],
+  chosen: readonly string[],
+  weights: SelectionWeights,
+): Selection<T> {
+  const rows = sortedById(candidates);
+  const byId = new Map(rows.map((row) => [row.eventId, row]));
+  const isChosen = new Set(chosen);
+  const others = rows.filter((row) => !isChosen.has(row.eventId));
+  return describeRows([...chosen.map((id) => byId.get(id)!), ...others], chosen.length, weights);
+}
+
+/** The first `count` rows as chosen in this order. */
+function describeRows<T extends SelectionCandidate>(
+  rows: readonly T[],
+  count: number,
+  weights: SelectionWeights,
+): Selection<T> {
   const index = new TokenSetIndex(rows.map((row) => row.text));
   const nearest = new Float64Array(rows.length);
   const metadata = rows.map((row, position): SelectionRow => {
     const diversity = 1 - nearest[position]!;
-    if (position < selected.length) {
+    const selected = position < count;
+    if (selected) {
       index.similaritiesTo(position).forEach((similarity, other) => {
         if (similarity > nearest[other]!) nearest[other] = similarity;
       });
     }
     const { eventId, artifactType, uncertainty, quality } = row;
-    const score = 0.4 * uncertainty + 0.3 * diversity + 0.3 * quality;
-    const isSelected = position < selected.length;
-    return { eventId, artifactType, rank: position + 1, selected: isSelected, uncertainty, diversity, quality, score };
+    const score = weights.uncertainty * uncertainty + weights.diversity * diversity + weights.quality * quality;
+    return { eventId, artifactType, rank: position + 1, selected, uncertainty, diversity, quality, score };
   });
-  return { selected, metadata };
+  return { selected: rows.slice(0, count), metadata };
 }
 
 function sharesGroup(first: SelectionCandidate, second: SelectionCandidate): boolean {

@@ -69,23 +69,43 @@ export function recordYields(
   return { gains: [...state.gains, gain].slice(-WINDOW), rounds: state.rounds + 1 };
 }
 
+export interface FallbackOptions {
+  budget: number;
+  seed: number;
+  state: FallbackState;
+}
+
+/** What was chosen and by whom, each best first; the two lists share no candidate. */
+export interface FallbackChoice {
+  mode: FallbackMode;
+  strategy: string[];
+  random: string[];
+}
+
+/** {@link splitWithFallback} with a strategy of the literature. */
+export function selectWithFallback(name: StrategyName, pool: CandidatePool, options: FallbackOptions): FallbackChoice {
+  const { seed } = options;
+  return splitWithFallback(pool.ids, (budget) => selectCandidates(name, pool, { budget, seed }), options);
+}
+
 /**
  * One round's choice: first the seeded random slice, uniform over the whole pool, then the strategy's picks among the
  * others. Together `budget` candidates, or all.
+ * @param pick the strategy: so many different ids, or all, best first
  */
-export function selectWithFallback(
-  name: StrategyName,
-  pool: CandidatePool,
-  options: { budget: number; seed: number; state: FallbackState },
-): { mode: FallbackMode; strategy: string[]; random: string[] } {
+export function splitWithFallback(
+  ids: readonly string[],
+  pick: (budget: number) => string[],
+  options: FallbackOptions,
+): FallbackChoice {
   const { budget, seed, state } = options;
   const mode = fallbackMode(state);
-  const size = Math.min(budget, pool.ids.length);
+  const size = Math.min(budget, ids.length);
   const strategyCount = strategyLabels(mode, size);
   const slice = stream(seed, 'selection', 'random-slice').integer(2 ** 31);
-  const random = selectCandidates('random', { ids: pool.ids }, { budget: size - strategyCount, seed: slice });
+  const random = selectCandidates('random', { ids }, { budget: size - strategyCount, seed: slice });
   const isTaken = new Set(random);
   // The slice holds size − strategyCount at most, so that enough of `size` picks are left without it.
-  const picks = selectCandidates(name, pool, { budget: size, seed }).filter((id) => !isTaken.has(id));
+  const picks = pick(size).filter((id) => !isTaken.has(id));
   return { mode, strategy: picks.slice(0, strategyCount), random };
 }
