@@ -15,6 +15,8 @@ export default defineConfig({
           hookTimeout: minute,
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
+          // tfjs-core's own tests are written for a bundler: imports without extensions.
+          server: { deps: { inline: [/tfjs-core\/dist\/(?!tf-core)/] } },
         },
       },
       {

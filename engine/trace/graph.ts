@@ -81,6 +81,8 @@ export class GraphBuilder {
   private readonly nodes: GraphNode[] = [];
   private readonly inputs = new Map<string, Value>();
   private readonly constants = new Map<string, Value>();
+  /** What {@link after} made, by its value. */
+  private readonly barriers = new Map<Value, { x: Value; other: Value }>();
 
   input(name: string, type: ElementType, shape: number[]): View {
     const value: Value = { type, shape: [...shape], input: name };
@@ -169,7 +171,9 @@ export class GraphBuilder {
     if (value.uniform !== undefined) return { value, shape };
     if (sameShape(value.shape, shape)) return { value, shape };
     if (value.data && sameShape(value.shape, view.shape)) return { value: { ...value, shape: [...shape] }, shape };
-    return this.emit('Reshape', [this.full(view), this.int64s(shape)], { type: value.type, shape });
+    // Without `allowzero`, ONNX copies the extent of the input where the shape says 0.
+    const attributes: Record<string, Attribute> = shape.includes(0) ? { allowzero: { int: 1 } } : {};
+    return this.emit('Reshape', [this.full(view), this.int64s(shape)], { type: value.type, shape }, attributes);
   }
 
   cast(view: View, type: ElementType): View {
@@ -190,6 +194,35 @@ export class GraphBuilder {
     );
   }
 
+  /**
+   * `x`, available only once `other` is: x + 0 · (an element of `other`), which no optimisation removes. Left out again
+   * when nothing else needs `other`.
+   */
+  after(x: View, other: View): View {
+    const source = other.value;
+    if (source.uniform !== undefined || sizeOf(source.shape) === 0) return x;
+    const axes = source.shape.map((_, axis) => axis);
+    const bounds = [axes.map(() => 0), axes.map(() => 1), axes].map((list) => this.int64s(list));
+    const ones = axes.map(() => 1);
+    const element = axes.length === 0 ? source : this.emit('Slice', [source, ...bounds], { type: 'float32', shape: ones }).value;
+    const zero = this.elementwise('Mul', [this.reshape({ value: element, shape: ones }, []), this.uniform(0, 'float32')], 'float32');
+    const result = this.elementwise('Add', [x, zero], 'float32');
+    this.barriers.set(result.value, { x: x.value, other: source });
+    return result;
+  }
+
+  /** Values that the outputs need, when what {@link after} made stands for `x` alone, or for its node. */
+  private neededFrom(outputs: readonly Value[], barrier: (made: { x: Value; other: Value }) => 'skip' | 'node'): Set<Value> {
+    const needed = new Set<Value>(outputs);
+    for (const node of this.nodes.toReversed()) {
+      if (!node.outputs.some((value) => needed.has(value))) continue;
+      const made = this.barriers.get(node.outputs[0]!);
+      if (made && barrier(made) === 'skip') needed.add(made.x);
+      else for (const input of node.inputs) needed.add(input);
+    }
+    return needed;
+  }
+
   /** Closes the graph: names the outputs and drops every node and input that no output needs. */
   finish(outputs: Record<string, View>): Graph {
     const clash = Object.keys(outputs).find((name) => this.inputs.has(name));
@@ -205,19 +238,19 @@ export class GraphBuilder {
       taken.add(value);
       return { name, value };
     });
-    const needed = new Set<Value>(named.map((output) => output.value));
-    const nodes: GraphNode[] = [];
-    for (let i = this.nodes.length - 1; i >= 0; i--) {
-      const node = this.nodes[i]!;
-      if (!node.outputs.some((value) => needed.has(value))) continue;
-      nodes.push(node);
-      for (const input of node.inputs) needed.add(input);
-    }
+    const roots = named.map((output) => output.value);
+    const withoutBarriers = this.neededFrom(roots, () => 'skip');
+    const idle = ({ other }: { other: Value }) => !withoutBarriers.has(other);
+    const needed = this.neededFrom(roots, (made) => (idle(made) ? 'skip' : 'node'));
+    const isIdle = (value: Value) => this.barriers.has(value) && idle(this.barriers.get(value)!);
+    const passed = (value: Value): Value => (isIdle(value) ? passed(this.barriers.get(value)!.x) : value);
+    const nodes = this.nodes.filter((node) => node.outputs.some((value) => needed.has(value) && !isIdle(value)));
+    for (const node of nodes) node.inputs = node.inputs.map(passed);
     const inputs = [...this.inputs].filter(([, value]) => needed.has(value));
     return {
       inputs: inputs.map(([name, value]) => ({ name, type: value.type, shape: value.shape })),
-      nodes: nodes.reverse(),
-      outputs: named,
+      nodes,
+      outputs: named.map(({ name, value }) => ({ name, value: passed(value) })),
     };
   }
 }

@@ -103,16 +103,10 @@ export const shapeKernels: KernelTable = {
     return split(graph, x!, sizes, along);
   },
   Slice: (graph, { x }, { begin, size }) => {
-    const from = [begin].flat() as number[];
-    const wanted = [size].flat() as number[];
-    const start = x!.shape.map((_, i) => from[i] ?? 0);
-    const shape = x!.shape.map((extent, i) => {
-      const asked = wanted[i] ?? -1;
-      return asked < 0 ? extent - start[i]! : asked;
-    });
+    const info = { shape: x!.shape, rank: x!.shape.length } as tf.Tensor;
+    const [start, shape] = tf.slice_util.parseSliceParams(info, begin, size) as [number[], number[]];
+    tf.slice_util.assertParamsValid(info, start, shape);
     const end = start.map((position, i) => position + shape[i]!);
-    const inside = start.every((position, i) => position >= 0 && end[i]! <= x!.shape[i]!);
-    tf.util.assert(inside, () => `slice [${start}] to [${end}] is outside of [${x!.shape}]`);
     return slice(
       graph,
       x!,
