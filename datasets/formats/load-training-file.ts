@@ -11,8 +11,8 @@ import { detectFormat, TRAINING_FORMATS, type TrainingFormat } from './training-
 export type ReadTable = (path: string) => AsyncIterable<Record<string, unknown>>;
 
 export interface LoadTrainingOptions {
-  /** Gets the examples in file order; the file waits for it. */
-  onExample(example: TrainingExample): void | Promise<void>;
+  /** Gets the examples in file order, each with its line (from 1); the file waits for it. */
+  onExample(example: TrainingExample, line: number): void | Promise<void>;
   /** Gets every row that was left out. */
   onRejected(entry: LedgerEntry): void | Promise<void>;
   /** Default: told from the fields of the first row that has those of a known format. */
@@ -74,7 +74,7 @@ export async function loadTrainingFile(path: string, options: LoadTrainingOption
       const example = TRAINING_FORMATS[format].convert(new RowReader(value), id, (what) => repairs.push(what));
       for (const what of new Set(repairs)) count(report.repaired, what);
       report.kept++;
-      await onExample(example);
+      await onExample(example, line);
     } catch (error) {
       if (!(error instanceof RowFault)) throw error;
       const { field, reason } = error;

@@ -13,6 +13,7 @@ export type TrainingExample =
   | { kind: 'completion'; id: string; prompt: string; completion: string }
   | { kind: 'chat'; id: string; messages: ExampleMessage[]; tools?: object[] }
   | { kind: 'preference'; id: string; prompt: string | ExampleMessage[]; chosen: string; rejected: string }
+  | { kind: 'classification'; id: string; text: string; label: string }
   | { kind: 'text'; id: string; text: string };
 
 /** Why a row of a file was left out. */

@@ -33,6 +33,10 @@ export const TRAINING_FORMATS = {
       completion: reader.filled('answer'),
     }),
   },
+  classification: {
+    fields: ['text', 'label'],
+    convert: (reader, id) => ({ kind: 'classification', id, text: reader.filled('text'), label: label(reader) }),
+  },
   text: { fields: ['text'], convert: (reader, id) => ({ kind: 'text', id, text: reader.filled('text') }) },
 } as const satisfies Record<string, Format>;
 
@@ -42,6 +46,12 @@ export type TrainingFormat = keyof typeof TRAINING_FORMATS;
 export function detectFormat(row: Readonly<Record<string, unknown>>): TrainingFormat | null {
   const names = Object.keys(TRAINING_FORMATS) as TrainingFormat[];
   return names.find((name) => TRAINING_FORMATS[name].fields.every((field) => Object.hasOwn(row, field))) ?? null;
+}
+
+/** The name of a class, or its number. */
+function label(reader: RowReader): string {
+  const { label: value } = reader.row;
+  return Number.isSafeInteger(value) ? String(value) : reader.filled('label');
 }
 
 function chat(reader: RowReader, id: string): TrainingExample {

@@ -46,6 +46,26 @@ describe('loadTrainingFile', () => {
     });
   });
 
+  it('reads texts with a class, by name or number, and tells the line of each', async () => {
+    const lines: number[] = [];
+    const path = join(folder, 'classes.jsonl');
+    await writeFile(
+      path,
+      jsonl({ text: 'good', label: 'positive' }, { text: 'bad', label: 0 }, { text: 'so', label: 0.5 }),
+    );
+    const examples: TrainingExample[] = [];
+    const report = await loadTrainingFile(path, {
+      onExample: (example, line) => void (examples.push(example), lines.push(line)),
+      onRejected: ({ field, reason }) => expect([field, reason]).toEqual(['label', 'is not a text']),
+    });
+    expect(examples).toEqual([
+      { kind: 'classification', id: 'classes.jsonl:1', text: 'good', label: 'positive' },
+      { kind: 'classification', id: 'classes.jsonl:2', text: 'bad', label: '0' },
+    ]);
+    expect(lines).toEqual([1, 2]);
+    expect(report).toMatchObject({ format: 'classification', read: 3, kept: 2 });
+  });
+
   it('writes Alpaca rows with the prompt of Stanford, and rows with a history as conversations', async () => {
     const { examples } = await load(
       'a.json',
