@@ -1,9 +1,11 @@
-/**
- * The words and word pairs of a text, as a set: lower case, words are runs of letters, digits and underscores, any
- * other visible character is a word of its own. Two texts are as alike as the Jaccard index of their sets.
- */
+/** Words in lower case: runs of letters, digits and underscores; any other visible character is a word of its own. */
+export function textWords(text: string): string[] {
+  return text.toLowerCase().match(/[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]/gu) ?? [];
+}
+
+/** The words and word pairs of a text, as a set. Two texts are as alike as the Jaccard index of their sets. */
 export function tokenSet(text: string): Set<string> {
-  const words = text.toLowerCase().match(/[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]/gu) ?? [];
+  const words = textWords(text);
   const set = new Set<string>(words);
   for (let index = 0; index + 1 < words.length; index++) set.add(`${words[index]} ${words[index + 1]}`);
   return set;
