@@ -12,6 +12,8 @@ export const STAGE_KEYS = {
   examples: 'id',
   batches: 'id',
   trials: 'id',
+  selection_slices: 'event_id',
+  label_yields: 'event_id',
 } as const;
 export type StageTable = keyof typeof STAGE_KEYS;
 
@@ -57,7 +59,10 @@ export function readExamples(
   );
 }
 
-/** The complete trial with the lowest objective (the earlier one on a tie), or null. */
+/**
+ * The complete trial with the lowest objective (the earlier one on a tie) of the newest round that has one, or null.
+ * Rounds train on other rows: their objectives cannot be compared.
+ */
 export async function readBestTrial(
   database: Database,
   loop: string,
@@ -68,7 +73,7 @@ export async function readBestTrial(
     'trials',
     "loop = $1 AND artifact_type = $2 AND state = 'complete' AND objective IS NOT NULL",
     [loop, artifactType],
-    'objective, round, number, id LIMIT 1',
+    'round DESC, objective, number, id LIMIT 1',
     '* EXCLUDE (loop, position)',
   );
   return row ?? null;

@@ -7,26 +7,33 @@ import type {
   EvaluationRow,
   ExampleRow,
   FeedbackEvent,
+  LabelYieldRow,
   RejectedRow,
   RewardRow,
   SelectionRow,
+  TrainingParameters,
 } from '../config/domain.js';
 import { Database, type OpenOptions } from './database.js';
 import { appendFeedback, countFeedback, readFeedback, rejectedRows, rejectRows } from './feedback.js';
 import { contentHashes, tableCounts } from './inspect.js';
 import { readAll, readBestTrial, readExamples, readStage, recordStage } from './stages.js';
+import * as studies from './studies.js';
 import * as tracking from './tracking.js';
 import type {
   AppendResult,
   AuditEntry,
+  ChampionWatchRow,
   CheckpointRow,
+  FallbackRow,
   Lineage,
   ModelVersionRow,
+  PromotionRow,
   RoundFinish,
   RoundRow,
   RoundStart,
   Statistics,
   StoredEvent,
+  StudyRow,
   TrainingRunRow,
   TrainingStepRow,
   TrialRow,
@@ -174,6 +181,15 @@ export class Store {
   batches(loop: string, round: number): Promise<BatchRow[]> {
     return readStage(this.#database, 'batches', loop, round);
   }
+  recordSelectionSlices(loop: string, round: number, rows: readonly SelectionRow[]): Promise<number> {
+    return recordStage(this.#database, 'selection_slices', loop, round, rows);
+  }
+  recordLabelYields(loop: string, round: number, rows: readonly LabelYieldRow[]): Promise<number> {
+    return recordStage(this.#database, 'label_yields', loop, round, rows);
+  }
+  labelYields(loop: string, round: number): Promise<LabelYieldRow[]> {
+    return readStage(this.#database, 'label_yields', loop, round);
+  }
   trials(loop: string, round: number): Promise<TrialRow[]> {
     return readStage(this.#database, 'trials', loop, round);
   }
@@ -183,9 +199,22 @@ export class Store {
     return readExamples(this.#database, loop, uptoRound);
   }
 
-  /** The complete trial with the lowest objective, or null. */
+  /** The complete trial with the lowest objective of the newest round that has one, or null. */
   bestTrial(loop: string, artifactType: ArtifactType | 'all'): Promise<(TrialRow & { round: number }) | null> {
     return readBestTrial(this.#database, loop, artifactType);
+  }
+
+  /** Keeps a round's study as it stands now. */
+  saveStudy(loop: string, round: number, study: StudyRow): Promise<void> {
+    return studies.saveStudy(this.#database, loop, round, study);
+  }
+  /** A round's study; null before it was opened. */
+  study(loop: string, round: number): Promise<StudyRow | null> {
+    return studies.readStudy(this.#database, loop, round);
+  }
+  /** Parameters of the best trial of each round before `round`, the newest first, at most `limit`. */
+  earlierBestParameters(loop: string, round: number, limit: number): Promise<Partial<TrainingParameters>[]> {
+    return studies.readEarlierBest(this.#database, loop, round, limit);
   }
 
   /** Stores the curriculum's state after a round. */
@@ -253,6 +282,19 @@ export class Store {
   /** Makes a version the champion; false when it was already. */
   setChampion(loop: string, id: string, reason = ''): Promise<boolean> {
     return tracking.setChampion(this.#database, loop, id, reason);
+  }
+  /** Brings a former champion back (null: the base model) and notes it in the audit trail. */
+  rollBack(loop: string, id: string | null, reason: string): Promise<void> {
+    return tracking.rollBack(this.#database, loop, id, reason);
+  }
+  async recordPromotion(loop: string, round: number, row: PromotionRow): Promise<void> {
+    await tracking.record(this.#database, 'promotions', [{ ...row, loop, round }], { key: ['loop', 'round'] });
+  }
+  async recordChampionWatch(loop: string, round: number, row: ChampionWatchRow): Promise<void> {
+    await tracking.record(this.#database, 'champion_watches', [{ ...row, loop, round }], { key: ['loop', 'round'] });
+  }
+  async recordFallback(loop: string, round: number, row: FallbackRow): Promise<void> {
+    await tracking.record(this.#database, 'fallback_states', [{ ...row, loop, round }], { key: ['loop', 'round'] });
   }
   /** The loop's champion, or null while the base model is. */
   champion(loop: string): Promise<ModelVersionRow | null> {

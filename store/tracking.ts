@@ -103,6 +103,18 @@ export function setChampion(database: Database, loop: string, id: string, reason
   });
 }
 
+/** Brings a former champion back, or the base model for null, and notes it in the audit trail; a repeat changes nothing. */
+export function rollBack(database: Database, loop: string, id: string | null, reason: string): Promise<void> {
+  return database.write(async (connection, columns) => {
+    const before = await readChampion(database, loop);
+    if ((before?.id ?? null) === id) return;
+    await connection.run('UPDATE model_versions SET champion = (id = $2) WHERE loop = $1', [loop, id ?? '']);
+    const details = { reason, before: before?.id ?? null };
+    const entry = auditRow({ loop, actor: 'loop', action: 'rollBack', subject: id ?? 'base', details });
+    await insertRows(connection, columns, 'audit', [entry], { key: ['key'] });
+  });
+}
+
 /** The loop's champion, or null while the base model is. */
 export async function readChampion(database: Database, loop: string): Promise<ModelVersionRow | null> {
   const [row] = await readAll<ModelVersionRow>(

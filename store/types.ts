@@ -77,6 +77,42 @@ export interface TrialRow {
   trainingRunId?: string;
 }
 
+/** A search for parameters: who proposes and who prunes, what is tried first, and the study as plain data. */
+export interface StudyRow {
+  sampler: string;
+  pruner: string;
+  queue: unknown;
+  study: unknown;
+}
+
+/** A paired test of a round's model against the champion (`base` for the base model). */
+export interface PromotionRow {
+  challenger: string;
+  champion: string;
+  decision: 'promote' | 'keep';
+  pairs: number;
+  /** Mean score of the challenger less that of the champion, points. */
+  meanGain: number;
+  eValue: number;
+  pValue: number;
+}
+
+/** A look at the users' scores of a champion against those of its predecessor. */
+export interface ChampionWatchRow {
+  champion: string;
+  former: string;
+  verdict: 'worse' | 'holds' | 'open';
+  pairs: number;
+  meanDifference: number;
+}
+
+/** How a selection strategy stood against random selection after a round. */
+export interface FallbackRow {
+  mode: string;
+  rounds: number;
+  gains: number[];
+}
+
 /** A training run; recorded once when it starts and again with its results. */
 export interface TrainingRunRow {
   id: string;

@@ -11,7 +11,7 @@ const DIMENSIONS = 128;
 export function textFeatures(texts: readonly string[]): Matrix {
   return matrixOf(
     texts.map((text) => {
-      const row = new Array<number>(DIMENSIONS).fill(0);
+      const row = Array.from({ length: DIMENSIONS }, () => 0);
       for (const token of tokenSet(text)) {
         const hash = fnv1a(token);
         row[hash % DIMENSIONS]! += hash & 0x8000_0000 ? -1 : 1;

@@ -170,7 +170,7 @@ describe('stages', () => {
     expect(found[1]).toEqual({ ...example('a', 'event-1'), round: 1 });
   });
 
-  it('finds the trial with the lowest objective of its artifact type', async () => {
+  it('finds the trial with the lowest objective of its artifact type in the newest round', async () => {
     const store = await temporaryStore();
     const trial = (id: string, number: number, objective?: number, state: 'complete' | 'pruned' = 'complete') => ({
       id,
@@ -181,8 +181,13 @@ describe('stages', () => {
       ...(objective === undefined ? {} : { objective }),
     });
     await store.recordTrials('main', 1, [trial('t0', 0, 0.9), trial('t1', 1, 0.4), trial('t2', 2, 0.1, 'pruned')]);
-    await store.recordTrials('main', 2, [trial('t3', 0, 0.4), trial('t4', 1)]);
-    expect(await store.bestTrial('main', 'erd')).toEqual({ ...trial('t1', 1, 0.4), round: 1 });
+    await store.recordTrials('main', 2, [trial('t3', 0, 0.7), trial('t4', 1)]);
+    expect(await store.bestTrial('main', 'erd')).toEqual({ ...trial('t3', 0, 0.7), round: 2 });
+    expect(await store.earlierBestParameters('main', 3, 5)).toEqual([
+      { ...PARAMETERS, batchSize: 1 },
+      { ...PARAMETERS, batchSize: 2 },
+    ]);
+    expect(await store.earlierBestParameters('main', 2, 5)).toEqual([{ ...PARAMETERS, batchSize: 2 }]);
     expect(await store.bestTrial('main', 'architecture')).toBeNull();
   });
 });
