@@ -4,4 +4,5 @@ export { openProvider, type OpenOptions } from './open-provider.js';
 export { Budget } from './policies/budget.js';
 export { recordCallsTo } from './policies/call-recorder.js';
 export { ProviderConfig } from './provider-config.js';
+export { createTextRewriter } from './text-rewriter.js';
 export type { Completion, CompletionRequest, Message, Provider, StreamPart } from './provider.js';

@@ -1,38 +1,84 @@
 import type { ExampleRow, RejectedRow } from '../../config/domain.js';
+import { isRatchetError, RatchetError } from '../../config/errors.js';
 import { runChecks, type SelfTestResult } from '../self-test-result.js';
+import { backTranslationOperator } from './rewriting-operators.js';
+import type { TextRewriter } from './text-rewriter.js';
+
+/** What an operator made of an example. */
+export interface Variant {
+  input: string;
+  target: string;
+  /** How much of the request's meaning a rewriting is known to have kept, 0–1; of rewriting operators only. */
+  roundTrip?: number;
+}
 
 /** Makes one variant of an example; null where the operator has nothing to change. Equal seeds give equal variants. */
 export interface AugmentationOperator {
   name: string;
-  apply(example: ExampleRow, seed: readonly (string | number)[]): { input: string; target: string } | null;
+  apply(example: ExampleRow, seed: readonly (string | number)[]): Variant | null | Promise<Variant | null>;
 }
 
-/** Scores the target of a variant against its input, 0–100. */
-export type VerifyVariant = (variant: ExampleRow) => number | Promise<number>;
+/** Scores the target of a variant against its input, 0–100; null where the validator cannot judge it. */
+export type VerifyVariant = (variant: ExampleRow) => number | null | Promise<number | null>;
+
+/** Why the label of a variant holds: the validator gives it 100, or the rewriting kept enough of the request. */
+export interface AugmentationProof {
+  /** Of the variant. */
+  id: string;
+  kind: 'validator' | 'round-trip';
+  /** The validator's score, 0–100, or the similarity, 0–1. */
+  value: number;
+}
 
 export interface AugmentedSet {
   /** The originals in their order, then the variants in the order they were made. */
   examples: ExampleRow[];
-  /** Variants whose label no longer held. */
+  /** One for each variant, in their order. */
+  proofs: AugmentationProof[];
+  /** Variants whose label no longer held or that nothing proves, and operators whose provider failed. */
   rejected: RejectedRow[];
+}
+
+export interface AugmenterOptions {
+  /** Adds variants translated en → fr → en; needs a rewriter. Default false. */
+  useBackTranslation?: boolean;
+  rewriter?: TextRewriter;
+  /** Round-trip similarity from which a variant that the validator cannot judge is believed, 0–1; default 0.6. */
+  minimumRoundTrip?: number;
 }
 
 const FULL_SCORE = 100;
 /** Passes over all parents that may bring nothing before the search ends. */
 const IDLE_PASSES = 3;
 const RAW_LIMIT = 4096;
+const MINIMUM_ROUND_TRIP = 0.6;
+/** Faults of a provider: its operator rests for the remainder of the call, the others go on. */
+const PROVIDER_FAULTS: ReadonlySet<string> = new Set(['E_PROVIDER', 'E_BUDGET']);
 
 /**
- * R9: enlarges the training rows to `factor` times their number with variants of them. A variant counts only when its
- * label still scores 100 and no other row has the same input and target. Every parent gets one variant before any
+ * R9: enlarges the training rows to `factor` times their number with variants of them. A variant counts only with a
+ * proof that its label holds and when no other row has the same input and target. The proof is the validator's score of
+ * 100; where the validator cannot judge, a rewriting's round-trip similarity. Every parent gets one variant before any
  * gets its second. Rows of the validation split are passed through, neither augmented nor counted.
  */
 export class DataAugmenter {
   private readonly factor: number;
+  private readonly minimumRoundTrip: number;
+  private readonly backTranslation: AugmentationOperator[];
 
-  /** @param factor size of the augmented set over the original one, 1 … 5 */
-  constructor(factor = 2) {
+  /**
+   * @param factor size of the augmented set over the original one, 1 … 5
+   * @throws RatchetError E_CONFIG_INVALID when back-translation is on without a rewriter
+   */
+  constructor(factor = 2, options: AugmenterOptions = {}) {
     this.factor = factor;
+    this.minimumRoundTrip = options.minimumRoundTrip ?? MINIMUM_ROUND_TRIP;
+    if (options.useBackTranslation === true && options.rewriter === undefined)
+      throw new RatchetError('E_CONFIG_INVALID', 'back-translation is on, but no language model is configured for it', {
+        hint: 'Configure a provider, or switch back-translation off.',
+      });
+    this.backTranslation =
+      options.useBackTranslation === true && options.rewriter ? [backTranslationOperator(options.rewriter)] : [];
   }
 
   /**
@@ -41,7 +87,7 @@ export class DataAugmenter {
    */
   async augmentTrainingData(
     examples: readonly ExampleRow[],
-    operators: readonly AugmentationOperator[],
+    given: readonly AugmentationOperator[],
     verify: VerifyVariant,
     options: { factor?: number; seed: number },
   ): Promise<AugmentedSet> {
@@ -50,16 +96,35 @@ export class DataAugmenter {
     const seen = new Set(examples.map(contentKey));
     const tried = new Set<string>();
     const variants: ExampleRow[] = [];
+    const proofs: AugmentationProof[] = [];
     const rejected: RejectedRow[] = [];
+    const operators = [...given, ...this.backTranslation];
+    const failed = new Set<AugmentationOperator>();
+    const reject = (field: string, reason: string, raw: unknown) =>
+      rejected.push({ source: 'augmentation', line: 0, field, reason, raw: JSON.stringify(raw).slice(0, RAW_LIMIT) });
+
+    const applyTo = async (operator: AugmentationOperator, parent: ExampleRow, pass: number) => {
+      if (failed.has(operator)) return null;
+      try {
+        return await operator.apply(parent, [options.seed, 'augmentation', parent.id, operator.name, pass]);
+      } catch (error) {
+        if (!isRatchetError(error) || !PROVIDER_FAULTS.has(error.code)) throw error;
+        failed.add(operator);
+        reject('input', `${operator.name} made no more variants: ${error.message}`, { parentId: parent.id });
+        return null;
+      }
+    };
 
     const makeOne = async (parent: ExampleRow, place: number, pass: number): Promise<boolean> => {
       for (let turn = 0; turn < operators.length; turn++) {
         const operator = operators[(place + pass + turn) % operators.length]!;
-        const made = operator.apply(parent, [options.seed, 'augmentation', parent.id, operator.name, pass]);
+        const made = await applyTo(operator, parent, pass);
         if (made === null) continue;
+        const { input, target, roundTrip } = made;
         const variant: ExampleRow = {
           ...parent,
-          ...made,
+          input,
+          target,
           id: `${parent.id}~${operator.name}-${pass}`,
           source: 'augmented',
           parentId: parent.id,
@@ -70,14 +135,22 @@ export class DataAugmenter {
         if (seen.has(key) || tried.has(key)) continue;
         tried.add(key);
         const score = await verify(variant);
-        if (score === FULL_SCORE) {
+        const proof = this.proofOf(variant, score, roundTrip);
+        if (proof !== null) {
           seen.add(key);
-          variants.push(variant);
+          variants.push(score === null ? { ...variant, labelScore: parent.labelScore } : variant);
+          proofs.push(proof);
           return true;
         }
-        const reason = `the label of a ${operator.name} variant of ${parent.id} scores ${score}, not ${FULL_SCORE}`;
-        const raw = JSON.stringify(made).slice(0, RAW_LIMIT);
-        rejected.push({ source: 'augmentation', line: 0, field: 'target', reason, raw });
+        const ofParent = `the label of a ${operator.name} variant of ${parent.id}`;
+        if (score !== null) reject('target', `${ofParent} scores ${score}, not ${FULL_SCORE}`, made);
+        else if (roundTrip === undefined) reject('target', `nothing proves ${ofParent}`, made);
+        else
+          reject(
+            'input',
+            `${ofParent} kept ${roundTrip.toFixed(2)} of its request, not ${this.minimumRoundTrip}`,
+            made,
+          );
       }
       return false;
     };
@@ -90,7 +163,13 @@ export class DataAugmenter {
       }
       idle = variants.length === before ? idle + 1 : 0;
     }
-    return { examples: [...examples, ...variants], rejected };
+    return { examples: [...examples, ...variants], proofs, rejected };
+  }
+
+  private proofOf({ id }: ExampleRow, score: number | null, roundTrip = 0): AugmentationProof | null {
+    if (score === FULL_SCORE) return { id, kind: 'validator', value: score };
+    if (score === null && roundTrip >= this.minimumRoundTrip) return { id, kind: 'round-trip', value: roundTrip };
+    return null;
   }
 
   /** R14. */
