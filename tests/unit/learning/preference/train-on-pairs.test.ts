@@ -1,0 +1,49 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import type { StepReport } from '../../../../engine/api.js';
+import { CompileCache } from '../../../../engine/trace/index.js';
+import { trainModel } from '../../../../engine/train/train-model.js';
+import { PreferenceLearner } from '../../../../learning/preference/preference-learner.js';
+import { preferenceRow } from '../../../../learning/preference/preference-pair.js';
+import { jsonLines, tinyRows, tinySpec, writeTinyModel } from '../../train/tiny-model.js';
+
+it('R8: DPO on collected pairs starts at ln 2, and the margin grows', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'ratchet-preferences-'));
+  await writeTinyModel(folder);
+  const learner = new PreferenceLearner();
+  const rows = (count: number, seed: number) =>
+    tinyRows(count, seed)
+      .flatMap(
+        ({ prompt, completion }) =>
+          learner.collectPreferences(prompt, [completion, `${completion} m`, 'm m m'], [100, 60, 0], 'erd').pairs,
+      )
+      .map(preferenceRow);
+  const trainFile = join(folder, 'pairs.jsonl');
+  const validationFile = join(folder, 'pairs-validation.jsonl');
+  await writeFile(trainFile, jsonLines(rows(6, 1)));
+  await writeFile(validationFile, jsonLines(rows(3, 2)));
+
+  const base = tinySpec(folder);
+  const steps: StepReport[] = [];
+  await trainModel(
+    {
+      ...base,
+      trainFile,
+      validationFile,
+      outputDir: join(folder, 'adapter'),
+      checkpointDir: join(folder, 'checkpoints'),
+      objective: { kind: 'dpo' },
+      parameters: { ...base.parameters, learningRate: 0.02, numEpochs: 4, loraDropout: 0 },
+    },
+    { onStep: (step) => steps.push(step) },
+    { graphs: new CompileCache(200, { threads: 1 }) },
+  );
+  await rm(folder, { recursive: true });
+  const [first, last] = [steps[0]!, steps.at(-1)!];
+  expect(first.loss).toBeCloseTo(Math.LN2, 5);
+  expect(Math.abs(first.measures!['margin']!)).toBeLessThan(1e-5);
+  expect(last.measures!['margin']).toBeGreaterThan(0.01);
+  expect(last.loss).toBeLessThan(first.loss);
+});
