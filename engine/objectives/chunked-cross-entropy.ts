@@ -1,18 +1,22 @@
 import type { ModelConfig } from '../nn/config.js';
 import { headName } from '../nn/parameters.js';
 import { logits } from '../nn/model.js';
-import { crossEntropyAndGradient, tf } from '../trace/index.js';
+import { computedAfter, crossEntropyAndGradient, tf } from '../trace/index.js';
 import type { Tensors } from './objective.js';
 
-/** Logits of this many elements (64 MB) and more are computed in chunks of at most a quarter of it. */
+/**
+ * Logits of this many elements (64 MB) and more are computed in chunks of about half of it: smaller ones hold less, but
+ * onnxruntime packs the whole head anew for each chunk.
+ */
 const WHOLE_LOGITS = 1 << 24;
-const CHUNK_LOGITS = 1 << 22;
+const CHUNK_LOGITS = 1 << 23;
 const LEAST_ROWS = 16;
 
 /** Rows of a chunk of the head; null where the logits are small enough to exist whole. */
 export function chunkRows(rows: number, vocabulary: number): number | null {
   if (rows * vocabulary < WHOLE_LOGITS) return null;
-  return Math.max(LEAST_ROWS, Math.floor(CHUNK_LOGITS / vocabulary));
+  const chunks = Math.ceil((rows * vocabulary) / CHUNK_LOGITS);
+  return Math.max(LEAST_ROWS, Math.ceil(rows / chunks));
 }
 
 /**
@@ -42,14 +46,18 @@ export function chunkedCrossEntropySum(
     const rowGradients: tf.Tensor[] = [];
     for (let start = 0; start < count; start += chunk) {
       const length = Math.min(chunk, count - start);
-      // Waiting for the chunk before keeps the runtime from computing all logits first.
-      const part = tf.add(tf.slice(x, [start, 0], [length, size]), tf.mul(loss, 0));
+      const rowsOfChunk = tf.slice(x, [start, 0], [length, size]);
+      // Waiting for the chunk before, and its gradient, keeps the runtime from holding the logits of several.
+      const before = rowGradients.at(-1);
+      const part = before ? computedAfter(computedAfter(rowsOfChunk, loss), before) : rowsOfChunk;
       const labels = tf.slice(targets, [start], [length]);
       const scores = logits(config, { ...params, [head]: w }, part);
-      const { loss: added, gradient } = crossEntropyAndGradient(scores, labels);
+      const { loss: added, gradient, scored } = crossEntropyAndGradient(scores, labels);
       loss = tf.add(loss, added);
-      rowGradients.push(tf.mul(tf.matMul(gradient as tf.Tensor2D, w as tf.Tensor2D), scale));
-      const update = tf.mul(tf.matMul(gradient as tf.Tensor2D, part as tf.Tensor2D, true, false), scale);
+      const factor = scale === 1 ? scored : tf.mul(scored, scale);
+      rowGradients.push(tf.mul(tf.matMul(gradient as tf.Tensor2D, w as tf.Tensor2D), factor));
+      const learned = tf.mul(part, factor) as tf.Tensor2D;
+      const update = tf.matMul(gradient as tf.Tensor2D, learned, true, false);
       weightGradient = weightGradient ? tf.add(weightGradient, update) : update;
     }
     save([tf.concat(rowGradients, 0), weightGradient!]);

@@ -1,14 +1,21 @@
+import { computedAfter } from './fused-order.js';
 import { tf } from './tfjs.js';
 
 type CustomGradient = Parameters<typeof tf.customGrad>[0];
-type Save = (tensors: tf.Tensor[]) => void;
 
-/** A function of one tensor that saves what its gradient needs. */
-function differentiable(
-  forward: (x: tf.Tensor, save: Save) => tf.Tensor,
-  backward: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor,
-): (x: tf.Tensor) => tf.Tensor {
-  const custom = (x: tf.Tensor, save: Save) => ({ value: forward(x, save), gradFunc: backward });
+/**
+ * A function of one tensor from its value and its derivative. The derivative is computed with the value, and before it
+ * goes on, so that it is all that is kept for the backward pass.
+ */
+function differentiable(compute: (x: tf.Tensor) => { y: tf.Tensor; slope: tf.Tensor }): (x: tf.Tensor) => tf.Tensor {
+  const custom = (x: tf.Tensor, save: (tensors: tf.Tensor[]) => void) => {
+    const { y, slope } = compute(x);
+    save([slope]);
+    return {
+      value: computedAfter(y, slope),
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.mul(dy, saved[0]!),
+    };
+  };
   return tf.customGrad(custom as unknown as CustomGradient);
 }
 
@@ -16,31 +23,19 @@ const SLOPE = 2 * Math.sqrt(2 / Math.PI);
 const CUBIC = 0.044715;
 
 /** x·σ(z) with z = x·(s + s·c·x²): `0.5x(1 + tanh(z/2))` written with the sigmoid, whose derivative reuses its value. */
-const geluTanh = differentiable(
-  (x, save) => {
-    const squared = tf.mul(x, x);
-    const gate = tf.sigmoid(tf.mul(x, tf.add(tf.mul(squared, SLOPE * CUBIC), SLOPE)));
-    const y = tf.mul(x, gate);
-    save([squared, gate, y]);
-    return y;
-  },
-  (dy, [squared, gate, y]) => {
-    const inner = tf.mul(tf.mul(y!, tf.sub(1, gate!)), tf.add(tf.mul(squared!, 3 * SLOPE * CUBIC), SLOPE));
-    return tf.mul(dy, tf.add(gate!, inner));
-  },
-);
+const geluTanh = differentiable((x) => {
+  const squared = tf.mul(x, x);
+  const gate = tf.sigmoid(tf.mul(x, tf.add(tf.mul(squared, SLOPE * CUBIC), SLOPE)));
+  const y = tf.mul(x, gate);
+  const inner = tf.mul(tf.mul(y, tf.sub(1, gate)), tf.add(tf.mul(squared, 3 * SLOPE * CUBIC), SLOPE));
+  return { y, slope: tf.add(gate, inner) };
+});
 
-const geluErf = differentiable(
-  (x, save) => {
-    const cumulative = tf.add(tf.mul(tf.erf(tf.mul(x, Math.SQRT1_2)), 0.5), 0.5);
-    save([x, cumulative]);
-    return tf.mul(x, cumulative);
-  },
-  (dy, [x, cumulative]) => {
-    const density = tf.mul(tf.exp(tf.mul(tf.mul(x!, x!), -0.5)), 1 / Math.sqrt(2 * Math.PI));
-    return tf.mul(dy, tf.add(cumulative!, tf.mul(x!, density)));
-  },
-);
+const geluErf = differentiable((x) => {
+  const cumulative = tf.add(tf.mul(tf.erf(tf.mul(x, Math.SQRT1_2)), 0.5), 0.5);
+  const density = tf.mul(tf.exp(tf.mul(tf.mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
+  return { y: tf.mul(x, cumulative), slope: tf.add(cumulative, tf.mul(x, density)) };
+});
 
 /**
  * Gaussian error linear unit (Hendrycks & Gimpel 2016), any shape. `tanh` is the approximation GPT-2 uses (`gelu_new`),
@@ -51,12 +46,8 @@ export function gelu(x: tf.Tensor, form: 'tanh' | 'erf'): tf.Tensor {
 }
 
 /** `x · σ(x)`, also called swish, any shape. */
-export const silu: (x: tf.Tensor) => tf.Tensor = differentiable(
-  (x, save) => {
-    const gate = tf.sigmoid(x);
-    const y = tf.mul(x, gate);
-    save([gate, y]);
-    return y;
-  },
-  (dy, [gate, y]) => tf.mul(dy, tf.add(gate!, tf.mul(y!, tf.sub(1, gate!)))),
-);
+export const silu: (x: tf.Tensor) => tf.Tensor = differentiable((x) => {
+  const gate = tf.sigmoid(x);
+  const y = tf.mul(x, gate);
+  return { y, slope: tf.add(gate, tf.mul(y, tf.sub(1, gate))) };
+});

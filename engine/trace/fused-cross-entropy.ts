@@ -37,6 +37,16 @@ const scoredLabels = (labels: tf.Tensor, rows: number) => ({
 });
 
 /**
+ * The softmax of each row and the logarithm of its denominator, `[rows, 1]`: log Σ eˣ = max x − log max softmax(x), since
+ * the largest probability is 1 / Σ e^(x − max x). onnxruntime's softmax is one fused pass, its log-softmax by tfjs four.
+ */
+function softmaxWithNormalizer(logits: tf.Tensor): { probabilities: tf.Tensor; normalizer: tf.Tensor } {
+  const probabilities = tf.softmax(logits);
+  const largest = tf.log(tf.max(probabilities, 1, true));
+  return { probabilities, normalizer: tf.sub(tf.max(logits, 1, true), largest) };
+}
+
+/**
  * Natural-log probability of each row's label under the softmax of its logits; 0 where the label is negative (−100 is the
  * usual mark). The gradient `onehot − softmax` is formed without a second softmax.
  * @param logits `[rows, classes]` float32
@@ -47,12 +57,13 @@ export function pickLogProbabilities(logits: tf.Tensor, labels: tf.Tensor): tf.T
   const rows = labels.shape[0]!;
   const { scored, index } = scoredLabels(labels, rows);
   const pick = tf.customGrad(((x: tf.Tensor, save: (tensors: tf.Tensor[]) => void) => {
-    const logProbabilities = tf.logSoftmax(x);
-    save([logProbabilities, scored, index]);
-    const value = tf.reshape(tf.mul(runPick({ x: logProbabilities, index })[0]!, scored), [rows]);
+    const { probabilities, normalizer } = softmaxWithNormalizer(x);
+    save([probabilities, scored, index]);
+    const picked = tf.sub(runPick({ x, index })[0]!, normalizer);
+    const value = tf.reshape(tf.mul(picked, scored), [rows]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
       const weight = tf.mul(tf.reshape(dy, [rows, 1]), saved[1]!);
-      const spread = tf.mul(tf.exp(saved[0]!), tf.neg(weight));
+      const spread = tf.mul(saved[0]!, tf.neg(weight));
       return runAddAt({ x: spread, index: saved[2], update: weight })[0]!;
     };
     return { value, gradFunc };
@@ -61,24 +72,24 @@ export function pickLogProbabilities(logits: tf.Tensor, labels: tf.Tensor): tf.T
 }
 
 /**
- * {@link crossEntropySum} and its gradient by the logits (softmax − onehot, 0 in rows with a negative label) at once, for
- * a caller that differentiates by hand.
+ * {@link crossEntropySum} and its gradient by the logits at once, for a caller that differentiates by hand.
  * @param logits `[rows, classes]` float32
  * @param labels `[rows]` int32
- * @returns a scalar, and `[rows, classes]`
+ * @returns the loss, a scalar; `gradient` `[rows, classes]`, softmax − onehot of every row; and `scored` `[rows, 1]`, by
+ *   which to multiply whatever is computed from the gradient: 0 in rows with a negative label
  */
 export function crossEntropyAndGradient(
   logits: tf.Tensor,
   labels: tf.Tensor,
-): { loss: tf.Tensor; gradient: tf.Tensor } {
+): { loss: tf.Tensor; gradient: tf.Tensor; scored: tf.Tensor } {
   const rows = labels.shape[0]!;
   const { scored, index } = scoredLabels(labels, rows);
-  const logProbabilities = tf.logSoftmax(logits);
-  const picked = runPick({ x: logProbabilities, index })[0]!;
-  const spread = tf.mul(tf.exp(logProbabilities), scored);
+  const { probabilities, normalizer } = softmaxWithNormalizer(logits);
+  const picked = tf.sub(runPick({ x: logits, index })[0]!, normalizer);
   return {
     loss: tf.neg(tf.sum(tf.mul(picked, scored))),
-    gradient: runAddAt({ x: spread, index, update: tf.neg(scored) })[0]!,
+    gradient: runAddAt({ x: probabilities, index, update: tf.neg(tf.onesLike(scored)) })[0]!,
+    scored,
   };
 }
 

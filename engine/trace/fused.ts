@@ -4,3 +4,4 @@ export { gelu, silu } from './fused-activation.js';
 export { addMatMul, batchMatMul, linear } from './fused-matrix.js';
 export { crossEntropyAndGradient, crossEntropySum, pickLogProbabilities } from './fused-cross-entropy.js';
 export { dropout, dropoutMask } from './fused-dropout.js';
+export { computedAfter } from './fused-order.js';

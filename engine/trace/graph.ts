@@ -204,15 +204,23 @@ export class GraphBuilder {
     const axes = source.shape.map((_, axis) => axis);
     const bounds = [axes.map(() => 0), axes.map(() => 1), axes].map((list) => this.int64s(list));
     const ones = axes.map(() => 1);
-    const element = axes.length === 0 ? source : this.emit('Slice', [source, ...bounds], { type: 'float32', shape: ones }).value;
-    const zero = this.elementwise('Mul', [this.reshape({ value: element, shape: ones }, []), this.uniform(0, 'float32')], 'float32');
+    const element =
+      axes.length === 0 ? source : this.emit('Slice', [source, ...bounds], { type: 'float32', shape: ones }).value;
+    const zero = this.elementwise(
+      'Mul',
+      [this.reshape({ value: element, shape: ones }, []), this.uniform(0, 'float32')],
+      'float32',
+    );
     const result = this.elementwise('Add', [x, zero], 'float32');
     this.barriers.set(result.value, { x: x.value, other: source });
     return result;
   }
 
   /** Values that the outputs need, when what {@link after} made stands for `x` alone, or for its node. */
-  private neededFrom(outputs: readonly Value[], barrier: (made: { x: Value; other: Value }) => 'skip' | 'node'): Set<Value> {
+  private neededFrom(
+    outputs: readonly Value[],
+    barrier: (made: { x: Value; other: Value }) => 'skip' | 'node',
+  ): Set<Value> {
     const needed = new Set<Value>(outputs);
     for (const node of this.nodes.toReversed()) {
       if (!node.outputs.some((value) => needed.has(value))) continue;
