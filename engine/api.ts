@@ -1,3 +1,4 @@
+import type { DeviceName } from './devices/index.js';
 import type { ObjectiveSpec } from './objectives/objective-spec.js';
 import type { OptimizerName, OptimizerSpec } from './optim/create-optimizer.js';
 import type { ScheduleName, ScheduleSpec } from './optim/schedules/create-schedule.js';
@@ -129,6 +130,9 @@ export interface TrainResult {
   unsupervisedRows?: number;
   /** What went on in the run that its result should not be used without knowing. */
   warnings?: TrainWarning[];
+  /** Where the run was computed, and why there. */
+  device?: DeviceName;
+  deviceReason?: string | undefined;
   milliseconds: number;
 }
 

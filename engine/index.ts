@@ -1,6 +1,15 @@
 /** The training engine: native training and inference of language models in Node. */
 export type * from './api.js';
 export { createEngine, type EngineOptions } from './worker/create-engine.js';
+export {
+  checkDevice,
+  DEVICES,
+  selectDevice,
+  type DeviceCheck,
+  type DeviceName,
+  type DeviceRequest,
+  type SelectedDevice,
+} from './devices/index.js';
 export { trainModel, type TrainRuntime } from './train/train-model.js';
 export { inspectRows, type RowInspector, type RowMeasure } from './train/inspect-rows.js';
 export { TrainStep, evaluateForward, type TrainStepOptions, type MicroBatch } from './train/step.js';

@@ -1,5 +1,10 @@
+import { runEagerly } from './eager.js';
 import { Executable, type CompileOptions } from './executable.js';
 import type { Graph } from './graph.js';
+import type { tf } from './tfjs.js';
+import { trace, type InputSpec } from './trace.js';
+
+type Program = (tensors: Record<string, tf.Tensor>) => Record<string, tf.Tensor>;
 
 /** Compiled graphs by shape bucket, least recently used first; the oldest is released when there is no room. */
 export class CompileCache {
@@ -33,6 +38,16 @@ export class CompileCache {
       if (this.entries.get(key) === compiling) this.entries.delete(key);
       throw error;
     }
+  }
+
+  /**
+   * What runs `program` on feeds of these shapes: its compiled graph, which is recorded when the key is new, or with the
+   * option `eager` the program itself, op by op.
+   */
+  async program(key: string, shapes: Record<string, InputSpec>, program: Program): Promise<Pick<Executable, 'run'>> {
+    const { eager } = this.options;
+    if (eager) return { run: (feeds) => runEagerly(eager, feeds, program) };
+    return this.get(key, () => trace(shapes, program));
   }
 
   /** Releases everything. */

@@ -1,12 +1,13 @@
 import type { HostTensor } from '../api.js';
+import { fromFloat16 } from '../formats/half.js';
 import { tf } from './tfjs.js';
 
-/**
- * Runs a traceable function eagerly on tfjs' own cpu backend: slow, and the oracle that recordings are checked against.
- * int64 and uint8 inputs become int32.
- */
+/** tfjs' own backend in JavaScript (slow: the oracle that recordings are checked against), or native TensorFlow. */
+export type EagerBackend = 'cpu' | 'tensorflow';
+
+/** Runs a traceable function op by op. int64 and uint8 inputs become int32, and float16 float32. */
 export async function runEagerly(
-  backend: 'cpu',
+  backend: EagerBackend,
   inputs: Record<string, HostTensor>,
   fn: (tensors: Record<string, tf.Tensor>) => Record<string, tf.Tensor>,
 ): Promise<Record<string, HostTensor>> {
@@ -32,5 +33,6 @@ export async function runEagerly(
 function toTensor({ dtype, shape, data }: HostTensor): tf.Tensor {
   if (dtype === 'float32' || dtype === 'int32' || dtype === 'bool')
     return tf.tensor((data as Float32Array | Int32Array | Uint8Array).slice(), shape, dtype);
+  if (dtype === 'float16') return tf.tensor(fromFloat16(data as Uint16Array), shape, 'float32');
   return tf.tensor(Int32Array.from(data as Uint8Array, Number), shape, 'int32');
 }

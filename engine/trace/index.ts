@@ -1,5 +1,5 @@
 export { CompileCache } from './compile-cache.js';
-export { runEagerly } from './eager.js';
+export { runEagerly, type EagerBackend } from './eager.js';
 export { Executable, type CompileOptions } from './executable.js';
 export type { Graph } from './graph.js';
 export { toOnnx } from './onnx.js';

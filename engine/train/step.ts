@@ -179,8 +179,12 @@ export class TrainStep {
     const { config, weights, quantized } = this.options;
     const all = { ...Object.fromEntries(weights), ...quantizedFeeds(quantized ?? new Map()), ...feeds };
     const model = { config, adapter: null };
-    const executable = await this.graphs.get(`${modelKey(config, null, quantized)}:reference:${shape}`, () =>
-      trace(all, (tensors) => ({ [SEQUENCE_LOG_PROBABILITIES]: sequenceLogProbabilities(model, tensors, false) })),
+    const executable = await this.graphs.program(
+      `${modelKey(config, null, quantized)}:reference:${shape}`,
+      all,
+      (tensors) => ({
+        [SEQUENCE_LOG_PROBABILITIES]: sequenceLogProbabilities(model, tensors, false),
+      }),
     );
     return floatsOf((await executable.run(all))[SEQUENCE_LOG_PROBABILITIES]!);
   }
@@ -192,7 +196,7 @@ export class TrainStep {
 
   private async run(kind: string, shape: string, batch: Record<string, HostTensor>, program: Program) {
     const feeds = { ...this.feeds, ...batch };
-    const executable = await this.graphs.get(`${this.modelKey}:${kind}:${shape}`, () => trace(feeds, program));
+    const executable = await this.graphs.program(`${this.modelKey}:${kind}:${shape}`, feeds, program);
     return executable.run(feeds);
   }
 }

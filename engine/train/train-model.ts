@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isRatchetError, RatchetError } from '../../config/errors.js';
 import type { HostTensor, TrainHooks, TrainResult, TrainSpec } from '../api.js';
 import { loadChatTemplate } from '../chat/load-chat-template.js';
+import type { SelectedDevice } from '../devices/index.js';
 import { readAdapter } from '../formats/peft.js';
 import { createObjective } from '../objectives/create-objective.js';
 import { isPreference } from '../objectives/objective-spec.js';
@@ -30,6 +31,8 @@ export interface TrainRuntime {
   threads?: number;
   /** Compiled graphs to share between runs: a second run of the same model and shapes compiles nothing. */
   graphs?: CompileCache;
+  /** Where `graphs` run, for the result; the cpu when left out. */
+  device?: SelectedDevice;
 }
 
 /**
@@ -138,6 +141,8 @@ export async function trainModel(
         truncatedRows: truncated,
         unsupervisedRows: unsupervised,
         warnings: state.warnings,
+        device: runtime.device?.device ?? 'cpu',
+        deviceReason: runtime.device?.why,
         milliseconds: performance.now() - started,
       },
     );

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { RatchetError } from '../../config/errors.js';
+import type { DeviceRequest } from '../devices/index.js';
 import type { Engine, Evaluation, Generation, TrainHooks, TrainResult } from '../api.js';
 import {
   fromFault,
@@ -13,6 +14,11 @@ import {
 export interface EngineOptions {
   /** Threads of the numerical kernels; 2, or fewer cores, when left out. */
   threads?: number;
+  /**
+   * Where trainings run; the cpu when left out. Chosen with the first training, which fails when there is no such device.
+   * Generation and evaluation run on the cpu.
+   */
+  device?: DeviceRequest;
 }
 
 interface Job {
@@ -47,7 +53,7 @@ export function createEngine(options: EngineOptions = {}): Engine {
   let closed = false;
 
   function start(): Worker {
-    const started = startWorker({ threads });
+    const started = startWorker({ threads, device: options.device ?? { device: 'cpu' } });
     started.on('message', onReply);
     exited = new Promise((resolve) => {
       let cause: unknown;

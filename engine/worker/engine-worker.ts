@@ -1,17 +1,18 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { executionOf, selectDevice } from '../devices/index.js';
 import { evaluateModel } from '../evaluate/evaluate-model.js';
 import { createSharedGraphs } from '../generate/compiled-model.js';
 import { generateTexts } from '../generate/generate.js';
 import { CompileCache } from '../trace/index.js';
 import { KEPT_GRAPHS } from '../train/step.js';
-import { trainModel } from '../train/train-model.js';
+import { trainModel, type TrainRuntime } from '../train/train-model.js';
 import { toFault, type EngineReply, type EngineRequest, type EngineResult, type EngineWorkerData } from './messages.js';
 
 /** The engine's thread: one job at a time, in the order in which they came. */
 const port = parentPort!;
-const { threads } = workerData as EngineWorkerData;
-/** Trials of one model differ in numbers, not in graphs. */
-const graphs = new CompileCache(KEPT_GRAPHS, { threads });
+const { threads, device } = workerData as EngineWorkerData;
+/** Where trainings run, and their graphs, chosen and made with the first: trials of one model differ in numbers, not in graphs. */
+let training: Promise<TrainRuntime> | null = null;
 const inferenceGraphs = createSharedGraphs();
 const controllers = new Map<number, AbortController>();
 let queue: Promise<void> = Promise.resolve();
@@ -32,12 +33,17 @@ async function run(request: Extract<EngineRequest, { spec: unknown }>, signal: A
         reply({ kind: 'validation', id, validation }),
       signal,
     };
-    return trainModel(request.spec, hooks, { graphs });
+    return trainModel(request.spec, hooks, await (training ??= startTraining()));
   }
   const onProgress = (done: number, total: number) => reply({ kind: 'progress', id, done, total });
   if (request.kind === 'evaluate')
     return evaluateModel(request.spec, { onProgress, signal }, { graphs: inferenceGraphs });
   return generateTexts(request.spec, { onProgress, signal }, { graphs: inferenceGraphs });
+}
+
+async function startTraining(): Promise<TrainRuntime> {
+  const selected = await selectDevice(device);
+  return { device: selected, graphs: new CompileCache(KEPT_GRAPHS, { threads, ...executionOf(selected.device) }) };
 }
 
 async function serve(request: Extract<EngineRequest, { spec: unknown }>, signal: AbortSignal): Promise<void> {

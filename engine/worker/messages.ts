@@ -1,4 +1,5 @@
 import { isRatchetError, RatchetError, type ErrorCode } from '../../config/errors.js';
+import type { DeviceRequest } from '../devices/index.js';
 import type {
   CheckpointReference,
   EvaluateSpec,
@@ -14,6 +15,7 @@ import type {
 
 export interface EngineWorkerData {
   threads: number;
+  device: DeviceRequest;
 }
 
 /** What a job gives back. */
