@@ -1,20 +1,12 @@
 import { RatchetError } from '../config/errors.js';
 import { stream as randomStream } from '../config/random.js';
-import { systemClock, pause, type Clock } from './clock.js';
-import { brokenAnswer, ProviderFault } from './fault.js';
+import { AttemptRunner, type AttemptPolicies } from './attempt-runner.js';
+import { systemClock, pause } from './clock.js';
+import { ProviderFault } from './fault.js';
 import { Budget } from './policies/budget.js';
-import type { RecordCall } from './policies/call-recorder.js';
-import { RateLimiter, type RateLimits } from './policies/rate-limiter.js';
 import { redactText } from './policies/redact.js';
-import { Deadline, type Timeouts } from './policies/timeouts.js';
-import { checkRequest, tokenBound } from './request-bounds.js';
-import type { Backend, Completion, CompletionRequest, Provider, StopReason, StreamPart, Usage } from './provider.js';
-
-/** US dollars a million tokens. */
-export interface Prices {
-  input: number;
-  output: number;
-}
+import { checkRequest } from './request-bounds.js';
+import type { Backend, CompletionRequest, Provider, StreamPart } from './provider.js';
 
 export interface RetryPolicy {
   /** Attempts of a call, ≥ 1. */
@@ -24,18 +16,10 @@ export interface RetryPolicy {
   longestMilliseconds: number;
 }
 
-export interface Policies {
+export interface Policies extends AttemptPolicies {
   retry: RetryPolicy;
-  timeouts: Timeouts;
-  limits: RateLimits;
-  prices: Prices;
-  budget: Budget;
-  /** Keys that must appear in no message and no record. */
-  secrets: readonly string[];
-  record?: RecordCall;
   /** Of the jitter. */
   seed: number;
-  clock: Clock;
 }
 
 export const DEFAULT_POLICIES: Omit<Policies, 'budget'> = {
@@ -48,13 +32,6 @@ export const DEFAULT_POLICIES: Omit<Policies, 'budget'> = {
   clock: systemClock,
 };
 
-/** What one attempt brought. */
-interface Outcome {
-  text: string;
-  usage: { inputTokens: number | undefined; outputTokens: number | undefined };
-  stopReason: StopReason | null;
-}
-
 /**
  * A provider around a backend: each attempt sets its upper bound aside in the budget, waits for the rate limits, runs
  * under the timeouts and is recorded; passing faults are retried with full jitter (Brooker, "Exponential Backoff And
@@ -63,84 +40,9 @@ interface Outcome {
  */
 export function createProvider(backend: Backend, given: Partial<Policies> = {}): Provider {
   const policies: Policies = { ...DEFAULT_POLICIES, budget: new Budget(), ...given };
-  const { retry, timeouts, prices, budget, secrets, record, seed, clock } = policies;
-  const limiter = new RateLimiter(policies.limits, clock);
+  const { retry, timeouts, secrets, seed, clock } = policies;
+  const runner = new AttemptRunner(backend, policies);
   let calls = 0;
-
-  const costOf = (usage: { inputTokens: number; outputTokens: number }) =>
-    (usage.inputTokens * prices.input + usage.outputTokens * prices.output) / 1e6;
-
-  async function* attemptOnce(
-    request: CompletionRequest,
-    place: { call: number; attempt: number },
-    signal: AbortSignal,
-  ): AsyncGenerator<string, Outcome & { charged: Usage; cost: number }> {
-    const bound = tokenBound(request);
-    const reservation = budget.reserve({ tokens: bound.inputTokens + bound.outputTokens, cost: costOf(bound) });
-    const boundTokens = bound.inputTokens + bound.outputTokens;
-    let charged: Usage = { inputTokens: 0, outputTokens: 0, estimated: false };
-    const outcome: Outcome = {
-      text: '',
-      usage: { inputTokens: undefined, outputTokens: undefined },
-      stopReason: null,
-    };
-    let held = false;
-    let answering = false;
-    let fault: string | null = 'abandoned by the caller';
-    let startedAt = clock.now();
-    const deadline = new Deadline(clock, signal, timeouts);
-    try {
-      await limiter.acquire(boundTokens, signal);
-      held = true;
-      startedAt = clock.now();
-      deadline.start();
-      for await (const event of backend.attempt(request, {
-        signal: deadline.signal,
-        connected: () => {
-          answering = true;
-          deadline.connected();
-        },
-      })) {
-        if (event.kind === 'text') {
-          deadline.stop();
-          outcome.text += event.text;
-          yield event.text;
-        } else if (event.kind === 'usage') {
-          outcome.usage.inputTokens = event.inputTokens ?? outcome.usage.inputTokens;
-          outcome.usage.outputTokens = event.outputTokens ?? outcome.usage.outputTokens;
-        } else outcome.stopReason = event.stopReason;
-      }
-      if (outcome.stopReason === null) throw brokenAnswer('the answer did not end');
-      fault = null;
-    } catch (error) {
-      // A refusal costs nothing; an answer that broke off may have cost all that it was allowed to.
-      if (error instanceof ProviderFault && error.status !== undefined) answering = false;
-      fault = redactText(error instanceof Error ? error.message : String(error), secrets);
-      throw error;
-    } finally {
-      deadline.stop();
-      if (answering) charged = chargedFor(outcome, bound);
-      const cost = costOf(charged);
-      reservation.settle({ tokens: charged.inputTokens + charged.outputTokens, cost });
-      if (held) {
-        limiter.correct(boundTokens, charged.inputTokens + charged.outputTokens);
-        await record?.({
-          provider: backend.name,
-          model: backend.model,
-          ...place,
-          startedAt: new Date(startedAt).toISOString(),
-          milliseconds: clock.now() - startedAt,
-          request: { address: backend.address, headers: backend.headers, body: backend.bodyOf(request) },
-          text: outcome.text,
-          stopReason: outcome.stopReason,
-          usage: answering ? charged : null,
-          cost,
-          fault,
-        });
-      }
-    }
-    return { ...outcome, charged, cost: costOf(charged) };
-  }
 
   async function* run(request: CompletionRequest, handOut: boolean): AsyncGenerator<StreamPart, void> {
     checkRequest(request);
@@ -162,7 +64,7 @@ export function createProvider(backend: Backend, given: Partial<Policies> = {}):
       for (let attempt = 1; ; attempt++) {
         let handedOut = false;
         try {
-          const pieces = attemptOnce(request, { call, attempt }, signal);
+          const pieces = runner.run(request, { call, attempt }, signal);
           let next = await pieces.next();
           try {
             for (; next.done !== true; next = await pieces.next()) {
@@ -174,19 +76,9 @@ export function createProvider(backend: Backend, given: Partial<Policies> = {}):
             // The caller may have stopped listening: let the attempt close its connection and settle.
             if (next.done !== true) await pieces.return(undefined as never);
           }
-          const { text, stopReason, charged, cost } = next.value;
           const { name: provider, model } = backend;
-          const completion: Completion = {
-            text,
-            stopReason: stopReason!,
-            usage: charged,
-            cost,
-            provider,
-            model,
-            attempts: attempt,
-          };
           cancelTotal();
-          yield { completion };
+          yield { completion: { ...next.value, provider, model, attempts: attempt } };
           return;
         } catch (error) {
           if (!(error instanceof ProviderFault)) throw error;
@@ -223,14 +115,5 @@ export function createProvider(backend: Backend, given: Partial<Policies> = {}):
       for await (const part of run(request, false)) if ('completion' in part) return part.completion;
       throw new RatchetError('E_INTERNAL', `${backend.name} ended without a completion`);
     },
-  };
-}
-
-/** What the provider counted, or the bound where it did not say. */
-function chargedFor({ usage }: Outcome, bound: { inputTokens: number; outputTokens: number }): Usage {
-  return {
-    inputTokens: usage.inputTokens ?? bound.inputTokens,
-    outputTokens: usage.outputTokens ?? bound.outputTokens,
-    estimated: usage.inputTokens === undefined || usage.outputTokens === undefined,
   };
 }

@@ -4,11 +4,16 @@ import type { CompletionRequest } from './provider.js';
 /** Tokens that a chat template may put around a message. */
 const TEMPLATE_TOKENS = 16;
 
+export interface TokenBound {
+  inputTokens: number;
+  outputTokens: number;
+}
+
 /**
  * Upper bounds of what a request takes: a token of text is at least one byte, so the input has at most its bytes in
  * UTF-8 plus the template's tokens; the output has at most `maxTokens`.
  */
-export function tokenBound({ messages, maxTokens }: CompletionRequest): { inputTokens: number; outputTokens: number } {
+export function tokenBound({ messages, maxTokens }: CompletionRequest): TokenBound {
   const bytes = messages.reduce((sum, { content }) => sum + Buffer.byteLength(content, 'utf8'), 0);
   return { inputTokens: bytes + TEMPLATE_TOKENS * (messages.length + 1), outputTokens: maxTokens };
 }

@@ -37,8 +37,7 @@ const TOLERANCE = 1e-9;
 /**
  * How far each source can be believed, from how it agrees with the others: truth and trust found in turn (truth
  * discovery; Li et al., "Resolving Conflicts in Heterogeneous Data by Truth Discovery and Source Reliability
- * Estimation", SIGMOD 2014, without its
- * logarithmic weights).
+ * Estimation", SIGMOD 2014, without its logarithmic weights).
  *
  * Agreement of an opinion is `1 − |value − others| / 2`, `others` the trust-weighted mean of the other opinions on the
  * item; a source's agreement is their mean together with 4 prior items of 0.75; `trust = max(0, 2·agreement − 1)`. A

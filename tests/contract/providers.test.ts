@@ -311,6 +311,20 @@ describe.each(kinds)('provider %s', (kind) => {
     expect(budget.spent.tokens).toBe(kind === 'anthropic' ? 11 + 20 : 81 + 20);
   });
 
+  it('takes counts that make no sense for unknown', async () => {
+    const wrong = frames(kind, ['A']).map((frame) =>
+      frame.replaceAll(
+        /"(input_tokens|output_tokens|prompt_tokens|completion_tokens|prompt_eval_count|eval_count)":\d+/g,
+        '"$1":-1000000',
+      ),
+    );
+    server.answers = [sends(kind, wrong)];
+    const budget = new Budget();
+    const { usage } = await open(kind, {}, budget).complete(request);
+    expect(usage).toEqual({ inputTokens: 81, outputTokens: 20, estimated: true });
+    expect(budget.spent.tokens).toBe(101);
+  });
+
   it('holds calls back to the rate of requests', async () => {
     server.answers = [says(kind, 'A')];
     const provider = open(kind, { requestsPerMinute: 2 });
