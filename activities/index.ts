@@ -11,7 +11,7 @@ import { createRewardActivities } from './reward.js';
 import { createSelectionActivities } from './selection.js';
 import { createTrackingCpuActivities, createTrackingGpuActivities, createTrackingStoreActivities } from './tracking.js';
 import { createTrainingCpuActivities, createTrainingGpuActivities, createTrainingStoreActivities } from './training.js';
-import { createTuningActivities, createTuningStoreActivities } from './tuning.js';
+import { createTuningActivities, createTuningGpuActivities, createTuningStoreActivities } from './tuning.js';
 
 /** Activities of the `store` queue. */
 export function createStoreActivities(deps: Dependencies & { store: Store }): StoreActivities {
@@ -43,6 +43,7 @@ export function createCpuActivities(deps: Dependencies): CpuActivities & ImportA
 export function createGpuActivities(deps: Dependencies & { engine: Engine }): GpuActivities {
   return {
     ...createFeedbackGpuActivities(deps),
+    ...createTuningGpuActivities(deps),
     ...createTrainingGpuActivities(deps),
     ...createTrackingGpuActivities(deps),
   };

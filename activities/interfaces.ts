@@ -21,6 +21,11 @@ import type {
   TrainingParameters,
 } from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
+import type { FallbackMode, FallbackState } from '../learning/selection/random-fallback.js';
+import type { SequentialTestState } from '../learning/statistics/sequential-test.js';
+import type { PromotionDecision } from '../learning/tracking/promotion-gate.js';
+import type { ChampionWatch, WatchVerdict } from '../learning/tracking/watch-champion.js';
+import type { ChampionWatchRow, FallbackRow, PromotionRow, Statistics } from '../store/types.js';
 
 /** What every write is keyed by. Round 0 is the baseline: the base model before any training. */
 export interface RoundKey {
@@ -93,10 +98,38 @@ export interface GpuActivities {
       outputName: string;
     },
   ): Promise<{ run: TrainingSummary; model: ModelReference; logRef: ArtifactRef }>;
-  /** Evaluates a model (null: the base model) on a held-out split: one row an artifact type and one for `all`. */
+  /** Trains one trial of the tuning stage up to an epoch; the next call goes on from its checkpoint. */
+  trainTrial(
+    input: RoundInput & {
+      planRef: ArtifactRef;
+      validationRef: ArtifactRef;
+      parameters: TrainingParameters;
+      initialModel: ModelReference | null;
+      /** Its number in the round's study, which names its folder. */
+      number: number;
+      /** Epochs after which it stops; null trains to the end. */
+      untilEpoch: number | null;
+    },
+  ): Promise<TrialProgress>;
+  /**
+   * Evaluates a model (null: the base model) on a held-out split: one row an artifact type and one for `all`, and the
+   * score of each request. Block 0 is the split itself; each further block is as many other requests.
+   */
   evaluateModel(
-    input: RoundInput & { model: ModelReference | null; split: 'test' | 'validation' },
-  ): Promise<{ rows: EvaluationRow[] }>;
+    input: RoundInput & { model: ModelReference | null; split: 'test' | 'validation'; block?: number },
+  ): Promise<{
+    rows: EvaluationRow[];
+    /** Rows: {@link RequestScoreRow}; absent from a worker of an earlier version. */
+    scoresRef?: ArtifactRef;
+  }>;
+}
+
+/** How far a trial got. */
+export interface TrialProgress {
+  /** Validation loss after each epoch that is done, the first first. */
+  validationLosses: number[];
+  /** The run's result once it has ended: the loss of its best validation. Null before. */
+  loss: number | null;
 }
 
 /** Task queue `cpu`: pure work on files; no store, no engine. */
@@ -124,6 +157,8 @@ export interface CpuActivities {
       answersRef: ArtifactRef | null;
       /** Known labels are not taken twice, and what is validated on is never trained on later. */
       earlierExamplesRef: ArtifactRef | null;
+      /** How the strategy did against random selection, where a random slice is kept. */
+      fallback?: FallbackState;
     },
   ): Promise<{
     /** Rows: {@link SelectionRow}. */
@@ -133,6 +168,8 @@ export interface CpuActivities {
     /** Rows: {@link RejectedRow}. */
     rejectedRef: ArtifactRef;
     labels: number;
+    /** Where a random slice is kept: the chosen rows of the selection, each with who chose it. */
+    slicesRef?: ArtifactRef;
   }>;
   /** Stage 5. Mixes in hard negatives, then adds label-preserving variants. Originals and variants: {@link ExampleRow}. */
   augmentExamples(input: RoundInput & { examplesRef: ArtifactRef }): Promise<ArtifactRef>;
@@ -157,11 +194,29 @@ export interface CpuActivities {
       champion: ModelReference | null;
     },
   ): Promise<{ planRef: ArtifactRef; validationRef: ArtifactRef | null; initialModel: ModelReference | null }>;
+  /** Stage 9. Asks whether the scores of the same requests prove the challenger better; `state` holds the pairs before. */
+  judgeChallenger(
+    input: RoundInput & { championRef: ArtifactRef; challengerRef: ArtifactRef; state: SequentialTestState | null },
+  ): Promise<PromotionDecision & { meanGain: number }>;
+  /** Stage 9. Whether the users score the champion worse than its predecessor. */
+  watchLiveScores(input: RoundInput & { feedbackRef: ArtifactRef; watch: LiveWatch }): Promise<WatchVerdict>;
+  /** Stage 9. What the round's labels were worth, and how the strategy stands against random selection now. */
+  measureYields(
+    input: RoundInput & {
+      slicesRef: ArtifactRef;
+      examplesRef: ArtifactRef;
+      championRef: ArtifactRef;
+      challengerRef: ArtifactRef;
+      fallback: FallbackState;
+    },
+  ): Promise<{ yieldsRef: ArtifactRef; fallback: FallbackState; mode: FallbackMode }>;
   /** Stage 9. Compares the new model with the champion, decides on promotion and moves the curriculum. */
   trackRound(
     input: RoundInput & {
       before: EvaluationRow[];
       after: EvaluationRow[];
+      /** What the sequential test has decided, where it is the gate. */
+      verdict?: { promote: boolean; reason: string };
       curriculum: CurriculumState;
       feedbackRef: ArtifactRef;
       curriculumRef: ArtifactRef;
@@ -190,7 +245,8 @@ export interface ImportActivities {
 }
 
 /** Tables that `recordStage` fills from an artifact's rows. */
-export type StageTable = 'rewards' | 'curriculum' | 'selections' | 'examples' | 'batches' | 'rejected';
+export type StageTable =
+  'rewards' | 'curriculum' | 'selections' | 'slices' | 'examples' | 'batches' | 'yields' | 'rejected';
 
 /** Task queue `store`: the only owner of the DuckDB file. */
 export interface StoreActivities {
@@ -215,6 +271,20 @@ export interface StoreActivities {
   earlierExamples(input: { key: RoundKey }): Promise<ArtifactRef | null>;
   /** The best finished trial's parameters, or null. */
   bestParameters(input: { loop: string }): Promise<Partial<TrainingParameters> | null>;
+  /** Opens the round's study: its search space, and what is tried before the sampler proposes anything. */
+  openStudy(input: RoundInput & { current: TrainingParameters; newAdapter: boolean }): Promise<void>;
+  /** Starts `count` trials of the study from number `from` on and returns their parameters. */
+  proposeTrials(input: { key: RoundKey; from: number; count: number }): Promise<Partial<TrainingParameters>[]>;
+  /** Enters a running trial's validation losses by epoch and says whether it should stop. */
+  reportTrial(input: {
+    key: RoundKey;
+    number: number;
+    /** Number of the first trial that was started together with this one. */
+    generation: number;
+    losses: { epoch: number; loss: number }[];
+  }): Promise<{ prune: boolean }>;
+  /** Ends a trial with its validation loss, or as pruned or failed. */
+  finishTrial(input: { key: RoundKey; number: number; outcome: { loss: number } | 'pruned' | 'failed' }): Promise<void>;
   recordTraining(input: {
     key: RoundKey;
     parameters: TrainingParameters;
@@ -229,10 +299,38 @@ export interface StoreActivities {
   recordEvaluations(input: { key: RoundKey; rows: EvaluationRow[] }): Promise<void>;
   /** Makes the model the loop's champion. */
   promoteModel(input: { key: RoundKey; model: ModelReference; reason: string }): Promise<void>;
+  /** Brings a former champion back; null: the base model. */
+  rollBackModel(input: { key: RoundKey; model: ModelReference | null; reason: string }): Promise<void>;
+  recordPromotion(input: { key: RoundKey; row: PromotionRow }): Promise<void>;
+  recordWatch(input: { key: RoundKey; row: ChampionWatchRow }): Promise<void>;
+  recordFallback(input: { key: RoundKey; row: FallbackRow }): Promise<void>;
+  /** Notes in the audit trail that somebody switched components of a loop; `key` makes a repeat the same entry. */
+  recordComponents(input: ComponentsChange & { loop: string; key: string }): Promise<void>;
+  /** R12: counts over the tables of a loop. */
+  loopStatistics(input: { loop: string }): Promise<Statistics>;
   /** Closes a round and keeps the loop's state after it, so that a new start of the loop goes on from there. */
   finishRound(input: { key: RoundKey; result: RoundResult; state: LoopState }): Promise<void>;
   /** The state kept by the newest `finishRound`; null for a loop without rounds. */
   loopState(input: { loop: string }): Promise<LoopState | null>;
+}
+
+/** Who switches components of a loop, from what round on, and why. */
+export interface ComponentsChange {
+  components: Partial<LoopConfig['components']>;
+  actor: string;
+  reason: string;
+  fromRound: number;
+}
+
+/** What is needed to bring a champion's predecessor back. */
+export interface LiveWatch extends ChampionWatch {
+  /** The users' verdicts on the predecessor's answers: the feedback of the round that promoted the champion. */
+  formerRef: ArtifactRef;
+  /** The predecessor (null: the base model) and what was measured of it. */
+  former: ModelReference | null;
+  formerTest: EvaluationRow[];
+  formerValidation: EvaluationRow[];
+  formerScores?: ArtifactRef;
 }
 
 /** Mean over artifact types of one evaluation. */
@@ -284,6 +382,12 @@ export interface LoopState {
   test: EvaluationRow[];
   /** The champion's on the validation split: what promotion and the curriculum decide on. */
   validation: EvaluationRow[];
+  /** The champion's score on each validation request; absent before it is needed. */
+  validationScores?: ArtifactRef;
+  /** Absent where there is no predecessor to go back to, or the champion has held against it. */
+  watch?: LiveWatch;
+  /** How the selection strategy did against random selection, where a random slice is kept. */
+  fallback?: FallbackState;
   /** Results of the newest rounds, oldest first, at most 50; the store has all. */
   results: RoundResult[];
 }

@@ -1,10 +1,21 @@
-import type { CurriculumRow, ExampleRow, FeedbackEvent, RewardRow, SelectionRow } from '../config/domain.js';
+import type {
+  CurriculumRow,
+  ExampleRow,
+  FeedbackEvent,
+  LabelYieldRow,
+  RequestScoreRow,
+  RewardRow,
+  SelectionRow,
+} from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
 import { annotate, groundedness, taskId, validateArtifact } from '../datasets/index.js';
 import { labelOf, labelTrust, type Label } from '../learning/feedback/label.js';
 import { candidateKey, QualityGates, type LabelCandidate } from '../learning/feedback/quality-gates.js';
-import { ActiveLearner, selectRandom, type SelectionCandidate } from '../learning/selection/active-learner.js';
+import { selectRandom, type SelectionCandidate } from '../learning/selection/active-learner.js';
+import { chooseExamples } from '../learning/selection/choose-examples.js';
 import { HardNegativeMiner } from '../learning/selection/hard-negative-miner.js';
+import { labelYields } from '../learning/selection/label-yields.js';
+import { fallbackMode, recordYields, type FallbackState } from '../learning/selection/random-fallback.js';
 import { uncertaintyOf } from '../learning/selection/uncertainty.js';
 import { splitTrainValidation } from '../learning/tracking/split.js';
 import { RoundFiles, type Dependencies } from './dependencies.js';
@@ -21,10 +32,11 @@ interface Candidate extends SelectionCandidate {
 }
 
 /** Stage 4: selection, the labels of what is selected, and the quality gates. */
-export function createSelectionActivities(deps: Dependencies): Pick<CpuActivities, 'selectExamples'> {
+export function createSelectionActivities(deps: Dependencies): Pick<CpuActivities, 'selectExamples' | 'measureYields'> {
   const files = new RoundFiles(deps.dataFolder);
   return {
-    async selectExamples({ key, config, feedbackRef, rewardsRef, curriculumRef, answersRef, earlierExamplesRef }) {
+    async selectExamples(input) {
+      const { key, config, feedbackRef, rewardsRef, curriculumRef, answersRef, earlierExamplesRef, fallback } = input;
       const events = await files.read<FeedbackEvent>(feedbackRef);
       const rewards = new Map((await files.read<RewardRow>(rewardsRef)).map((row) => [row.eventId, row.reward]));
       const lessons = new Map((await files.read<CurriculumRow>(curriculumRef)).map((row) => [row.eventId, row]));
@@ -42,12 +54,8 @@ export function createSelectionActivities(deps: Dependencies): Pick<CpuActivitie
         .filter((event) => lessons.get(event.id)?.admitted)
         .map((event) => toCandidate(event, config, entropies.get(taskId(event.artifact_type, event.input_data))))
         .filter((candidate) => candidate !== null);
-      const { selected, rows, hardNegatives } = select(
-        candidates,
-        config,
-        key.round,
-        (id) => lessons.get(id)!.difficulty,
-      );
+      const difficultyOf = (id: string) => lessons.get(id)!.difficulty;
+      const { selected, rows, hardNegatives } = select(candidates, config, key.round, difficultyOf, fallback);
 
       let labels = 0;
       const labelled = selected.map(({ event, label }) => {
@@ -73,11 +81,13 @@ export function createSelectionActivities(deps: Dependencies): Pick<CpuActivitie
         groundednessOf: (row: LabelCandidate) => groundedness(row.artifactType, row.input, row.target),
       });
       const { accepted, rejected } = gates.apply(labelled, new Set(earlier.map(candidateKey)));
-      const sides = splitTrainValidation([...earlier, ...accepted], {
-        seed: config.seed,
-        ratio: config.tracking.validationRatio,
-        earlier: new Map(earlier.map((row) => [row.id, row.split])),
-      });
+      const sides = config.components.tracking
+        ? splitTrainValidation([...earlier, ...accepted], {
+            seed: config.seed,
+            ratio: config.tracking.validationRatio,
+            earlier: new Map(earlier.map((row) => [row.id, row.split])),
+          })
+        : new Map(accepted.map((row) => [row.id, 'train' as const]));
       const examples = accepted.map((row): ExampleRow => ({
         ...row,
         eventId: row.id,
@@ -95,7 +105,34 @@ export function createSelectionActivities(deps: Dependencies): Pick<CpuActivitie
           rejected.map(({ row }) => row),
         ),
         labels,
+        ...(fallback !== undefined && {
+          slicesRef: await files.write(
+            key,
+            'slices',
+            rows.filter((row) => row.slice !== undefined),
+          ),
+        }),
       };
+    },
+
+    async measureYields({ key, slicesRef, examplesRef, championRef, challengerRef, fallback }) {
+      const slices = new Map((await files.read<SelectionRow>(slicesRef)).map((row) => [row.eventId, row.slice!]));
+      const labels = (await files.read<ExampleRow>(examplesRef)).filter(
+        (row) => row.parentId === undefined && row.split === 'train' && slices.has(row.eventId),
+      );
+      const before = new Map((await files.read<RequestScoreRow>(championRef)).map((row) => [row.id, row.score]));
+      const heldOut = (await files.read<RequestScoreRow>(challengerRef)).map(({ id, artifactType, input, score }) => ({
+        artifactType,
+        input,
+        gain: score - before.get(id)!,
+      }));
+      const yields = labelYields(labels, heldOut);
+      const rows = labels.map(({ eventId }, place): LabelYieldRow => {
+        return { eventId, slice: slices.get(eventId)!, yield: yields[place]! };
+      });
+      const of = (slice: LabelYieldRow['slice']) => rows.filter((row) => row.slice === slice).map((row) => row.yield);
+      const next = recordYields(fallback, of('strategy'), of('random'));
+      return { yieldsRef: await files.write(key, 'yields', rows), fallback: next, mode: fallbackMode(next) };
     },
   };
 }
@@ -124,15 +161,19 @@ function select(
   config: LoopConfig,
   round: number,
   difficultyOf: (eventId: string) => number,
+  fallback: FallbackState | undefined,
 ): { selected: Candidate[]; rows: SelectionRow[]; hardNegatives: Set<string> } {
   const { budget, uncertainty, diversity, quality } = config.selection;
   const mined = config.components.hardNegativeMining ? mine(candidates, budget, difficultyOf) : [];
   const taken = new Set(mined.map((candidate) => candidate.eventId));
   const open = candidates.filter((candidate) => !taken.has(candidate.eventId));
   const chosen = config.components.activeLearning
-    ? new ActiveLearner().selectInformativeExamples(open, {
+    ? chooseExamples(open, {
+        strategy: config.selection.strategy,
         budget: budget - mined.length,
+        seed: config.seed + round,
         weights: { uncertainty, diversity, quality },
+        ...(fallback !== undefined && { fallback }),
       })
     : selectRandom(open, { budget: budget - mined.length, seed: config.seed + round });
   const minedRows = mined.map((candidate, place): SelectionRow => {

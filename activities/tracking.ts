@@ -1,11 +1,13 @@
 import { Context } from '@temporalio/activity';
-import type { CurriculumRow, FeedbackEvent } from '../config/domain.js';
+import type { CurriculumRow, EvaluationRow, FeedbackEvent, RequestScoreRow } from '../config/domain.js';
 import { configHash } from '../config/hash.js';
 import { formatPrompt, generateTasks, validateArtifact } from '../datasets/index.js';
 import type { Engine } from '../engine/index.js';
 import { CurriculumLearner } from '../learning/curriculum/curriculum-learner.js';
 import { EnhancedRewardCalculator } from '../learning/reward/enhanced-reward-calculator.js';
 import { mean } from '../learning/statistics/descriptive.js';
+import { judgePromotion } from '../learning/tracking/promotion-gate.js';
+import { watchChampion } from '../learning/tracking/watch-champion.js';
 import { summarizeEvaluation, type EvaluatedRow } from '../learning/tracking/summarize-evaluation.js';
 import type { Store } from '../store/store.js';
 import { modelFolders, roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
@@ -23,12 +25,12 @@ export function createTrackingGpuActivities(
 ): Pick<GpuActivities, 'evaluateModel'> {
   const files = new RoundFiles(deps.dataFolder);
   return {
-    async evaluateModel({ key, config, model, split }) {
+    async evaluateModel({ key, config, model, split, block = 0 }) {
       const context = Context.current();
       const size = config.simulatedUsers?.testSpecifications ?? TEST_SPECIFICATIONS;
       const tasks = generateTasks({
         seed: config.seed,
-        purpose: 'evaluation',
+        purpose: block === 0 ? 'evaluation' : `evaluation-${block}`,
         count: split === 'test' ? size : Math.max(1, Math.round(size * VALIDATION_SHARE)),
         distribution: 'target',
         split,
@@ -56,20 +58,45 @@ export function createTrackingGpuActivities(
         return { artifactType: task.artifactType, score, edge: task.edgeCase, reward, latencyMs };
       });
       const head = { loop: key.loop, round: key.round, model: model?.id ?? 'base', split };
-      return { rows: summarizeEvaluation(rows, head, config.tracking.successThreshold) };
+      const scores = tasks.map(({ id, artifactType, specification }, index): RequestScoreRow => {
+        return { id, artifactType, input: specification, score: rows[index]!.score };
+      });
+      const name = ['scores', split, head.model, ...(block === 0 ? [] : [block])].join('-');
+      return {
+        rows: summarizeEvaluation(rows, head, config.tracking.successThreshold),
+        scoresRef: await files.write(key, name, scores),
+      };
     },
   };
 }
 
 /** Stage 9: decides on promotion and moves the curriculum. */
-export function createTrackingCpuActivities(deps: Dependencies): Pick<CpuActivities, 'trackRound'> {
+export function createTrackingCpuActivities(
+  deps: Dependencies,
+): Pick<CpuActivities, 'trackRound' | 'judgeChallenger' | 'watchLiveScores'> {
   const files = new RoundFiles(deps.dataFolder);
   return {
-    async trackRound({ key, config, before, after, curriculum, feedbackRef, curriculumRef }) {
-      const overall = (rows: typeof before) => rows.find((row) => row.artifactType === 'all')?.score ?? 0;
-      const [old, fresh] = [overall(before), overall(after)];
-      const promote = fresh > old;
-      const reason = `validation score ${old.toFixed(1)} → ${fresh.toFixed(1)}`;
+    async judgeChallenger({ config, championRef, challengerRef, state }) {
+      const champion = await files.read<RequestScoreRow>(championRef);
+      const answered = new Map((await files.read<RequestScoreRow>(challengerRef)).map((row) => [row.id, row.score]));
+      const before = champion.map((row) => row.score);
+      const after = champion.map((row) => answered.get(row.id) ?? Number.NaN);
+      const { alpha, minimumGain, maximumPairs } = config.tracking;
+      const options = { alpha, minimumGain, maximumPairs };
+      const decision = judgePromotion(before, after, options, state ?? undefined);
+      // A store takes no infinity, and nobody needs more evidence than this.
+      const eValue = Math.min(decision.eValue, Number.MAX_VALUE);
+      return { ...decision, eValue, meanGain: mean(after) - mean(before) };
+    },
+
+    async watchLiveScores({ config, feedbackRef, watch }) {
+      const former = await files.read<FeedbackEvent>(watch.formerRef);
+      const { paired, test } = watch;
+      return watchChampion({ paired, test }, former, await files.read(feedbackRef), config.tracking.alpha);
+    },
+
+    async trackRound({ key, config, before, after, verdict, curriculum, feedbackRef, curriculumRef }) {
+      const { promote, reason } = verdict ?? judgeByMean(before, after);
       // The curriculum asks how the model in use does on what the stage admits, so it looks at the users' verdicts.
       const admitted = new Set(
         (await files.read<CurriculumRow>(curriculumRef)).filter((row) => row.admitted).map((row) => row.eventId),
@@ -84,12 +111,30 @@ export function createTrackingCpuActivities(deps: Dependencies): Pick<CpuActivit
   };
 }
 
+/** A higher mean score on the validation split. */
+function judgeByMean(before: EvaluationRow[], after: EvaluationRow[]): { promote: boolean; reason: string } {
+  const overall = (rows: EvaluationRow[]) => rows.find((row) => row.artifactType === 'all')?.score ?? 0;
+  const [old, fresh] = [overall(before), overall(after)];
+  return { promote: fresh > old, reason: `validation score ${old.toFixed(1)} → ${fresh.toFixed(1)}` };
+}
+
 /** Stage 9, the store's part, and the frame of a round. */
 export function createTrackingStoreActivities(
   deps: Dependencies & { store: Store },
 ): Pick<
   StoreActivities,
-  'startRound' | 'finishRound' | 'loopState' | 'recordStage' | 'recordEvaluations' | 'promoteModel'
+  | 'startRound'
+  | 'finishRound'
+  | 'loopState'
+  | 'recordStage'
+  | 'recordEvaluations'
+  | 'promoteModel'
+  | 'rollBackModel'
+  | 'recordPromotion'
+  | 'recordWatch'
+  | 'recordFallback'
+  | 'recordComponents'
+  | 'loopStatistics'
 > {
   const { store } = deps;
   const files = new RoundFiles(deps.dataFolder);
@@ -127,6 +172,19 @@ export function createTrackingStoreActivities(
       await store.applyOnce(roundFolder(key), 'promote', () => store.setChampion(key.loop, model.id, reason));
     },
 
+    async rollBackModel({ key, model, reason }) {
+      await store.applyOnce(roundFolder(key), 'roll-back', () => store.rollBack(key.loop, model?.id ?? null, reason));
+    },
+
+    recordPromotion: ({ key, row }) => store.recordPromotion(key.loop, key.round, row),
+    recordWatch: ({ key, row }) => store.recordChampionWatch(key.loop, key.round, row),
+    recordFallback: ({ key, row }) => store.recordFallback(key.loop, key.round, row),
+
+    recordComponents: ({ loop, key, actor, ...details }) =>
+      store.recordAudit({ loop, actor, action: 'setComponents', subject: 'components', details, key }),
+
+    loopStatistics: ({ loop }) => store.statistics(loop),
+
     async recordStage({ key, table, ref }) {
       await record[table](store, key, await files.read<never>(ref));
     },
@@ -138,6 +196,8 @@ const record: Record<StageTable, (store: Store, key: RoundKey, rows: never[]) =>
   rewards: (store, { loop, round }, rows) => store.recordRewards(loop, round, rows),
   curriculum: (store, { loop, round }, rows) => store.recordCurriculum(loop, round, rows),
   selections: (store, { loop, round }, rows) => store.recordSelections(loop, round, rows),
+  slices: (store, { loop, round }, rows) => store.recordSelectionSlices(loop, round, rows),
+  yields: (store, { loop, round }, rows) => store.recordLabelYields(loop, round, rows),
   examples: (store, { loop, round }, rows) => store.recordExamples(loop, round, rows),
   batches: (store, { loop, round }, rows) => store.recordBatches(loop, round, rows),
   rejected: (store, _key, rows) => store.rejectRows(rows),

@@ -3,7 +3,7 @@ import { Context } from '@temporalio/activity';
 import type { BatchRow, ExampleRow } from '../config/domain.js';
 import { configHash } from '../config/hash.js';
 import { formatPrompt } from '../datasets/index.js';
-import type { Engine } from '../engine/index.js';
+import type { Engine, TrainSpec } from '../engine/index.js';
 import { planTraining } from '../learning/training/plan-training.js';
 import type { Store } from '../store/store.js';
 import type { TrainingStepRow } from '../store/types.js';
@@ -59,21 +59,7 @@ export function createTrainingGpuActivities(
       const alive = setInterval(() => context.heartbeat({ ...heartbeat }), 1000);
       try {
         const result = await deps.engine.train(
-          {
-            modelDir: baseModelFolder(config),
-            strategy: config.strategy,
-            ...(initialModel && { initialAdapterDir: files.path(initialModel.path) }),
-            trainFile: files.path(planRef.uri),
-            ...(validationRef && { validationFile: files.path(validationRef.uri) }),
-            outputDir: files.path(output),
-            checkpointDir: files.path(`${run}/checkpoints`),
-            checkpointEverySteps: config.training.checkpointEverySteps,
-            seed: config.seed + key.round,
-            parameters: { ...parameters, targetModules: config.training.targetModules },
-            patience: config.tracking.patience,
-            // With a curriculum the file's order, easy to hard, is the lesson plan of the first epoch.
-            shuffleFirstEpoch: !config.components.curriculum,
-          },
+          trainingSpec(files, { key, config, planRef, validationRef, parameters, initialModel }, run, output),
           {
             signal: context.cancellationSignal,
             onStep: (report) => {
@@ -104,6 +90,31 @@ export function createTrainingGpuActivities(
         clearInterval(alive);
       }
     },
+  };
+}
+
+/** What the engine is told of a run that keeps its checkpoints below `run` and leaves its model in `output`. */
+export function trainingSpec(
+  files: RoundFiles,
+  input: Omit<Parameters<GpuActivities['trainModel']>[0], 'outputName'>,
+  run: string,
+  output: string,
+): TrainSpec {
+  const { key, config, planRef, validationRef, parameters, initialModel } = input;
+  return {
+    modelDir: baseModelFolder(config),
+    strategy: config.strategy,
+    ...(initialModel && { initialAdapterDir: files.path(initialModel.path) }),
+    trainFile: files.path(planRef.uri),
+    ...(validationRef && { validationFile: files.path(validationRef.uri) }),
+    outputDir: files.path(output),
+    checkpointDir: files.path(`${run}/checkpoints`),
+    checkpointEverySteps: config.training.checkpointEverySteps,
+    seed: config.seed + key.round,
+    parameters: { ...parameters, targetModules: config.training.targetModules },
+    ...(config.components.tracking && { patience: config.tracking.patience }),
+    // With a curriculum the file's order, easy to hard, is the lesson plan of the first epoch.
+    shuffleFirstEpoch: !config.components.curriculum,
   };
 }
 

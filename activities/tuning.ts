@@ -1,7 +1,19 @@
+import path from 'node:path';
+import { Context } from '@temporalio/activity';
+import type { TrainingParameters } from '../config/domain.js';
+import { RatchetError } from '../config/errors.js';
+import type { LoopConfig } from '../config/loop.js';
+import type { Engine } from '../engine/index.js';
 import { bestOrDefault } from '../learning/tuning/best-or-default.js';
+import { PRUNERS, SAMPLERS } from '../learning/tuning/methods.js';
+import { judgeTrial, planStudy, proposeTrials, type PlannedStudy } from '../learning/tuning/plan-study.js';
 import { defaultParameters } from '../learning/tuning/search-space.js';
+import { finishTrial, reportValue } from '../learning/tuning/study.js';
 import type { Store } from '../store/store.js';
-import type { CpuActivities, StoreActivities } from './interfaces.js';
+import { roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
+import type { CpuActivities, GpuActivities, RoundKey, StoreActivities } from './interfaces.js';
+import { trainingSpec } from './training.js';
+import { ValidationLog } from './validation-log.js';
 
 /** Stage 7: tuning. */
 export function createTuningActivities(): Pick<CpuActivities, 'chooseParameters'> {
@@ -13,7 +25,116 @@ export function createTuningActivities(): Pick<CpuActivities, 'chooseParameters'
   };
 }
 
-/** Stage 7, the store's part. */
-export function createTuningStoreActivities(deps: { store: Store }): Pick<StoreActivities, 'bestParameters'> {
-  return { bestParameters: async ({ loop }) => (await deps.store.bestTrial(loop, 'all'))?.parameters ?? null };
+/** Stage 7, the device's part. */
+export function createTuningGpuActivities(deps: Dependencies & { engine: Engine }): Pick<GpuActivities, 'trainTrial'> {
+  const files = new RoundFiles(deps.dataFolder);
+  return {
+    async trainTrial({ key, config, planRef, validationRef, parameters, initialModel, number, untilEpoch }) {
+      const context = Context.current();
+      // A smaller minibatch after a lack of memory is another run.
+      const run = `${roundFolder(key)}/trials/${number}-${parameters.batchSize}`;
+      const log = new ValidationLog(files.path(path.join(run, 'validations.jsonl')));
+      const stop = new AbortController();
+      const heartbeat = () => context.heartbeat({ trial: number, epochs: log.losses.length });
+      const reached = () => untilEpoch !== null && log.losses.length >= untilEpoch;
+      const progress = (loss: number | null) => ({
+        validationLosses: log.losses.slice(0, untilEpoch ?? log.losses.length),
+        loss,
+      });
+      if (reached()) return progress(null);
+      try {
+        const { validationLoss } = await deps.engine.train(
+          trainingSpec(files, { key, config, planRef, validationRef, parameters, initialModel }, run, `${run}/model`),
+          {
+            signal: AbortSignal.any([context.cancellationSignal, stop.signal]),
+            onStep: heartbeat,
+            onValidation({ step, loss }) {
+              log.append(step, loss);
+              heartbeat();
+              if (reached()) stop.abort();
+            },
+          },
+        );
+        return progress(untilEpoch === null ? validationLoss : null);
+      } catch (error) {
+        if (stop.signal.aborted && !context.cancellationSignal.aborted) return progress(null);
+        throw error;
+      }
+    },
+  };
 }
+
+/** Stage 7, the store's part: the study lives in the store, so that a search that is interrupted anywhere goes on. */
+export function createTuningStoreActivities(deps: {
+  store: Store;
+}): Pick<StoreActivities, 'bestParameters' | 'openStudy' | 'proposeTrials' | 'reportTrial' | 'finishTrial'> {
+  const { store } = deps;
+
+  /** Changes the study exactly once for a name. */
+  function change<T>(key: RoundKey, name: string, edit: (planned: KnownStudy) => Promise<[KnownStudy, T]>): Promise<T> {
+    return store.applyOnce(`${roundFolder(key)}/study`, name, async () => {
+      const known = (await store.study(key.loop, key.round)) as KnownStudy | null;
+      if (known === null) {
+        throw new RatchetError('E_NOT_FOUND', `Round ${key.round} of the loop ${key.loop} has no study.`, {
+          hint: 'Open the study before its trials.',
+        });
+      }
+      const [changed, result] = await edit(known);
+      await store.saveStudy(key.loop, key.round, changed);
+      return result;
+    });
+  }
+
+  return {
+    bestParameters: async ({ loop }) => (await store.bestTrial(loop, 'all'))?.parameters ?? null,
+
+    async openStudy({ key, config, current, newAdapter }) {
+      const { sampler, pruner, space, warmStart } = config.tuning;
+      await store.applyOnce(`${roundFolder(key)}/study`, 'open', async () => {
+        const planned = planStudy({
+          name: roundFolder(key),
+          seed: config.seed,
+          current,
+          earlier: warmStart === 0 ? [] : await store.earlierBestParameters(key.loop, key.round, warmStart),
+          ranges: space,
+          newAdapter,
+        });
+        await store.saveStudy(key.loop, key.round, { ...planned, sampler, pruner });
+      });
+    },
+
+    proposeTrials: ({ key, from, count }) =>
+      change(key, `propose-${from}`, async (known) => {
+        const { study, parameters } = proposeTrials(known, SAMPLERS[known.sampler](), count);
+        return [{ ...known, study }, parameters as Partial<TrainingParameters>[]];
+      }),
+
+    reportTrial: ({ key, number, generation, losses }) =>
+      change(key, `report-${number}-${losses.at(-1)?.epoch ?? 0}`, async (known) => {
+        let { study } = known;
+        for (const { epoch, loss } of losses) study = reportValue(study, number, epoch, loss);
+        const judged = judgeTrial(study, number, generation, PRUNERS[known.pruner]());
+        return [{ ...known, study: judged.study }, { prune: judged.prune }];
+      }),
+
+    async finishTrial({ key, number, outcome }) {
+      await change(key, `finish-${number}`, async (known) => {
+        const value = typeof outcome === 'string' ? outcome : { value: outcome.loss };
+        const study = finishTrial(known.study, number, value);
+        const { state, parameters } = study.trials[number]!;
+        const row = {
+          id: `${roundFolder(key)}/trial-${number}`,
+          artifactType: 'all' as const,
+          number,
+          state: state as 'complete' | 'pruned' | 'failed',
+          parameters: parameters as Partial<TrainingParameters>,
+          ...(typeof outcome !== 'string' && state === 'complete' && { objective: outcome.loss }),
+        };
+        await store.recordTrials(key.loop, key.round, [row]);
+        return [{ ...known, study }, null];
+      });
+    },
+  };
+}
+
+type KnownStudy = PlannedStudy & Pick<LoopConfig['tuning'], 'sampler' | 'pruner'>;

@@ -7,6 +7,13 @@ export const roundWorkflowId = (loop: string, round: number): string => `loop/${
 /** Workflow id of a round's training. */
 export const trainingWorkflowId = (loop: string, round: number): string => `loop/${loop}/round-${round}/train`;
 
+/** Workflow id of one trial of a round's tuning. */
+export const trialWorkflowId = (loop: string, round: number, trial: number): string =>
+  `loop/${loop}/round-${round}/trial-${trial}`;
+
+/** Workflow id of a look at a loop's statistics. */
+export const statisticsWorkflowId = (loop: string): string => `loop/${loop}/statistics`;
+
 /** Id of the model version that a round trains; also the name of its folder. */
 export const modelVersionId = (loop: string, round: number): string => `${loop}-round-${round}`;
 

@@ -19,6 +19,8 @@ export interface LoopStatus {
   minFeedback: number;
   /** Why the last attempt at a round failed; null when it did not. */
   error: LoopError | null;
+  /** What the next round runs with. */
+  components: LoopConfig['components'];
   /** Null until the baseline is measured. */
   state: LoopState | null;
 }
@@ -51,6 +53,14 @@ export const checkedSignal = defineSignal<[outcome: string]>('checked');
 
 /** Starts a round without waiting for enough feedback; returns the number of the round it asks for. */
 export const startRoundUpdate = defineUpdate<number>('startRound');
+/** A switch of components by somebody, for a reason; both go into the audit trail. */
+export interface ComponentsRequest {
+  components: Partial<LoopConfig['components']>;
+  actor: string;
+  reason: string;
+}
+/** Switches components on or off from the next round on; returns that round. */
+export const setComponentsUpdate = defineUpdate<number, [request: ComponentsRequest]>('setComponents');
 export const statusQuery = defineQuery<LoopStatus>('status');
 
 export interface RoundProgress {

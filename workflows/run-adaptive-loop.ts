@@ -1,8 +1,10 @@
 import {
   allHandlersFinished,
+  ApplicationFailure,
   ChildWorkflowCancellationType,
   condition,
   continueAsNew,
+  currentUpdateInfo,
   executeChild,
   getExternalWorkflowHandle,
   isCancellation,
@@ -13,6 +15,7 @@ import {
 import type { LoopState, RoundResult } from '../activities/interfaces.js';
 import type { EvaluationRow } from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
+import { completeConfig } from './complete-config.js';
 import { describeFailure } from './failure.js';
 import { roundWorkflowId } from './identifiers.js';
 import { measureBaseline } from './measure-baseline.js';
@@ -23,9 +26,11 @@ import {
   pauseSignal,
   resumeSignal,
   roundDueSignal,
+  setComponentsUpdate,
   startRoundUpdate,
   statusQuery,
   stopSignal,
+  type ComponentsRequest,
   type LoopStatus,
   type RoundDue,
 } from './messages.js';
@@ -63,7 +68,7 @@ const CHILD_OPTIONS = {
  */
 export async function runAdaptiveLoop(input: RunAdaptiveLoopInput): Promise<LoopResult> {
   const { settings, carried } = input;
-  let { config } = input;
+  let config = completeConfig(input.config);
   const { store } = connectActivities(settings);
   let state: LoopState | null = carried?.state ?? null;
   let paused = carried?.paused ?? false;
@@ -79,19 +84,32 @@ export async function runAdaptiveLoop(input: RunAdaptiveLoopInput): Promise<Loop
     paused = false;
     status.error = null;
   });
-  setHandler(configureSignal, (changed) => void (config = { ...changed, name: config.name }));
+  setHandler(configureSignal, (changed) => void (config = completeConfig({ ...changed, name: config.name })));
   setHandler(stopSignal, () => void (stopping = true));
   setHandler(roundDueSignal, (check) => void due.push(check));
+  const nextRound = () => (state?.round ?? 0) + (status.phase === 'running' ? 2 : 1);
   setHandler(startRoundUpdate, () => {
     requested = true;
-    return (state?.round ?? 0) + (status.phase === 'running' ? 2 : 1);
+    return nextRound();
   });
+  setHandler(
+    setComponentsUpdate,
+    async ({ components, actor, reason }) => {
+      const fromRound = nextRound();
+      config = { ...config, components: { ...config.components, ...components } };
+      const key = `loop/${config.name}/components/${currentUpdateInfo()!.id}`;
+      await store.recordComponents({ loop: config.name, key, components, actor, reason, fromRound });
+      return fromRound;
+    },
+    { validator: ({ components }) => requireComponents(components, config.components) },
+  );
   setHandler(statusQuery, (): LoopStatus => ({
     name: config.name,
     round: status.phase === 'baseline' ? 0 : (state?.round ?? 0) + 1,
     rounds: config.rounds,
     stopping,
     minFeedback: config.minFeedback,
+    components: config.components,
     state,
     ...status,
   }));
@@ -191,7 +209,7 @@ export async function runAdaptiveLoop(input: RunAdaptiveLoopInput): Promise<Loop
 
 /** Measures the base model and makes the state that the first round starts from. */
 async function begin(config: LoopConfig, settings: WorkflowSettings): Promise<LoopState> {
-  const { test, validation } = await executeChild(measureBaseline, {
+  const { test, validation, validationScores } = await executeChild(measureBaseline, {
     ...CHILD_OPTIONS,
     workflowId: roundWorkflowId(config.name, 0),
     args: [{ config, settings }],
@@ -205,14 +223,17 @@ async function begin(config: LoopConfig, settings: WorkflowSettings): Promise<Lo
     baseline: test,
     test,
     validation,
+    ...(validationScores !== undefined && { validationScores }),
     results: [],
   };
 }
 
 function advance(state: LoopState, outcome: RoundOutcome): LoopState {
   const { result, ...changed } = outcome;
+  // What a round leaves out of these is gone: a result that crosses processes cannot say so.
+  const { watch: _watch, validationScores: _scores, fallback: _fallback, ...kept } = state;
   return {
-    ...state,
+    ...kept,
     ...changed,
     round: result.round,
     labels: result.labels,
@@ -223,6 +244,17 @@ function advance(state: LoopState, outcome: RoundOutcome): LoopState {
 /** A round needs no history of results; its input stays small. */
 function withoutResults(state: LoopState): LoopState {
   return { ...state, results: [] };
+}
+
+/** Refuses what is no switch, or no truth value, before anything is changed. */
+function requireComponents(given: ComponentsRequest['components'], known: LoopConfig['components']): void {
+  const names = Object.keys(given);
+  const wrong = names.find((name) => !(name in known) || typeof given[name as keyof typeof given] !== 'boolean');
+  if (wrong === undefined && names.length > 0) return;
+  const message = wrong === undefined ? 'no component is named' : `${wrong} is not a component with on and off`;
+  throw ApplicationFailure.nonRetryable(message, 'E_USAGE', {
+    hint: `Components are ${Object.keys(known).join(', ')}.`,
+  });
 }
 
 function summary(state: LoopState | null): LoopResult {

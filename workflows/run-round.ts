@@ -1,11 +1,20 @@
-import { ChildWorkflowCancellationType, executeChild, ParentClosePolicy, setHandler } from '@temporalio/workflow';
-import type { LoopState, ModelReference, RoundKey, RoundResult, ScoreSummary } from '../activities/interfaces.js';
+import {
+  ChildWorkflowCancellationType,
+  executeChild,
+  ParentClosePolicy,
+  patched,
+  setHandler,
+} from '@temporalio/workflow';
+import type { LoopState, RoundKey, RoundResult, ScoreSummary } from '../activities/interfaces.js';
 import type { ArtifactRef, CurriculumState, EvaluationRow, Stage } from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
+import { completeConfig } from './complete-config.js';
 import { trainingWorkflowId } from './identifiers.js';
+import { judgeChallenger, measureChampion, watchLiveScores, watchOver, type Champion } from './judge-champion.js';
 import { progressQuery } from './messages.js';
 import { connectActivities, type Activities, type WorkflowSettings } from './proxies.js';
 import { trainAdapter } from './train-adapter.js';
+import { tuneParameters } from './tune-parameters.js';
 
 export interface RunRoundInput {
   round: number;
@@ -16,21 +25,20 @@ export interface RunRoundInput {
 }
 
 /** A round's result and what it changes in the loop's state. */
-export interface RoundOutcome {
+export interface RoundOutcome extends Champion, Pick<LoopState, 'cursor' | 'curriculum' | 'fallback'> {
   result: RoundResult;
-  cursor: number;
-  curriculum: CurriculumState;
-  champion: ModelReference | null;
-  test: EvaluationRow[];
-  validation: EvaluationRow[];
 }
 
 /** Feedback events one round takes at most; the rest waits for the next round. */
 const FEEDBACK_LIMIT = 5_000;
+/** Evaluations that the curriculum's state keeps. */
+const HISTORY_KEPT = 100;
 
 /** One pass through the nine stages: feedback in, an evaluated model (or the reason for none) out. */
 export async function runRound(input: RunRoundInput): Promise<RoundOutcome> {
-  const { round, config, settings, state } = input;
+  const { round, settings, state } = input;
+  const config = completeConfig(input.config);
+  const { components } = config;
   const activities = connectActivities(settings);
   const { store, cpu, gpu } = activities;
   const key: RoundKey = { loop: config.name, round };
@@ -38,16 +46,22 @@ export async function runRound(input: RunRoundInput): Promise<RoundOutcome> {
   setHandler(progressQuery, () => ({ ...progress }));
   const record = (stage: Stage, table: Parameters<typeof store.recordStage>[0]['table'], ref: ArtifactRef) =>
     store.recordStage({ key, stage, table, ref });
+  /** A component that is off leaves no rows; rounds of version 0.1 left them. */
+  const leavesTrace = (isOn: boolean) => isOn || !patched('component-traces');
 
   await store.startRound({ key, config, feedbackCursor: state.cursor });
   const answersRef = config.simulatedUsers === undefined ? null : await askSimulatedUsers(activities, input, key);
   const feedback = await store.pendingFeedback({ key, after: state.cursor, limit: FEEDBACK_LIMIT });
   progress.feedbackEvents = feedback.count;
-  const before = summarize(state.test);
+  const curriculum = enterCurriculum(state.curriculum, components.curriculum);
+  let champion: Champion = championOf(state);
+  if (feedback.count > 0) champion = await watchLiveScores(activities, key, config, feedback.ref, champion);
+  const before = summarize(champion.test);
   const outcome: RoundOutcome = {
+    ...champion,
     result: {
       round,
-      stage: state.curriculum.stage,
+      stage: curriculum.stage,
       feedbackEvents: feedback.count,
       labels: state.labels,
       trained: false,
@@ -61,10 +75,8 @@ export async function runRound(input: RunRoundInput): Promise<RoundOutcome> {
       model: null,
     },
     cursor: feedback.cursor,
-    curriculum: state.curriculum,
-    champion: state.champion,
-    test: state.test,
-    validation: state.validation,
+    curriculum,
+    ...(state.fallback !== undefined && { fallback: state.fallback }),
   };
   if (feedback.count === 0) return outcome;
   const { result } = outcome;
@@ -79,11 +91,13 @@ export async function runRound(input: RunRoundInput): Promise<RoundOutcome> {
     config,
     feedbackRef: feedback.ref,
     rewardsRef,
-    curriculum: state.curriculum,
+    curriculum,
   });
-  await record('curriculum', 'curriculum', curriculumRef);
+  if (leavesTrace(components.curriculum)) await record('curriculum', 'curriculum', curriculumRef);
 
   progress.stage = 'selection';
+  const fallback =
+    components.activeLearning && config.selection.fallback ? (state.fallback ?? { gains: [], rounds: 0 }) : undefined;
   const earlierExamplesRef = await store.earlierExamples({ key });
   const selected = await cpu.selectExamples({
     key,
@@ -93,10 +107,12 @@ export async function runRound(input: RunRoundInput): Promise<RoundOutcome> {
     curriculumRef,
     answersRef,
     earlierExamplesRef,
+    ...(fallback !== undefined && { fallback }),
   });
   progress.labels = selected.labels;
   result.labels += selected.labels;
-  await record('selection', 'selections', selected.selectionRef);
+  if (leavesTrace(components.activeLearning)) await record('selection', 'selections', selected.selectionRef);
+  if (selected.slicesRef !== undefined) await record('selection', 'slices', selected.slicesRef);
   await record('selection', 'rejected', selected.rejectedRef);
 
   progress.stage = 'augmentation';
@@ -104,31 +120,34 @@ export async function runRound(input: RunRoundInput): Promise<RoundOutcome> {
   await record('augmentation', 'examples', examplesRef);
 
   progress.stage = 'batching';
-  const batches = await cpu.assembleBatches({
-    key,
-    config,
-    examplesRef,
-    earlierExamplesRef,
-    curriculum: state.curriculum,
-  });
+  const batches = await cpu.assembleBatches({ key, config, examplesRef, earlierExamplesRef, curriculum });
   await record('batching', 'batches', batches.batchesRef);
   result.reason = batches.reason;
   if (!batches.ready) return outcome;
 
   progress.stage = 'tuning';
   const stored = await store.bestParameters({ loop: config.name });
-  const parameters = await cpu.chooseParameters({ key, config, stored });
+  let parameters = await cpu.chooseParameters({ key, config, stored });
+  const planWith = () =>
+    cpu.planTraining({
+      key,
+      config,
+      batchesRef: batches.batchesRef,
+      examplesRef,
+      earlierExamplesRef,
+      parameters,
+      champion: champion.champion,
+    });
+  if (components.tuning) {
+    const { planRef, validationRef, initialModel } = await planWith();
+    if (validationRef !== null) {
+      const tuned = { key, config, settings, planRef, validationRef, initialModel, current: parameters };
+      parameters = await tuneParameters(activities, tuned);
+    }
+  }
 
   progress.stage = 'training';
-  const plan = await cpu.planTraining({
-    key,
-    config,
-    batchesRef: batches.batchesRef,
-    examplesRef,
-    earlierExamplesRef,
-    parameters,
-    champion: state.champion,
-  });
+  const plan = await planWith();
   const trained = await executeChild(trainAdapter, {
     workflowId: trainingWorkflowId(config.name, round),
     args: [{ key, config, settings, parameters, ...plan }],
@@ -147,19 +166,42 @@ export async function runRound(input: RunRoundInput): Promise<RoundOutcome> {
   });
 
   progress.stage = 'tracking';
-  const validation = await gpu.evaluateModel({ key, config, model, split: 'validation' });
+  if (components.tracking) champion = await measureChampion(activities, key, config, champion);
+  const validation = components.tracking
+    ? await gpu.evaluateModel({ key, config, model, split: 'validation' })
+    : { rows: [] };
+  const challengerScores = validation.scoresRef;
+  let verdict: { promote: boolean; reason: string } | undefined;
+  if (!components.tracking) verdict = { promote: true, reason: 'without tracking the newest model is used' };
+  else if (config.tracking.gate === 'sequential' && challengerScores !== undefined)
+    verdict = await judgeChallenger(activities, key, config, { champion, challenger: model, challengerScores });
   const tracked = await cpu.trackRound({
     key,
     config,
-    before: state.validation,
+    before: champion.validation,
     after: validation.rows,
-    curriculum: state.curriculum,
+    ...(verdict !== undefined && { verdict }),
+    curriculum,
     feedbackRef: feedback.ref,
     curriculumRef,
   });
   const test = await gpu.evaluateModel({ key, config, model, split: 'test' });
   await store.recordEvaluations({ key, rows: [...validation.rows, ...test.rows] });
-  outcome.curriculum = tracked.curriculum;
+  if (fallback !== undefined && selected.slicesRef !== undefined && challengerScores !== undefined) {
+    const measured = await cpu.measureYields({
+      key,
+      config,
+      slicesRef: selected.slicesRef,
+      examplesRef,
+      championRef: champion.validationScores!,
+      challengerRef: challengerScores,
+      fallback,
+    });
+    await record('selection', 'yields', measured.yieldsRef);
+    await store.recordFallback({ key, row: { ...measured.fallback, mode: measured.mode } });
+    outcome.fallback = measured.fallback;
+  }
+  Object.assign(outcome, champion, { curriculum: tracked.curriculum });
   outcome.result = {
     ...result,
     trained: true,
@@ -171,13 +213,37 @@ export async function runRound(input: RunRoundInput): Promise<RoundOutcome> {
     after: summarize(test.rows),
     model,
   };
-  if (tracked.promote) {
-    await store.promoteModel({ key, model, reason: tracked.reason });
-    outcome.champion = model;
-    outcome.test = test.rows;
-    outcome.validation = validation.rows;
-  }
-  return outcome;
+  if (!tracked.promote) return outcome;
+  await store.promoteModel({ key, model, reason: tracked.reason });
+  const { validationScores: _scores, watch: _watch, ...kept } = outcome;
+  return {
+    ...kept,
+    champion: model,
+    test: test.rows,
+    validation: validation.rows,
+    ...(challengerScores !== undefined && { validationScores: challengerScores }),
+    ...(config.tracking.rollback && { watch: watchOver(champion, feedback.ref) }),
+  };
+}
+
+/** The part of the state that belongs to the champion. */
+function championOf({ champion, test, validation, validationScores, watch }: LoopState): Champion {
+  return {
+    champion,
+    test,
+    validation,
+    ...(validationScores !== undefined && { validationScores }),
+    ...(watch !== undefined && { watch }),
+  };
+}
+
+/** A curriculum that is switched on later begins where one begins: without it a loop counts as `mixed` from the start. */
+function enterCurriculum(state: CurriculumState, isOn: boolean): CurriculumState {
+  const neverOn =
+    state.stage === 'mixed' &&
+    state.history.length < HISTORY_KEPT &&
+    state.history.every((entry) => entry.stage === 'mixed');
+  return isOn && neverOn ? { ...state, stage: 'easy', streak: 0 } : state;
 }
 
 /** The simulated users ask, the champion answers, they judge; their feedback goes the way of all feedback. */

@@ -101,6 +101,24 @@ export class MemoryLoop {
       earlierExamples: async ({ key }) =>
         key.round > 1 ? loop.write(file(key, 'earlier'), loop.read(loop.reference(`${key.loop}/1/examples`))) : null,
       bestParameters: async () => null,
+      openStudy: async ({ key, current }) => table(key, 'study', current),
+      proposeTrials: async ({ from, count }) =>
+        Array.from({ length: count }, (_, place) => ({ learningRate: 1e-4 * (1 + from + place) })),
+      reportTrial: async () => ({ prune: false }),
+      finishTrial: async ({ key, number, outcome }) => table(key, `trial-${number}`, outcome),
+      rollBackModel: async ({ key, model }) => {
+        loop.champion = model;
+        table(key, 'rolled-back', model);
+      },
+      recordPromotion: async ({ key, row }) => table(key, 'promotion', row),
+      recordWatch: async ({ key, row }) => table(key, 'watch', row),
+      recordFallback: async ({ key, row }) => table(key, 'fallback', row),
+      recordComponents: async ({ key, ...change }) => void loop.tables.set(key, change),
+      loopStatistics: async () => ({
+        feedback_events: loop.events.length,
+        training_batches: 0,
+        curriculum: { current_stage: 'easy' },
+      }),
       recordTraining: async ({ key, ...training }) => table(key, 'training', training),
       recordEvaluations: async ({ key, rows }) => table(key, 'evaluations', rows),
       promoteModel: async ({ key, model }) => {
@@ -142,6 +160,15 @@ export class MemoryLoop {
         validationRef: null,
         initialModel: input.champion,
       }),
+      judgeChallenger: async () => {
+        throw new RatchetError('E_INTERNAL', 'the loop in memory has no scores');
+      },
+      watchLiveScores: async () => {
+        throw new RatchetError('E_INTERNAL', 'the loop in memory has no scores');
+      },
+      measureYields: async () => {
+        throw new RatchetError('E_INTERNAL', 'the loop in memory has no scores');
+      },
       trackRound: async ({ key, before, after, curriculum }) => ({
         promote: (after[0]?.score ?? 0) > (before[0]?.score ?? 0),
         reason: 'better on validation',
@@ -172,6 +199,7 @@ export class MemoryLoop {
           model: { id: outputName, path: `models/${outputName}`, sha256 },
         };
       },
+      trainTrial: async ({ parameters }) => ({ validationLosses: [], loss: parameters.learningRate }),
       evaluateModel: async ({ key, model, split }) => ({
         rows: [evaluation(key, model, split)],
       }),

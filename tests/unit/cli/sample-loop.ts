@@ -1,3 +1,4 @@
+import { LoopConfig } from '../../../config/loop.js';
 import type { LoopState, RoundResult } from '../../../activities/interfaces.js';
 import type { EvaluationRow } from '../../../config/domain.js';
 import type { LoopStatus } from '../../../workflows/messages.js';
@@ -54,6 +55,7 @@ export function status(changes: Partial<LoopStatus> = {}): LoopStatus {
     stopping: false,
     pending: 3,
     minFeedback: 20,
+    components: LoopConfig.parse({}).components,
     error: null,
     state: null,
     ...changes,

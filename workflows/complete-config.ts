@@ -1,0 +1,33 @@
+import type { LoopConfig } from '../config/loop.js';
+
+/** The defaults of the settings that loops of version 0.1 were started without. */
+const LATER_SETTINGS = {
+  preset: 'v2',
+  components: { tuning: false, tracking: true },
+  reward: { scheme: 'continuous', similarity: 'combined' },
+  selection: { strategy: 'active-learner', fallback: false },
+  gate: { checks: ['non-empty', 'score', 'groundedness', 'duplicate'] },
+  tracking: { gate: 'mean', alpha: 0.05, minimumGain: 0, maximumPairs: 600, rollback: false },
+  tuning: { trials: 50, sampler: 'default', pruner: 'median', parallel: 1, warmStart: 3, space: {} },
+} as const;
+
+/**
+ * A configuration with every setting of today. A loop keeps the one it was started with, perhaps by an earlier version:
+ * what that version did not know is as it was then.
+ */
+export function completeConfig(config: LoopConfig): LoopConfig {
+  return fill(LATER_SETTINGS, config) as LoopConfig;
+}
+
+function fill(defaults: object, given: object): object {
+  const filled: Record<string, unknown> = { ...defaults, ...given };
+  for (const [key, value] of Object.entries(defaults)) {
+    const own = (given as Record<string, unknown>)[key];
+    if (isMap(value) && isMap(own)) filled[key] = fill(value, own);
+  }
+  return filled;
+}
+
+function isMap(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
