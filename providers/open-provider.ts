@@ -1,6 +1,6 @@
 import { RatchetError } from '../config/errors.js';
 import { anthropicBackend } from './backends/anthropic.js';
-import type { HttpBackendOptions } from './backends/http-backend-options.js';
+import type { HttpBackendOptions } from './backends/http-backend.js';
 import { ollamaBackend } from './backends/ollama.js';
 import { openAiCompatibleBackend } from './backends/open-ai-compatible.js';
 import { systemClock, type Clock } from './clock.js';

@@ -1,10 +1,9 @@
 import { brokenAnswer, ProviderFault } from '../fault.js';
-import { endpoint } from '../http/endpoint.js';
 import { parseObject } from '../http/lines.js';
-import { messageOf, post } from '../http/post.js';
+import { messageOf } from '../http/post.js';
 import { serverSentEvents } from '../http/server-sent-events.js';
 import type { Backend, CompletionRequest, StopReason } from '../provider.js';
-import type { HttpBackendOptions } from './http-backend-options.js';
+import { httpBackend, type HttpBackendOptions } from './http-backend.js';
 
 const VERSION = '2023-06-01';
 
@@ -13,12 +12,7 @@ const VERSION = '2023-06-01';
  * Anthropic's API reference, "Messages" and "Streaming messages".
  */
 export function anthropicBackend(options: HttpBackendOptions): Backend {
-  const { model, maximumAnswerBytes, clock, key } = options;
-  const url = endpoint(options.baseUrl, '/v1/messages');
-  const headers: Record<string, string> = {
-    'anthropic-version': VERSION,
-    ...(key !== undefined && { 'x-api-key': key }),
-  };
+  const { model, key } = options;
   const bodyOf = ({ messages, maxTokens, temperature, stop }: CompletionRequest) => {
     const system = messages.filter(({ role }) => role === 'system').map(({ content }) => content);
     return {
@@ -32,25 +26,14 @@ export function anthropicBackend(options: HttpBackendOptions): Backend {
       stream: true,
     };
   };
-  return {
+  return httpBackend(options, {
     name: 'anthropic',
-    model,
     supportsSeed: false,
-    address: url.href,
-    headers,
+    path: '/v1/messages',
+    accept: 'text/event-stream',
+    headers: { 'anthropic-version': VERSION, ...(key !== undefined && { 'x-api-key': key }) },
     bodyOf,
-    async *attempt(request, attempt) {
-      const chunks = post(
-        {
-          url,
-          headers,
-          body: bodyOf(request),
-          accept: ['text/event-stream'],
-          maximumBytes: maximumAnswerBytes,
-          now: clock.now(),
-        },
-        attempt,
-      );
+    async *read(chunks) {
       let stopReason: StopReason | null = null;
       for await (const { data } of serverSentEvents(chunks)) {
         const part = parseObject(data) as MessagePart;
@@ -72,7 +55,7 @@ export function anthropicBackend(options: HttpBackendOptions): Backend {
       }
       throw brokenAnswer('the answer ended before message_stop');
     },
-  };
+  });
 }
 
 const STOP_REASONS: Record<string, StopReason> = { max_tokens: 'length', refusal: 'refused' };

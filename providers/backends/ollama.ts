@@ -1,42 +1,27 @@
 import { brokenAnswer, ProviderFault } from '../fault.js';
-import { endpoint } from '../http/endpoint.js';
 import { parseObject, readLines } from '../http/lines.js';
-import { post } from '../http/post.js';
 import type { Backend, CompletionRequest } from '../provider.js';
-import type { HttpBackendOptions } from './http-backend-options.js';
+import { bearer, httpBackend, type HttpBackendOptions } from './http-backend.js';
 
 /**
  * Ollama's `POST /api/chat`, a JSON object a line. Source: Ollama's API documentation, "Generate a chat completion".
  */
 export function ollamaBackend(options: HttpBackendOptions): Backend {
-  const { model, maximumAnswerBytes, clock } = options;
-  const url = endpoint(options.baseUrl, '/api/chat');
-  const headers: Record<string, string> = options.key === undefined ? {} : { authorization: `Bearer ${options.key}` };
+  const { model } = options;
   const bodyOf = ({ messages, maxTokens, temperature, stop, seed }: CompletionRequest) => ({
     model,
     messages,
     stream: true,
     options: { num_predict: maxTokens, temperature, stop, seed },
   });
-  return {
+  return httpBackend(options, {
     name: 'ollama',
-    model,
     supportsSeed: true,
-    address: url.href,
-    headers,
+    path: '/api/chat',
+    accept: 'application/x-ndjson',
+    headers: bearer(options.key),
     bodyOf,
-    async *attempt(request, attempt) {
-      const chunks = post(
-        {
-          url,
-          headers,
-          body: bodyOf(request),
-          accept: ['application/x-ndjson'],
-          maximumBytes: maximumAnswerBytes,
-          now: clock.now(),
-        },
-        attempt,
-      );
+    async *read(chunks) {
       for await (const line of readLines(chunks)) {
         if (line.trim() === '') continue;
         const part = parseObject(line) as OllamaPart;
@@ -55,7 +40,7 @@ export function ollamaBackend(options: HttpBackendOptions): Backend {
       }
       throw brokenAnswer('the answer ended before its last object');
     },
-  };
+  });
 }
 
 interface OllamaPart {

@@ -1,10 +1,9 @@
 import { brokenAnswer, ProviderFault } from '../fault.js';
-import { endpoint } from '../http/endpoint.js';
 import { parseObject } from '../http/lines.js';
-import { messageOf, post } from '../http/post.js';
+import { messageOf } from '../http/post.js';
 import { serverSentEvents } from '../http/server-sent-events.js';
 import type { Backend, CompletionRequest, StopReason } from '../provider.js';
-import type { HttpBackendOptions } from './http-backend-options.js';
+import { bearer, httpBackend, type HttpBackendOptions } from './http-backend.js';
 
 /** Newer models of OpenAI want `max_completion_tokens`; most compatible servers know only `max_tokens`. */
 export type MaxTokensField = 'max_tokens' | 'max_completion_tokens';
@@ -14,9 +13,7 @@ export type MaxTokensField = 'max_tokens' | 'max_completion_tokens';
  * ends in `/v1`. Source: OpenAI's API reference, "Create chat completion" and its streaming events.
  */
 export function openAiCompatibleBackend(options: HttpBackendOptions & { maxTokensField?: MaxTokensField }): Backend {
-  const { model, maximumAnswerBytes, clock, maxTokensField = 'max_tokens' } = options;
-  const url = endpoint(options.baseUrl, '/chat/completions');
-  const headers: Record<string, string> = options.key === undefined ? {} : { authorization: `Bearer ${options.key}` };
+  const { model, maxTokensField = 'max_tokens' } = options;
   const bodyOf = ({ messages, maxTokens, temperature, stop, seed }: CompletionRequest) => ({
     model,
     messages,
@@ -27,25 +24,14 @@ export function openAiCompatibleBackend(options: HttpBackendOptions & { maxToken
     stream: true,
     stream_options: { include_usage: true },
   });
-  return {
+  return httpBackend(options, {
     name: 'openai-compatible',
-    model,
     supportsSeed: true,
-    address: url.href,
-    headers,
+    path: '/chat/completions',
+    accept: 'text/event-stream',
+    headers: bearer(options.key),
     bodyOf,
-    async *attempt(request, attempt) {
-      const chunks = post(
-        {
-          url,
-          headers,
-          body: bodyOf(request),
-          accept: ['text/event-stream'],
-          maximumBytes: maximumAnswerBytes,
-          now: clock.now(),
-        },
-        attempt,
-      );
+    async *read(chunks) {
       let stopReason: StopReason | null = null;
       for await (const { data } of serverSentEvents(chunks)) {
         if (data === '[DONE]') {
@@ -73,7 +59,7 @@ export function openAiCompatibleBackend(options: HttpBackendOptions & { maxToken
       }
       throw brokenAnswer('the answer ended before [DONE]');
     },
-  };
+  });
 }
 
 const STOP_REASONS: Record<string, StopReason> = { stop: 'stop', length: 'length', content_filter: 'refused' };

@@ -7,8 +7,8 @@ export interface Post {
   url: URL;
   headers: Readonly<Record<string, string>>;
   body: unknown;
-  /** Media types that the answer may have. */
-  accept: readonly string[];
+  /** Media type that the answer must have. */
+  accept: string;
   /** Longest answer, bytes. */
   maximumBytes: number;
   /** Milliseconds since 1970, for `Retry-After` dates. */
@@ -29,8 +29,8 @@ export async function* post(spec: Post, attempt: Attempt): AsyncGenerator<Uint8A
   try {
     if (response.statusCode !== 200) throw await refusal(response, spec.now);
     const type = (response.headers['content-type'] ?? 'nothing').split(';')[0]!.trim().toLowerCase();
-    if (!spec.accept.includes(type))
-      throw new ProviderFault(`the answer is ${type}, not ${spec.accept.join(' or ')}`, {
+    if (type !== spec.accept)
+      throw new ProviderFault(`the answer is ${type}, not ${spec.accept}`, {
         retryable: false,
         hint: 'Check the base URL: something other than the model server answers there.',
       });
