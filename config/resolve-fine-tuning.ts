@@ -105,9 +105,16 @@ export function resolveFineTuning(settings: readonly Setting[], task: FineTuning
     if (issue.code === 'unrecognized_keys')
       return issue.keys.map((key) => `${places.get(key)}: ${unknownKey(key, task)}`);
     const key = String(issue.path[0]);
-    return [`${places.get(key) ?? key}: must be ${accepts(nodes[key]!)}, got ${JSON.stringify(values[key])}`];
+    return [`${places.get(key) ?? key}: must be ${wanted(nodes[key]!)}, got ${JSON.stringify(values[key])}`];
   });
   throw invalid([...new Set(faults)]);
+}
+
+/** What a key takes, without the null that a file may write and the settings that a name may have. */
+function wanted(node: SchemaNode): string {
+  if (Array.isArray(node.type)) return accepts({ ...node, type: String(node.type[0]) });
+  const choices = node.anyOf?.filter(({ type }) => type !== 'null' && type !== 'object') ?? [];
+  return accepts(choices.length === 0 ? node : choices.length === 1 ? choices[0]! : { anyOf: choices });
 }
 
 /** `fp16` and `bf16` are two names of one setting. */

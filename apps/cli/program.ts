@@ -3,10 +3,15 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { demoCommand } from './commands/demo.js';
 import { doctorCommand } from './commands/doctor.js';
+import { evaluateCommand } from './commands/evaluate.js';
 import { feedbackCommand } from './commands/feedback.js';
+import { generateCommand } from './commands/generate.js';
+import { linkLibtensorflowCommand } from './commands/link-libtensorflow.js';
 import { loopCommand } from './commands/loop.js';
 import { lrCommand } from './commands/lr.js';
+import { mergeCommand } from './commands/merge.js';
 import { modelsCommand } from './commands/models.js';
+import { trainCommand } from './commands/train.js';
 import { upCommand } from './commands/up.js';
 import { packageRoot } from './package-root.js';
 
@@ -32,9 +37,14 @@ Exit codes: 0 done · 1 fault of Ratchet · 2 usage or configuration · 3 data o
     upCommand(),
     loopCommand(),
     feedbackCommand(),
+    trainCommand(),
+    generateCommand(),
+    evaluateCommand(),
+    mergeCommand(),
     lrCommand(),
     modelsCommand(),
     doctorCommand(),
+    linkLibtensorflowCommand(),
   ]) {
     program.addCommand(command);
   }

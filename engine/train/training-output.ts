@@ -1,23 +1,15 @@
-import { access, copyFile, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { HostTensor, TrainResult, TrainSpec } from '../api.js';
 import { syncFolder, writeAtomic } from '../formats/atomic-write.js';
 import { diskError } from '../formats/disk-error.js';
+import { writeModelFiles } from '../formats/model-folder.js';
 import { writeAdapter } from '../formats/peft.js';
-import { writeSafetensors } from '../formats/safetensors.js';
 import type { LoraAdapter } from '../peft/lora.js';
 import { fileHash } from './spec-hash.js';
 
 /** What was trained and how it went; its presence says that the folder is complete. */
 const RECORD = 'training.json';
-const COPIED = [
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'generation_config.json',
-  'chat_template.jinja',
-];
-
 const weightsFile = (spec: TrainSpec): string =>
   spec.strategy === 'full' ? 'model.safetensors' : 'adapter_model.safetensors';
 
@@ -55,9 +47,7 @@ export async function writeOutput(
     if (trained.adapter) {
       await writeAdapter(temporary, { config: trained.adapter.config, tensors: new Map(trained.weights) });
     } else {
-      await writeSafetensors(join(temporary, 'model.safetensors'), trained.weights);
-      await writeAtomic(join(temporary, 'config.json'), [Buffer.from(await floatConfig(spec.modelDir))]);
-      for (const name of COPIED) await copyIfPresent(join(spec.modelDir, name), join(temporary, name));
+      await writeModelFiles(temporary, spec.modelDir, trained.weights);
     }
     const sha256 = await fileHash(join(temporary, weightsFile(spec)));
     const result: TrainResult = { ...outcome, sha256, outputDir: spec.outputDir };
@@ -72,19 +62,4 @@ export async function writeOutput(
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
     throw diskError(error, `writing ${spec.outputDir}`);
   }
-}
-
-/** The model's config with the type the weights are written in. */
-async function floatConfig(modelDir: string): Promise<string> {
-  const config = JSON.parse(await readFile(join(modelDir, 'config.json'), 'utf8')) as Record<string, unknown>;
-  const { torch_dtype: _, ...rest } = config;
-  return `${JSON.stringify({ ...rest, dtype: 'float32' }, null, 2)}\n`;
-}
-
-async function copyIfPresent(from: string, to: string): Promise<void> {
-  const present = await access(from).then(
-    () => true,
-    () => false,
-  );
-  if (present) await copyFile(from, to);
 }

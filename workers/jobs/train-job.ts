@@ -1,0 +1,181 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { prepareTrainingData } from '../../activities/training-data.js';
+import { TrainingLog } from '../../activities/training-log.js';
+import { RatchetError } from '../../config/errors.js';
+import { FineTuningConfig } from '../../config/fine-tuning.js';
+import { resolveFineTuning, type Setting } from '../../config/resolve-fine-tuning.js';
+import { trainModel, type TrainResult, type TrainSpec } from '../../engine/index.js';
+import { specHash } from '../../engine/train/spec-hash.js';
+import { acquireLock, type Lock, type LockHolder } from '../lock.js';
+import { findModel, readModelConfig } from './find-model.js';
+import type { JobContext, TrainJob } from './messages.js';
+import { objectiveOf, planTrainingRun, trainSpecOf } from './plan-training-run.js';
+
+/**
+ * Trains on a user's file. Beside the output folder, `<output>.run` keeps the rows as they were read, the ledger of
+ * rejected ones, a log of the steps and the checkpoints; the same job again goes on from there to the same bits.
+ *
+ * @returns null for a dry run, which only tells its plan
+ * @throws RatchetError; the signal's reason when stopped, after a checkpoint was saved
+ */
+export async function runTrainJob(job: TrainJob, context: JobContext): Promise<TrainResult | null> {
+  const outputDir = path.resolve(job.outputDir);
+  const folder = job.dryRun ? mkdtempSync(path.join(tmpdir(), 'ratchet-plan-')) : `${outputDir}.run`;
+  if (job.dryRun) {
+    try {
+      const { plan } = await prepare(job, outputDir, folder, context);
+      context.emit({ event: 'plan', ...plan, data: { ...plan.data, ledger: null } });
+      return null;
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+  refuseForeign(outputDir);
+  const lock = await holdFolder(folder);
+  try {
+    if (job.mode === 'fresh') startOver(outputDir, folder, lock.file);
+    const { plan, spec } = await prepare(job, outputDir, folder, context);
+    context.emit({ event: 'plan', ...plan });
+    if (plan.refused.length > 0)
+      throw new RatchetError('E_OUT_OF_MEMORY', plan.refused.join(' '), {
+        hint: '--dry-run prints the plan without training.',
+      });
+    await refuseOther(spec);
+    if (job.mode === 'resume') requireStarted(spec);
+    const result = await train(spec, job, plan.stepsPerEpoch, path.join(folder, 'log.jsonl'), context);
+    rmSync(spec.checkpointDir, { recursive: true, force: true });
+    return result;
+  } finally {
+    lock.release();
+  }
+}
+
+async function prepare(job: TrainJob, outputDir: string, folder: string, context: JobContext) {
+  const settingOf = (key: string) => job.settings.findLast((setting: Setting) => setting.key === key)?.value;
+  const fallback = resolveFineTuning(
+    [],
+    settingOf('task') === 'classification' ? 'classification' : 'generation',
+  ).model;
+  const modelDir = await findModel(String(settingOf('model') ?? fallback), job.modelCache, context);
+  const model = await readModelConfig(modelDir);
+  const config = resolveFineTuning(job.settings, taskOf(settingOf('task'), model.kind === 'classifier'));
+  if (config.task === 'generation' && config.objective === 'distillation' && config.teacher === null)
+    throw new RatchetError('E_CONFIG_INVALID', 'teacher: the objective distillation needs a model folder.', {
+      hint: 'Give --teacher DIR.',
+    });
+  refuseUnsupported(config);
+  const data = await prepareTrainingData({
+    file: job.file,
+    ...(job.evalFile !== undefined && { evalFile: job.evalFile }),
+    evalRatio: config.evalRatio,
+    modelDir,
+    maxLength: config.maxLength,
+    objective: (kind) => objectiveOf(config, kind),
+    curriculum: config.curriculum,
+    seed: config.seed,
+    folder,
+  });
+  const plan = planTrainingRun(config, model, data, { modelDir, outputDir });
+  return { plan, spec: trainSpecOf(plan, model, folder) };
+}
+
+function taskOf(asked: unknown, classifier: boolean): FineTuningConfig['task'] {
+  if (asked === undefined) return classifier ? 'classification' : 'generation';
+  if (asked === 'generation' || asked === 'classification') return asked;
+  throw new RatchetError(
+    'E_CONFIG_INVALID',
+    `task: must be "generation" or "classification", got ${JSON.stringify(asked)}.`,
+  );
+}
+
+async function train(
+  spec: TrainSpec,
+  job: TrainJob,
+  stepsPerEpoch: number,
+  logFile: string,
+  { emit, signal }: JobContext,
+): Promise<TrainResult> {
+  const log = new TrainingLog(logFile);
+  return trainModel(
+    spec,
+    {
+      signal,
+      onStep: (report) => {
+        log.append({ kind: 'step', ...report });
+        emit({ event: 'step', epoch: report.step / stepsPerEpoch, ...report });
+      },
+      onCheckpoint: ({ step, path: file, sha256 }) => {
+        log.append({ kind: 'checkpoint', step, path: file, sha256 });
+        emit({ event: 'checkpoint', step, path: file });
+      },
+      onValidation: (validation) => emit({ event: 'validation', ...validation }),
+      onWarning: (warning) => emit({ event: 'warning', ...warning }),
+    },
+    job.threads === undefined ? {} : { threads: job.threads },
+  );
+}
+
+/** What the engine cannot do is refused by name, not passed over. */
+function refuseUnsupported(config: FineTuningConfig): void {
+  const missing = [
+    config.packing && 'packing',
+    config.dynamicBatching && 'dynamicBatching',
+    config.gradientCheckpointing && 'gradientCheckpointing',
+    config.precision !== 'float32' && `precision ${config.precision}`,
+  ].filter((name) => name !== false);
+  if (missing.length > 0) throw new RatchetError('E_CONFIG_INVALID', `The engine has no ${missing.join(', ')} yet.`);
+}
+
+/** A folder that holds anything but a training's output is never replaced. */
+function refuseForeign(outputDir: string): void {
+  if (!existsSync(outputDir) || existsSync(path.join(outputDir, 'training.json'))) return;
+  if (readdirSync(outputDir).length === 0) return;
+  throw new RatchetError('E_USAGE', `${outputDir} is not empty, and no training of Ratchet wrote it.`, {
+    hint: 'Choose a new folder with --output-dir.',
+  });
+}
+
+/** Another run's result is replaced only when that is asked for. */
+async function refuseOther(spec: TrainSpec): Promise<void> {
+  const text = await readFile(path.join(spec.outputDir, 'training.json'), 'utf8').catch(() => null);
+  if (text === null) return;
+  if ((JSON.parse(text) as { specHash?: unknown }).specHash === (await specHash(spec))) return;
+  throw new RatchetError('E_USAGE', `${spec.outputDir} holds the result of another run.`, {
+    hint: 'Choose another folder with --output-dir, or replace it with --fresh.',
+  });
+}
+
+function requireStarted(spec: TrainSpec): void {
+  if (existsSync(spec.checkpointDir) || existsSync(path.join(spec.outputDir, 'training.json'))) return;
+  throw new RatchetError('E_NOT_FOUND', `There is no run to go on with beside ${spec.outputDir}.`, {
+    hint: 'Leave --resume out to start one.',
+  });
+}
+
+function startOver(outputDir: string, folder: string, lockFile: string): void {
+  rmSync(outputDir, { recursive: true, force: true });
+  for (const name of readdirSync(folder)) {
+    const file = path.join(folder, name);
+    if (file !== lockFile) rmSync(file, { recursive: true, force: true });
+  }
+}
+
+const LOCK_SECONDS = 10;
+
+/** One process trains into a folder; one that was killed may need a moment to end. */
+async function holdFolder(folder: string): Promise<Lock<LockHolder>> {
+  const deadline = performance.now() + LOCK_SECONDS * 1000;
+  for (;;) {
+    const attempt = acquireLock<LockHolder>(path.join(folder, 'lock'), {});
+    if (attempt.acquired) return attempt.lock;
+    if (performance.now() > deadline)
+      throw new RatchetError('E_LOCKED', `Process ${attempt.holder.pid} trains into ${folder.replace(/\.run$/, '')}.`, {
+        hint: 'Wait for it, stop it, or choose another --output-dir.',
+      });
+    await wait(100);
+  }
+}
