@@ -9,7 +9,6 @@ import { statusQuery, type LoopStatus } from '../../workflows/messages.js';
 import type { WorkflowSettings } from '../../workflows/proxies.js';
 import type { runAdaptiveLoop } from '../../workflows/run-adaptive-loop.js';
 import { workflowBundle } from './environment.js';
-import type { MemoryLoop } from './memory-activities.js';
 
 export interface RunningLoop {
   config: LoopConfig;
@@ -18,10 +17,15 @@ export interface RunningLoop {
   status(): Promise<LoopStatus>;
 }
 
+/** Whoever does the loop's work. */
+export interface LoopActivities {
+  activities(): object;
+}
+
 /** Runs `body` with a loop that has just started and workers for it, each loop on queues of its own. */
 export async function withLoop(
   environment: TestWorkflowEnvironment,
-  memory: MemoryLoop,
+  loop: LoopActivities,
   given: object,
   body: (loop: RunningLoop) => Promise<unknown>,
 ): Promise<void> {
@@ -40,7 +44,7 @@ export async function withLoop(
     Worker.create({
       ...common,
       taskQueue,
-      activities: memory.activities(),
+      activities: loop.activities(),
       shutdownForceTime: '2 s',
       maxHeartbeatThrottleInterval: 100,
       defaultHeartbeatThrottleInterval: 100,
