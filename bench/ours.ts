@@ -11,6 +11,7 @@ import { loraFromPeft } from '../engine/peft/from-peft.js';
 import { quantizeModel } from '../engine/quantization/quantized-weight.js';
 import { padRight } from '../engine/train/batch-plan.js';
 import type { MicroBatch } from '../engine/train/loss.js';
+import { packRows } from '../engine/train/packing.js';
 import { TrainStep } from '../engine/train/step.js';
 import type { OwnSettings, Row, Workload } from './workloads.js';
 
@@ -33,10 +34,11 @@ function resident(name: string): number {
   }
 }
 
-function batchOf(rows: readonly Row[]): MicroBatch {
+function batchesOf(rows: readonly Row[]): MicroBatch[] {
   const tokens = rows.map(({ ids, prompt }, i) => ({ id: String(i), tokens: ids, promptLength: prompt }));
+  if (settings.packing) return packRows(tokens, rows.length, 1024);
   const batch = padRight(tokens, rows.length, 1024);
-  return rows[0]!.label === undefined ? batch : { ...batch, labels: rows.map((row) => row.label!) };
+  return [rows[0]!.label === undefined ? batch : { ...batch, labels: rows.map((row) => row.label!) }];
 }
 
 async function createTrainer(): Promise<TrainStep> {
@@ -60,7 +62,7 @@ let index = 0;
 for await (const _ of createInterface({ input: process.stdin })) {
   const wall = performance.now();
   const cpu = process.cpuUsage();
-  const { loss } = await trainer.step([batchOf(work.steps[index++]!)], LEARNING_RATE);
+  const { loss } = await trainer.step(batchesOf(work.steps[index++]!), LEARNING_RATE);
   const used = process.cpuUsage(cpu);
   answer({ loss, wall: performance.now() - wall, cpu: (used.user + used.system) / 1000 });
 }

@@ -84,6 +84,12 @@ export interface TrainSpec {
     modulesToSave?: string[];
     /** `tokens` (when left out) weighs all scored tokens of a step alike, `mean` averages the micro-batches' means. */
     accumulation?: 'tokens' | 'mean';
+    /** Rows of a step share sequences instead of being padded; each still sees itself alone. Causal language models. */
+    packing?: boolean;
+    /** Steps of rows of similar length: faster, but on small data the model swings between kinds of rows. */
+    lengthGrouping?: boolean;
+    /** Compute each layer a second time in the backward pass instead of keeping its activations: less memory, more time. */
+    gradientCheckpointing?: boolean;
   };
   /** Optimizer steps between two validations; one an epoch when left out. The last step is always followed by one. */
   validateEverySteps?: number;

@@ -31,15 +31,25 @@ export interface LayerResult {
  *
  * @param keyMask int32 `[batch, time]`, 1 where a token is; all of them when left out
  * @param window how many tokens each one sees, its own included; null is all
+ * @param segments int32 `[batch, time]`; tokens of different segments do not see each other
  */
-export function causalBias(time: number, keyMask: tf.Tensor | undefined, window: number | null = null): tf.Tensor {
+export function causalBias(
+  time: number,
+  keyMask: tf.Tensor | undefined,
+  window: number | null = null,
+  segments?: tf.Tensor,
+): tf.Tensor {
   const causal = new Float32Array(time * time);
   for (let query = 0; query < time; query++) {
     causal.fill(HIDDEN_KEY, query * time + query + 1, (query + 1) * time);
     if (window !== null) causal.fill(HIDDEN_KEY, query * time, query * time + Math.max(0, query - window + 1));
   }
   const bias = tf.tensor(causal, [1, 1, time, time]);
-  return keyMask ? tf.minimum(bias, keyBias(keyMask)) : bias;
+  const present = keyMask ? tf.minimum(bias, keyBias(keyMask)) : bias;
+  if (!segments) return present;
+  const batch = segments.shape[0]!;
+  const [queries, keys] = [tf.reshape(segments, [batch, 1, time, 1]), tf.reshape(segments, [batch, 1, 1, time])];
+  return tf.minimum(present, tf.mul(tf.cast(tf.notEqual(queries, keys), 'float32'), HIDDEN_KEY));
 }
 
 /** The additive mask `[batch, 1, 1, keys]` of an int32 mask `[batch, keys]`: 0 where it is 1. */

@@ -32,11 +32,11 @@ export function forwardDecoder(
   params: Record<string, tf.Tensor>,
   inputs: ForwardInputs,
 ): ForwardResult {
-  const { inputIds, keyMask, adapters, past, pastMask } = inputs;
+  const { inputIds, keyMask, segments, adapters, past, pastMask } = inputs;
   const [batch, time] = inputIds.shape as [number, number];
   const positions = inputs.positions ?? countedPositions(batch, time);
   const context = createLayerContext(config, params, adapters, batch, time);
-  const bias = once((window) => causalBias(time, keyMask, window));
+  const bias = once((window) => causalBias(time, keyMask, window, segments));
   const earlier = once((window) => pastBias(pastMask!, positions, window));
   // PyTorch gives the padding's row no gradient, except in GPT-2, whose embedding knows no padding.
   const gpt2 = config.architecture === 'gpt2';

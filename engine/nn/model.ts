@@ -22,6 +22,8 @@ export interface ForwardInputs {
    * before a real query (right padding).
    */
   keyMask?: tf.Tensor;
+  /** Decoders: int32 `[batch, time]`; a token sees only tokens of its own segment. One segment when left out. */
+  segments?: tf.Tensor;
   adapters?: AdapterInputs;
   /** Decoders: keys and values of earlier tokens, one entry a layer, `[batch, keyValueHeads, slots, headSize]`. */
   past?: CacheLayer[];

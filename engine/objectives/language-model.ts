@@ -38,7 +38,7 @@ export const causalObjective: Objective = {
       feeds: { ...tokenFeeds(batch), ...supervisionFeeds(supervision) },
       weight: supervision.tokens,
       tokens: supervision.tokens,
-      shape: `${batch.batch}x${batch.time}:${supervision.rows.length}`,
+      shape: `${batch.batch}x${batch.time}:${supervision.rows.length}${batch.segments ? ':packed' : ''}`,
     };
   },
   compute(model, tensors, training) {

@@ -51,6 +51,7 @@ export const inputs = {
   ids: 'batch.inputIds',
   mask: 'batch.keyMask',
   positions: 'batch.positions',
+  segments: 'batch.segments',
   decoderIds: 'batch.decoderIds',
   rows: 'batch.rows',
   targets: 'batch.targets',
@@ -70,10 +71,16 @@ export const floats = (shape: number[], values: ArrayLike<number>): HostTensor =
   data: Float32Array.from(values),
 });
 
-/** Token ids, mask and positions of a batch, each `[batch, time]`. */
-export function tokenFeeds({ batch, time, inputIds, attentionMask }: MicroBatch): Record<string, HostTensor> {
-  const positions = Array.from({ length: batch * time }, (_, i) => i % time);
+/** Token ids, mask and positions of a batch, and its segments where rows are packed, each `[batch, time]`. */
+export function tokenFeeds(micro: MicroBatch): Record<string, HostTensor> {
+  const { batch, time, inputIds, attentionMask, segments } = micro;
+  const positions = new Int32Array(batch * time);
+  for (let i = 0; i < positions.length; i++) {
+    const continues = i % time !== 0 && (!segments || segments[i] === segments[i - 1]);
+    positions[i] = continues ? positions[i - 1]! + 1 : 0;
+  }
   return {
+    ...(segments && { [inputs.segments]: integers([batch, time], segments) }),
     [inputs.ids]: integers([batch, time], inputIds),
     [inputs.mask]: integers([batch, time], attentionMask),
     [inputs.positions]: integers([batch, time], positions),
@@ -98,6 +105,7 @@ export function passBatch(model: ProgramModel, tensors: Tensors, training: boole
     inputIds: tensors[inputs.ids]!,
     positions: tensors[inputs.positions]!,
     keyMask: tensors[inputs.mask]!,
+    segments: tensors[inputs.segments],
     adapters: passAdapters(model, tensors, training),
     ...(tensors[inputs.decoderIds] && { decoderIds: tensors[inputs.decoderIds] }),
   });

@@ -1,12 +1,8 @@
 import { stream } from '../../config/random.js';
 import { IGNORED, type MicroBatch } from './loss.js';
+import { packRows } from './packing.js';
+import { paddedLength } from './padded-length.js';
 import { labelsOf, type TokenRow } from './training-rows.js';
-
-/** Lengths are padded up to a multiple of 16, and above 128 of 32, so that few graphs are compiled. */
-const paddedLength = (length: number): number => {
-  const unit = length <= 128 ? 16 : 32;
-  return Math.ceil(length / unit) * unit;
-};
 
 export interface BatchPlan {
   seed: number;
@@ -18,7 +14,14 @@ export interface BatchPlan {
   maxPositions: number;
   /** How rows become a batch; {@link padRight} when left out. */
   pad?: typeof padRight;
+  /** Rows of a step share sequences, see {@link packRows}, instead of being padded. */
+  packing?: boolean;
+  /** Steps are made of rows of similar length, see {@link planEpoch}. */
+  lengthGrouping?: boolean;
 }
+
+/** Steps among which rows are sorted when they are grouped by length. */
+const GROUPED_STEPS = 16;
 
 /** Optimizer steps an epoch takes. */
 export const stepsPerEpoch = (rows: number, { batchSize, accumulation }: BatchPlan): number =>
@@ -27,7 +30,8 @@ export const stepsPerEpoch = (rows: number, { batchSize, accumulation }: BatchPl
 /**
  * The micro-batches of each step of one epoch, a function of (seed, epoch) alone. The rows of a step are a random
  * sample: grouping whole steps by length would also group them by task, and a small model then swings from one task to
- * the next. Within a step rows are sorted by length, so that its micro-batches are padded little.
+ * the next; `lengthGrouping` does it all the same, in windows of 16 steps whose order is then drawn. Within a step rows
+ * are sorted by length, so that its micro-batches are padded little.
  *
  * @param epoch from 0
  */
@@ -35,8 +39,14 @@ export function planEpoch(rows: readonly TokenRow[], plan: BatchPlan, epoch: num
   const perStep = plan.batchSize * plan.accumulation;
   const inOrder = epoch === 0 && !plan.shuffleFirstEpoch;
   const order = inOrder ? rows : stream(plan.seed, epoch, 'order').shuffle(rows);
-  return chunks(order, perStep).map((step) => microBatches(inOrder ? step : byLength(step), plan));
+  const steps = plan.lengthGrouping && !inOrder ? grouped(order, perStep, plan.seed, epoch) : chunks(order, perStep);
+  return steps.map((step) => microBatches(inOrder ? step : byLength(step), plan));
 }
+
+const grouped = (rows: readonly TokenRow[], perStep: number, seed: number, epoch: number): TokenRow[][] =>
+  stream(seed, epoch, 'groups').shuffle(
+    chunks(rows, perStep * GROUPED_STEPS).flatMap((window) => chunks(byLength(window), perStep)),
+  );
 
 /** All rows as micro-batches, sorted by length: the order does not matter for a validation. */
 export const planValidation = (rows: readonly TokenRow[], plan: BatchPlan): MicroBatch[] =>
@@ -50,8 +60,12 @@ function chunks<T>(items: readonly T[], size: number): T[][] {
   return result;
 }
 
-const microBatches = (rows: readonly TokenRow[], plan: BatchPlan): MicroBatch[] =>
-  chunks(rows, plan.batchSize).map((part) => (plan.pad ?? padRight)(part, plan.batchSize, plan.maxPositions));
+function microBatches(rows: readonly TokenRow[], plan: BatchPlan): MicroBatch[] {
+  const { batchSize, accumulation, maxPositions, pad = padRight } = plan;
+  if (plan.packing)
+    return chunks(rows, batchSize * accumulation).flatMap((part) => packRows(part, batchSize, maxPositions));
+  return chunks(rows, batchSize).map((part) => pad(part, batchSize, maxPositions));
+}
 
 /** Rows padded on the right to one bucketed length; empty rows fill the batch up to `batch`. */
 export function padRight(rows: readonly TokenRow[], batch: number, maxPositions: number): MicroBatch {

@@ -15,6 +15,11 @@ export interface MicroBatch {
   labels: ArrayLike<number>;
   /** Preferences: the reference model's log-probability of each sequence, `[batch]`. */
   references?: ArrayLike<number>;
+  /**
+   * Packed rows: which of its sequence's rows a token belongs to, 0, 1, 2 …; −1 where padded. A token sees only its own
+   * row, whose positions start at 0.
+   */
+  segments?: ArrayLike<number>;
 }
 
 /** The positions that predict a scored label, and those labels, padded to a bucketed length. */

@@ -8,6 +8,7 @@ import { readAdapter } from '../formats/peft.js';
 import { createObjective } from '../objectives/create-objective.js';
 import { isPreference } from '../objectives/objective-spec.js';
 import { needsReference } from '../objectives/preference-losses.js';
+import type { ModelConfig } from '../nn/config.js';
 import { loadModel, type LoadedModel } from '../nn/load-model.js';
 import { createSchedule, warmupSteps } from '../optim/schedules/create-schedule.js';
 import { loraFromPeft } from '../peft/from-peft.js';
@@ -169,6 +170,7 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
     strategy === 'qlora'
       ? await loadQuantizedModel(spec.modelDir)
       : await loadModel(strategy === 'full' ? (initialAdapterDir ?? spec.modelDir) : spec.modelDir);
+  refusePacking(spec, model.config);
   const tokenizer = await loadTokenizer(spec.modelDir);
   const objective = spec.objective ?? objectiveOf(model.config);
   const source = rowSource(objective, {
@@ -203,6 +205,8 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
     shuffleFirstEpoch: spec.shuffleFirstEpoch ?? true,
     maxPositions: model.config.maxPositions,
     pad: source.pad,
+    packing: parameters.packing,
+    lengthGrouping: parameters.lengthGrouping,
   };
   if (isPreference(objective) && needsReference(objective))
     for (const { rows } of [train, validation])
@@ -212,6 +216,17 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
   const truncated = train.truncated + validation.truncated;
   const unsupervised = train.unsupervised + validation.unsupervised;
   return { trainer, adapter, train: train.rows, validation: validation.rows, truncated, unsupervised, plan };
+}
+
+/** Packing mixes rows, which only the token losses of causal models do not notice. */
+function refusePacking({ parameters, objective }: TrainSpec, { kind, architecture }: ModelConfig): void {
+  if (!parameters.packing) return;
+  const refuse = (why: string, hint: string) =>
+    new RatchetError('E_CONFIG_INVALID', `training.packing: ${why}.`, { hint });
+  if (kind !== 'decoder' || (objective && objective.kind !== 'causal'))
+    throw refuse(`the objective ${objective?.kind ?? architecture} compares whole rows`, 'Leave it out.');
+  if (parameters.accumulation === 'mean' && parameters.gradientAccumulationSteps > 1)
+    throw refuse('accumulation "mean" weighs micro-batches, which packing changes', 'Use accumulation "tokens".');
 }
 
 async function initialAdapter(
