@@ -72,6 +72,12 @@ const Server = z.strictObject({
 const Workers = z.strictObject({
   cpuSlots: z.int().min(0).max(1024).default(0).describe('Activities a cpu worker runs at once; 0 takes the cores.'),
   gpuSlots: z.int().min(1).max(64).default(1).describe('Activities a gpu worker runs at once; one a device.'),
+  device: z
+    .enum(['cpu', 'auto', 'cuda', 'webgpu', 'tfjs-node-gpu', 'tfjs-node'])
+    .default('cpu')
+    .describe(
+      'Where a gpu worker trains; auto takes a GPU that is clearly faster than the cpu. Results are equal bits on one device only.',
+    ),
   storeSlots: z.int().min(1).max(64).default(1).describe('Store activities at once; the database has one writer.'),
   heartbeatSeconds: z
     .number()

@@ -1,3 +1,5 @@
+import { mkdirSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { RatchetError } from '../config/errors.js';
 import { acquireLock, type Lock, type LockHolder } from './lock.js';
@@ -6,20 +8,49 @@ import { acquireLock, type Lock, type LockHolder } from './lock.js';
  * Holds the device of a data folder: two gpu workers never train into the same checkpoints. Waits for a holder that is
  * still saving; throws E_LOCKED when it has not let go within the given time.
  */
-export async function holdDevice(dataFolder: string, waitMilliseconds: number): Promise<Lock<LockHolder>> {
+export function holdDevice(dataFolder: string, waitMilliseconds: number): Promise<Lock<LockHolder>> {
   const file = path.join(dataFolder, 'run', 'device-0.lock');
+  return hold(file, waitMilliseconds, ({ pid, startedAt }) => ({
+    message: `The device is held by process ${pid} since ${startedAt}.`,
+    hint: `Stop that gpu worker (kill ${pid}); the next one takes over by itself.`,
+  }));
+}
+
+/**
+ * Holds a GPU for this process, whatever its data folder: two trainings would run each other out of memory. The cpu is
+ * shared and needs no lock.
+ *
+ * @param gpu its number, or the list that CUDA_VISIBLE_DEVICES names
+ * @param folder where locks lie that the whole machine sees
+ * @throws RatchetError `E_LOCKED` when another process has not let go within the given time
+ */
+export function holdGpu(gpu: string, waitMilliseconds: number, folder = machineFolder()): Promise<Lock<LockHolder>> {
+  return hold(path.join(folder, `gpu-${gpu}.lock`), waitMilliseconds, ({ pid, startedAt }) => ({
+    message: `GPU ${gpu} is held by process ${pid} since ${startedAt}.`,
+    hint: `Wait for it, stop it (kill ${pid}), or train on the cpu.`,
+  }));
+}
+
+/** One folder for all users and data folders of the machine; everybody may add a lock, as in the temporary folder itself. */
+function machineFolder(): string {
+  const folder = path.join(tmpdir(), 'ratchet-devices');
+  mkdirSync(folder, { recursive: true, mode: 0o1777 });
+  if (!statSync(folder).isDirectory()) throw new RatchetError('E_DATA_FOLDER', `${folder} is no folder.`);
+  return folder;
+}
+
+async function hold(
+  file: string,
+  waitMilliseconds: number,
+  describe: (holder: LockHolder) => { message: string; hint: string },
+): Promise<Lock<LockHolder>> {
   const deadline = Date.now() + waitMilliseconds;
   for (;;) {
     const attempt = acquireLock<LockHolder>(file, {});
     if (attempt.acquired) return attempt.lock;
     if (Date.now() > deadline) {
-      throw new RatchetError(
-        'E_LOCKED',
-        `The device is held by process ${attempt.holder.pid} since ${attempt.holder.startedAt}.`,
-        {
-          hint: `Stop that gpu worker (kill ${attempt.holder.pid}); the next one takes over by itself.`,
-        },
-      );
+      const { message, hint } = describe(attempt.holder);
+      throw new RatchetError('E_LOCKED', message, { hint });
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }

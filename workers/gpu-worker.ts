@@ -1,12 +1,17 @@
 import { createGpuActivities } from '../activities/index.js';
-import { createEngine } from '../engine/index.js';
-import { holdDevice } from './device-lock.js';
+import { createEngine, selectDevice } from '../engine/index.js';
+import { GPU_DEVICES } from '../engine/devices/index.js';
+import { holdDevice, holdGpu } from './device-lock.js';
 import { runWorkerProcess } from './worker-process.js';
 
 /** Runs the engine: training, generation, evaluation. On a stop it cancels its activity at once: training saves first. */
 await runWorkerProcess('gpu-worker', async ({ config, dataFolder }) => {
-  const device = await holdDevice(dataFolder, config.workers.shutdownGraceSeconds * 1000);
-  const engine = createEngine();
+  const patience = config.workers.shutdownGraceSeconds * 1000;
+  const lock = await holdDevice(dataFolder, patience);
+  const { device } = await selectDevice({ device: config.workers.device });
+  const isGpu = (GPU_DEVICES as readonly string[]).includes(device);
+  const gpu = isGpu ? await holdGpu(process.env['CUDA_VISIBLE_DEVICES'] ?? '0', patience) : null;
+  const engine = createEngine({ device: { device } });
   return {
     workers: [
       {
@@ -18,7 +23,8 @@ await runWorkerProcess('gpu-worker', async ({ config, dataFolder }) => {
     ],
     async close() {
       await engine.close();
-      device.release();
+      gpu?.release();
+      lock.release();
     },
   };
 });

@@ -43,7 +43,10 @@ export async function checkOnnxDevice(device: OnnxDevice, milliseconds = CHECK_M
 /** The first line of a fault, without the source files that onnxruntime puts in front. */
 function reason(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.split('\n')[0]!.replace(/\/\S+\.cc:\d+ .*? was false\. /, '');
+  return message
+    .split('\n')[0]!
+    .replace('The graph could not be compiled: ', '')
+    .replace(/\/\S+\.cc:\d+ .*? was false\. /, '');
 }
 
 /** Looked for first: onnxruntime writes to the terminal when it does not find the library. Null when it is there. */

@@ -17,15 +17,22 @@ describe('doctor', () => {
       'onnxruntime',
       'DuckDB',
       'Temporal server',
-      'tfjs native',
+      'device',
+      'cuda',
+      'webgpu',
+      'tfjs-node-gpu',
+      'tfjs-node',
       'GPU',
       'PyTorch',
     ]);
     for (const found of checks) {
       expect(['ok', 'warn', 'optional']).toContain(found.status);
-      expect(found.status === 'warn').toBe(found.fix !== null);
+      expect(found.fix === null).toBe(found.status === 'ok' || ['GPU', 'PyTorch'].includes(String(found.name)));
     }
     expect(checks[5]?.detail).toMatch(/^1\.\d+\.\d+, [1-9]\d* GFLOP\/s/);
+    expect(checks.find((found) => found.name === 'device')?.detail).toMatch(
+      /^auto takes (cpu|cuda|webgpu|tfjs-node-gpu) \(.+\)$/,
+    );
   });
 
   it('exits 1 and says what to do where a Temporal server is neither there nor may be fetched', async () => {

@@ -2,7 +2,8 @@ import { Command } from 'commander';
 import { outputOf, resolveConfig, withCommonOptions, type CommonOptions } from '../command-context.js';
 import type { Check } from '../doctor/check.js';
 import { checkCpu, checkDataFolder, checkDisk, checkMemory, checkNode } from '../doctor/machine.js';
-import { checkDuckDb, checkOnnxRuntime, checkTensorFlow } from '../doctor/native.js';
+import { checkComputeDevices } from '../doctor/devices.js';
+import { checkDuckDb, checkOnnxRuntime } from '../doctor/native.js';
 import { checkGpu, checkServer, checkTorch } from '../doctor/surroundings.js';
 import { doctorLine, doctorSummary } from '../render/doctor.js';
 
@@ -19,7 +20,7 @@ export function doctorCommand(): Command {
 async function runDoctor(options: CommonOptions): Promise<number> {
   const output = outputOf(options);
   const { config, dataFolder } = await resolveConfig(options);
-  const looks: (() => Check | Promise<Check>)[] = [
+  const looks: (() => Check | Promise<Check | Check[]>)[] = [
     checkNode,
     checkCpu,
     checkMemory,
@@ -28,17 +29,18 @@ async function runDoctor(options: CommonOptions): Promise<number> {
     checkOnnxRuntime,
     checkDuckDb,
     () => checkServer(config, dataFolder),
-    checkTensorFlow,
+    checkComputeDevices,
     checkGpu,
     checkTorch,
   ];
   const checks: Check[] = [];
   for (const look of looks) {
     output.progress('looking …');
-    const found = await look();
-    checks.push(found);
-    output.object({ event: 'check', ...found });
-    for (const line of doctorLine(found, output.style)) output.line(line);
+    for (const found of [await look()].flat()) {
+      checks.push(found);
+      output.object({ event: 'check', ...found });
+      for (const line of doctorLine(found, output.style)) output.line(line);
+    }
   }
   output.progress('');
   const good = checks.every((found) => found.status !== 'fail');

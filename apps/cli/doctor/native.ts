@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { check, guarded, type Check } from './check.js';
 
 /** An ONNX model of one node, c = a·b, with a and b of 512×512 float32 (opset 13). */
@@ -47,20 +46,4 @@ export function checkDuckDb(): Promise<Check> {
     instance.closeSync();
     return check('DuckDB', 'ok', version);
   });
-}
-
-/** The optional native TensorFlow packages; the compiled engine needs neither. */
-export function checkTensorFlow(): Check {
-  const require = createRequire(import.meta.url);
-  const found = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'].find((name) => {
-    try {
-      require.resolve(name);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-  return found === undefined
-    ? check('tfjs native', 'optional', 'not installed; the compiled engine does not need it')
-    : check('tfjs native', 'ok', found);
 }
