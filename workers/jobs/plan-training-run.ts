@@ -152,6 +152,9 @@ export function trainSpecOf(plan: TrainingPlan, model: ModelConfig, folder: stri
       useDora: config.useDora,
       initialization: config.initialization,
       loraPlusRatio: config.loraPlusRatio,
+      packing: config.packing,
+      lengthGrouping: config.dynamicBatching,
+      gradientCheckpointing: config.gradientCheckpointing,
     },
   };
 }

@@ -67,7 +67,6 @@ async function prepare(job: TrainJob, outputDir: string, folder: string, context
     throw new RatchetError('E_CONFIG_INVALID', 'teacher: the objective distillation needs a model folder.', {
       hint: 'Give --teacher DIR.',
     });
-  refuseUnsupported(config);
   const data = await prepareTrainingData({
     file: job.file,
     ...(job.evalFile !== undefined && { evalFile: job.evalFile }),
@@ -117,17 +116,6 @@ async function train(
     },
     job.threads === undefined ? {} : { threads: job.threads },
   );
-}
-
-/** What the engine cannot do is refused by name, not passed over. */
-function refuseUnsupported(config: FineTuningConfig): void {
-  const missing = [
-    config.packing && 'packing',
-    config.dynamicBatching && 'dynamicBatching',
-    config.gradientCheckpointing && 'gradientCheckpointing',
-    config.precision !== 'float32' && `precision ${config.precision}`,
-  ].filter((name) => name !== false);
-  if (missing.length > 0) throw new RatchetError('E_CONFIG_INVALID', `The engine has no ${missing.join(', ')} yet.`);
 }
 
 /** A folder that holds anything but a training's output is never replaced. */
