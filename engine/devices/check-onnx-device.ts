@@ -8,7 +8,7 @@ type OnnxDevice = 'cpu' | 'cuda' | 'webgpu';
 
 const FIXES: Record<OnnxDevice, string> = {
   cpu: 'Install the packages again with `npm ci`.',
-  cuda: "Put onnxruntime's CUDA provider (onnxruntime-node-install-cuda, or the files of its GPU release) beside its binding.",
+  cuda: 'Run `ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node`, with CUDA 12 and cuDNN installed.',
   webgpu: 'Install a graphics driver with Vulkan (Linux), Metal (macOS) or Direct3D 12 (Windows).',
 };
 

@@ -13,6 +13,7 @@ import {
   tf,
 } from '../../../engine/trace/index.js';
 import { expectLikeOracle, floats, integers, runCompiled, type Feeds } from './compare.js';
+import { weighted } from './operations.js';
 
 interface Case {
   name: string;
@@ -93,12 +94,6 @@ const cases: Case[] = [
     fn: (t) => dropout(t['x']!, 0.3, t['seed']!, 5),
   },
 ];
-
-/** A scalar that weighs every element of the result differently, so that no gradient can hide. */
-function weighted(y: tf.Tensor): tf.Scalar {
-  const weights = Array.from({ length: y.size }, (_, i) => Math.cos(i * 0.9 + 0.2));
-  return tf.sum(tf.mul(y, tf.tensor(weights, y.shape))) as tf.Scalar;
-}
 
 const differentiated = (feeds: Feeds) => Object.keys(feeds).filter((name) => feeds[name]!.dtype === 'float32');
 
