@@ -44,7 +44,14 @@ function batchesOf(rows: readonly Row[]): MicroBatch[] {
 async function createTrainer(): Promise<TrainStep> {
   const { config, weights } = await loadModel(work.model);
   const adapter = work.lora ? loraFromPeft(config, await readAdapter(join(folder, 'adapter'))) : null;
-  const common = { config, adapter, weightDecay: 0.01, maxGradientNorm: 1, threads: Number(threads) };
+  const common = {
+    config,
+    adapter,
+    weightDecay: 0.01,
+    maxGradientNorm: 1,
+    threads: Number(threads),
+    gradientCheckpointing: settings.checkpointing,
+  };
   if (!settings.quantized) return new TrainStep({ ...common, weights });
   return new TrainStep({ ...common, ...quantizeModel(config, weights) });
 }

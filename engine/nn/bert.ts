@@ -8,6 +8,7 @@ import { createLayerContext, type LayerContext } from './layer-context.js';
 import { activate, linearModule, lookUp, normalise } from './layers.js';
 import type { ForwardInputs, ForwardResult } from './model.js';
 import { embeddingName } from './parameters.js';
+import { recomputed } from './recompute.js';
 
 /** The encoder of BERT, RoBERTa or DistilBERT: every token sees every other. See `forward` in model.ts. */
 export function forwardBert(
@@ -22,7 +23,9 @@ export function forwardBert(
   let rows = bertEmbedding(context, config, inputs);
   const states = [rows];
   for (let layer = 0; layer < config.layers; layer++) {
-    rows = bertLayer(context, config, layer, rows, bias);
+    const oneLayer = (own: LayerContext, x: tf.Tensor) => bertLayer(own, config, layer, x, bias);
+    const prefix = bertLayerNames(config, layer).prefix;
+    rows = inputs.recompute ? recomputed(context, prefix, inputs.recompute, rows, oneLayer) : oneLayer(context, rows);
     states.push(rows);
   }
   const hiddenStates = states.map((state) => tf.reshape(state, [batch, time, config.hiddenSize]));

@@ -1,12 +1,13 @@
 import { tf } from '../trace/index.js';
-import { causalBias, pastBias, type CacheLayer } from './attention.js';
+import { causalBias, pastBias, type CacheLayer, type PastLayer } from './attention.js';
 import type { DecoderConfig } from './config.js';
 import { gpt2Embedding, gpt2Layer } from './gpt2.js';
-import { createLayerContext } from './layer-context.js';
+import { createLayerContext, type LayerContext } from './layer-context.js';
 import { lookUp, normalise } from './layers.js';
 import { llamaLayer } from './llama.js';
 import type { ForwardInputs, ForwardResult } from './model.js';
 import { embeddingName } from './parameters.js';
+import { recomputed } from './recompute.js';
 import { rotaryTables } from './rotary.js';
 
 /** The masks of each kind of layer, made once: most models have one kind, at most two. */
@@ -47,10 +48,16 @@ export function forwardDecoder(
   const fresh: CacheLayer[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
     const window = config.windows[layer]!;
+    const oneLayer = (own: LayerContext, x: tf.Tensor, before?: PastLayer) =>
+      rotary ? llamaLayer(own, layer, x, rotary, bias(window), before) : gpt2Layer(own, layer, x, bias(window), before);
+    if (inputs.recompute) {
+      const prefix = gpt2 ? `transformer.h.${layer}.` : `model.layers.${layer}.`;
+      rows = recomputed(context, prefix, inputs.recompute, rows, (own, x) => oneLayer(own, x).rows);
+      states.push(rows);
+      continue;
+    }
     const before = past && { ...past[layer]!, bias: earlier(window) };
-    const result = rotary
-      ? llamaLayer(context, layer, rows, rotary, bias(window), before)
-      : gpt2Layer(context, layer, rows, bias(window), before);
+    const result = oneLayer(context, rows, before);
     rows = result.rows;
     fresh.push(result.fresh);
     states.push(rows);

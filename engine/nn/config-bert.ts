@@ -64,6 +64,8 @@ function labels(read: ConfigReader): string[] {
 
 /** Paths of one encoder layer's modules and norms. */
 export interface BertLayerNames {
+  /** What all of the layer's names begin with. */
+  prefix: string;
   query: string;
   key: string;
   value: string;
@@ -78,6 +80,7 @@ export function bertLayerNames({ architecture }: ClassifierConfig, layer: number
   if (architecture === 'distilbert') {
     const prefix = `distilbert.transformer.layer.${layer}`;
     return {
+      prefix: `${prefix}.`,
       query: `${prefix}.attention.q_lin`,
       key: `${prefix}.attention.k_lin`,
       value: `${prefix}.attention.v_lin`,
@@ -90,6 +93,7 @@ export function bertLayerNames({ architecture }: ClassifierConfig, layer: number
   }
   const prefix = `${architecture}.encoder.layer.${layer}`;
   return {
+    prefix: `${prefix}.`,
     query: `${prefix}.attention.self.query`,
     key: `${prefix}.attention.self.key`,
     value: `${prefix}.attention.self.value`,

@@ -7,6 +7,8 @@ export interface LayerContext {
   config: ModelConfig;
   batch: number;
   time: number;
+  /** Every parameter by its name. */
+  params: Record<string, tf.Tensor>;
   /** A parameter by name; throws when it was not given. */
   parameter(name: string): tf.Tensor;
   optional(name: string): tf.Tensor | undefined;
@@ -24,6 +26,7 @@ export function createLayerContext(
     config,
     batch,
     time,
+    params,
     adapters,
     optional: (name) => params[name],
     parameter(name) {

@@ -29,6 +29,11 @@ export interface ForwardInputs {
   past?: CacheLayer[];
   /** With `past`: int32 `[batch, slots]`, 1 where a slot holds a key; slot p holds position p. */
   pastMask?: tf.Tensor;
+  /**
+   * Decoders and classifiers: compute each layer again in the backward pass instead of keeping what it computed, with
+   * gradients for these parameters (and all adapters). No cache is returned then.
+   */
+  recompute?: (parameter: string) => boolean;
   /** Encoder-decoders: `[batch, target time]` int32, what the decoder reads: the target moved right by its start token. */
   decoderIds?: tf.Tensor;
   /** BERT and RoBERTa: `[batch, time]` int32; all 0 when left out. */

@@ -13,6 +13,8 @@ export type Tensors = Record<string, tf.Tensor>;
 export interface ProgramModel {
   config: ModelConfig;
   adapter: LoraAdapter | null;
+  /** Compute each layer again in the backward pass instead of keeping its activations. */
+  gradientCheckpointing?: boolean;
 }
 
 /** A batch as graph inputs, and what its loss counts. */
@@ -101,12 +103,15 @@ export function passAdapters(
 
 /** The forward pass over the fed batch. */
 export function passBatch(model: ProgramModel, tensors: Tensors, training: boolean): ForwardResult {
-  return forward(model.config, adaptedParameters(model.adapter, tensors), {
+  const { adapter, gradientCheckpointing } = model;
+  const isTrainable = (parameter: string) => adapter === null || adapter.savedParameters.includes(parameter);
+  return forward(model.config, adaptedParameters(adapter, tensors), {
     inputIds: tensors[inputs.ids]!,
     positions: tensors[inputs.positions]!,
     keyMask: tensors[inputs.mask]!,
     segments: tensors[inputs.segments],
     adapters: passAdapters(model, tensors, training),
+    ...(training && gradientCheckpointing && { recompute: isTrainable }),
     ...(tensors[inputs.decoderIds] && { decoderIds: tensors[inputs.decoderIds] }),
   });
 }

@@ -51,6 +51,8 @@ export interface TrainStepOptions {
   seed?: number;
   /** Threads of onnxruntime; all cores when left out. Of no effect with `graphs`. */
   threads?: number;
+  /** Compute each layer again in the backward pass instead of keeping its activations. */
+  gradientCheckpointing?: boolean;
   /** Compiled graphs to share with other trainers; its own, freed by `release`, when left out. */
   graphs?: CompileCache;
 }
@@ -92,7 +94,8 @@ export class TrainStep {
     this.optimizer = createOptimizer(options.optimizer ?? 'adamw', { ...options, groupOf });
     this.graphs = options.graphs ?? new CompileCache(KEPT_GRAPHS, { threads: options.threads });
     this.objective = options.objective ?? defaultObjective(options.config);
-    this.modelKey = `${modelKey(options.config, adapter, options.quantized)}:${this.objective.key}`;
+    const mode = options.gradientCheckpointing ? ':checkpointed' : '';
+    this.modelKey = `${modelKey(options.config, adapter, options.quantized)}:${this.objective.key}${mode}`;
     Object.assign(this.feeds, this.objective.constants);
     if (options.quantized) Object.assign(this.feeds, quantizedFeeds(options.quantized));
     for (const [name, tensor] of adapter ? frozenWeights(weights, adapter) : weights) this.feeds[name] = tensor;

@@ -170,7 +170,7 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
     strategy === 'qlora'
       ? await loadQuantizedModel(spec.modelDir)
       : await loadModel(strategy === 'full' ? (initialAdapterDir ?? spec.modelDir) : spec.modelDir);
-  refusePacking(spec, model.config);
+  refuseUnsupported(spec, model.config);
   const tokenizer = await loadTokenizer(spec.modelDir);
   const objective = spec.objective ?? objectiveOf(model.config);
   const source = rowSource(objective, {
@@ -195,6 +195,7 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
     maxGradientNorm: parameters.maxGradientNorm,
     loraPlusRatio: parameters.loraPlusRatio,
     accumulation: parameters.accumulation,
+    gradientCheckpointing: parameters.gradientCheckpointing,
     seed,
     ...runtime,
   });
@@ -219,7 +220,13 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
 }
 
 /** Packing mixes rows, which only the token losses of causal models do not notice. */
-function refusePacking({ parameters, objective }: TrainSpec, { kind, architecture }: ModelConfig): void {
+function refuseUnsupported({ parameters, objective }: TrainSpec, { kind, architecture }: ModelConfig): void {
+  if (parameters.gradientCheckpointing && kind === 'encoder-decoder')
+    throw new RatchetError(
+      'E_CONFIG_INVALID',
+      `training.gradientCheckpointing: ${architecture} models keep their activations.`,
+      { hint: 'Leave it out; a smaller batch with more accumulation saves memory, too.' },
+    );
   if (!parameters.packing) return;
   const refuse = (why: string, hint: string) =>
     new RatchetError('E_CONFIG_INVALID', `training.packing: ${why}.`, { hint });
