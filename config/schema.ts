@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { LoopConfig } from './loop.js';
+import { Schedule } from './schedule.js';
 
 const port = z.int().min(0).max(65_535);
 const queueName = z.string().regex(/^[\w./-]{1,200}$/, { error: 'must be letters, digits and the signs . / - _' });
@@ -128,24 +129,6 @@ const Workers = z.strictObject({
     .prefault({})
     .describe('Back-off of the supervisor when a worker process dies.'),
 });
-
-const Schedule = z
-  .strictObject({
-    name: z
-      .string()
-      .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, { error: 'must be lower-case letters, digits and hyphens, at most 63' })
-      .describe('Name of the schedule; part of its Temporal id.'),
-    loop: z.string().default('main').describe('Loop that is checked for enough new feedback.'),
-    everySeconds: z.int().min(1).optional().describe('Interval; give this or cron.'),
-    cron: z.string().min(1).optional().describe('Cron expression (UTC); give this or everySeconds.'),
-    jitterSeconds: z.int().min(0).default(0).describe('Random delay of each start, up to this.'),
-    catchUpWindowSeconds: z.int().min(10).default(3600).describe('Missed starts older than this are dropped.'),
-    minFeedback: z.int().min(1).default(1).describe('New events below which a scheduled start does nothing.'),
-    paused: z.boolean().default(false).describe('Keep the schedule but do not fire it.'),
-  })
-  .refine((schedule) => (schedule.everySeconds === undefined) !== (schedule.cron === undefined), {
-    error: 'needs exactly one of everySeconds and cron',
-  });
 
 /**
  * The whole configuration: what `temporal.yaml`, run files, `RATCHET_…` variables and flags may say.

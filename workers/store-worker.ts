@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { createStoreActivities } from '../activities/index.js';
+import { createScheduleActivities } from '../activities/schedule.js';
 import { Store } from '../store/store.js';
 import { runWorkerProcess, workflowBundle } from './worker-process.js';
 
@@ -10,7 +11,7 @@ await runWorkerProcess('store-worker', async ({ config, dataFolder }) => {
     workers: [
       {
         taskQueue: config.taskQueues.store,
-        activities: createStoreActivities({ dataFolder, store }),
+        activities: { ...createStoreActivities({ dataFolder, store }), ...createScheduleActivities({ store }) },
         maxConcurrentActivityTaskExecutions: config.workers.storeSlots,
       },
       { taskQueue: config.taskQueues.loop, workflowBundle: workflowBundle() },

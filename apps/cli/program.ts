@@ -11,6 +11,7 @@ import { loopCommand } from './commands/loop.js';
 import { lrCommand } from './commands/lr.js';
 import { mergeCommand } from './commands/merge.js';
 import { modelsCommand } from './commands/models.js';
+import { scheduleCommand } from './commands/schedule.js';
 import { trainCommand } from './commands/train.js';
 import { upCommand } from './commands/up.js';
 import { packageRoot } from './package-root.js';
@@ -37,6 +38,7 @@ Exit codes: 0 done · 1 fault of Ratchet · 2 usage or configuration · 3 data o
     upCommand(),
     loopCommand(),
     feedbackCommand(),
+    scheduleCommand(),
     trainCommand(),
     generateCommand(),
     evaluateCommand(),
