@@ -20,7 +20,8 @@ function operator(
   };
 }
 
-const OPERATORS = [
+/** The variants that the task family knows. */
+export const OPERATORS = [
   operator('rename', renameIdentifiers),
   operator('paraphrase', (type, specification, output, random) => {
     const changed = paraphrase(type, specification, random);
