@@ -9,6 +9,8 @@ export interface OutputOptions {
   env?: NodeJS.ProcessEnv;
 }
 
+/** Between two lines of a progress that cannot be redrawn. */
+const LOG_EVERY_MILLISECONDS = 15_000;
 const CLEAR_LINE = '\r\u001B[2K';
 
 /** Where a command prints: text for people (with a live last line on a terminal), or JSON lines for programs. */
@@ -20,6 +22,7 @@ export class Output {
   readonly style: Style;
   private readonly stream: NonNullable<OutputOptions['stream']>;
   private current = '';
+  private logged = Number.NEGATIVE_INFINITY;
 
   constructor({ json, verbose, stream = process.stdout, env = process.env }: OutputOptions) {
     const terminal = stream.isTTY === true;
@@ -48,5 +51,12 @@ export class Output {
     if (line === this.current) return;
     this.stream.write(`${CLEAR_LINE}${line}`);
     this.current = line;
+  }
+  /** A progress worth a line now and then where lines cannot be redrawn: of what takes minutes. */
+  slowProgress(text: string, now = performance.now()): void {
+    if (this.live) return this.progress(text);
+    if (now - this.logged < LOG_EVERY_MILLISECONDS) return;
+    this.logged = now;
+    this.line(text);
   }
 }

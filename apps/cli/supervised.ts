@@ -20,7 +20,10 @@ export function startSupervised(
       if (leaving.aborted) return;
       output.object(supervisorObject(event));
       const line = supervisorLine(event, output.style, output.verbose);
-      if (line !== null) output.line(`  ${line}`);
+      if (line === null) return;
+      if (event.type === 'progress') return output.slowProgress(`  ${line}`);
+      output.progress('');
+      output.line(`  ${line}`);
     },
   });
 }

@@ -182,6 +182,16 @@ describe('output', () => {
     expect(capture(true, false).output.style.red('x')).toBe('\u001B[31mx\u001B[39m');
   });
 
+  it('prints a slow progress into a pipe four times a minute', () => {
+    const piped = capture(false, false);
+    for (const [second, message] of ['first', 'second', 'third'].entries())
+      piped.output.slowProgress(message, second * 8000);
+    expect(piped.text()).toBe('first\nthird\n');
+    const live = capture(true, false);
+    live.output.slowProgress('one');
+    expect(live.text()).toBe('\r\u001B[2Kone');
+  });
+
   it('prints JSON lines only with --json', () => {
     const { output, text } = capture(true, true);
     output.progress('one');
