@@ -1,8 +1,9 @@
 import { ScheduleNotFoundError } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Schedule } from '../../config/schedule.js';
 import { RatchetConfig } from '../../config/schema.js';
-import { scheduleId, syncSchedules } from '../../workers/schedules.js';
+import { createSchedule, scheduleId, syncSchedules } from '../../workers/schedules.js';
 import { pauseSignal, resumeSignal, stopSignal } from '../../workflows/messages.js';
 import { startEnvironment, until } from './environment.js';
 import { withLoop, type RunningLoop } from './loop-harness.js';
@@ -93,5 +94,52 @@ describe('W2 schedules', () => {
     await expect(describeSchedule('other')).rejects.toThrow(ScheduleNotFoundError);
     await sync([]);
     await expect(describeSchedule('nightly')).rejects.toThrow(ScheduleNotFoundError);
+  });
+
+  it('W2: a schedule that a command made outlives a start whose configuration does not name it', async () => {
+    const queues = RatchetConfig.parse({}).taskQueues;
+    await createSchedule(environment.client, Schedule.parse({ name: 'by-hand', cron: '@daily' }), queues);
+    await until('it is listed', async () => {
+      for await (const { scheduleId: id } of environment.client.schedule.list())
+        if (id === scheduleId('by-hand')) return true;
+      return false;
+    });
+    await sync([]);
+    expect((await describeSchedule('by-hand')).action).toMatchObject({ memo: { schedule: { name: 'by-hand' } } });
+    await environment.client.schedule.getHandle(scheduleId('by-hand')).delete();
+  });
+
+  it('W2: asks for its conditions first, and starts no round while one does not hold', async () => {
+    const memory = new MemoryLoop();
+    const asked: unknown[] = [];
+    const obstacle = 'too late in the evening';
+    const findObstacle = async (conditions: unknown) => asked.push(conditions) > 0 && obstacle;
+    const activities = () => ({ ...memory.activities(), findObstacle });
+    await withLoop(environment, { activities }, { minFeedback: 100 }, async (loop) => {
+      await until('the loop waits', async () => (await loop.status()).phase === 'waiting');
+      memory.addEvents(20);
+      const name = 'conditional';
+      const schedule = {
+        name,
+        loop: loop.config.name,
+        cron: '0 0 1 1 *',
+        quietHours: '22:00-07:00',
+        maxRoundsPerDay: 2,
+      };
+      await createSchedule(environment.client, Schedule.parse(schedule), {
+        loop: queueOf(loop),
+        store: loop.settings.queues.store,
+      });
+      const handle = environment.client.schedule.getHandle(scheduleId(name));
+      await handle.trigger();
+      await until('it was checked', async () => (await handle.describe()).info.recentActions.length === 1);
+      expect(await resultsOf(name)).toEqual([obstacle]);
+      const { quietHours, maxRoundsPerDay } = schedule;
+      expect(asked).toEqual([{ loop: loop.config.name, timeZone: 'UTC', quietHours, maxRoundsPerDay }]);
+      expect((await loop.status()).state?.round).toBe(0);
+      await handle.delete();
+      await loop.handle.signal(stopSignal);
+      await loop.handle.result();
+    });
   });
 });

@@ -72,7 +72,9 @@ export class ScriptedEngine implements Engine {
       const specification = prompt.slice(colon + 2, -PROMPT_SEPARATOR.length);
       const source = stream(1, 'scripted-engine', prompt);
       const right = source.float() < skill;
-      const text = right ? referenceFor(artifactType, specification) : corruptArtifact(artifactType, specification, source, 3);
+      const text = right
+        ? referenceFor(artifactType, specification)
+        : corruptArtifact(artifactType, specification, source, 3);
       return { text, tokens: [], meanLogProbability: -0.1, meanEntropy: right ? 0.05 : 0.5, finished: true };
     });
   }

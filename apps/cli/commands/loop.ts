@@ -7,6 +7,8 @@ import { INTERRUPTED, onInterrupt, pause } from '../interrupt.js';
 import { connectRunning, describeLoop, runningLoop, startOrJoinLoop } from '../loop-client.js';
 import { takeSnapshot, type Snapshot } from '../loop-watch.js';
 import type { Output } from '../output.js';
+import { setComponents, type SetOptions } from './loop-components.js';
+import { showStatistics } from './loop-stats.js';
 import { loopStatusLines, loopStatusObject } from '../render/loop-status.js';
 import { progressLine } from '../render/progress.js';
 
@@ -18,7 +20,7 @@ interface LoopOptions extends CommonOptions {
   now?: boolean;
 }
 
-/** `ratchet loop start|status|pause|resume|stop`: a loop on an installation that `ratchet up` keeps running. */
+/** `ratchet loop start|status|stats|set|pause|resume|stop`: a loop on an installation that `ratchet up` keeps running. */
 export function loopCommand(): Command {
   const loop = new Command('loop').description('Start a loop on your own feedback, look at it, steer it');
   const add = (name: string, description: string, action: (options: LoopOptions) => Promise<number>) => {
@@ -44,6 +46,22 @@ export function loopCommand(): Command {
       'keep showing it until Ctrl-C',
     ),
     ['loop status', 'loop status --follow', 'loop status --name support --json'],
+  );
+  withCommonOptions(add('stats', "Count a loop's feedback events and training batches", showStatistics), [
+    'loop stats',
+    'loop stats --name support --json',
+  ]);
+  withCommonOptions(
+    loop
+      .command('set')
+      .description('Switch components on or off from the next round on; noted in the audit trail')
+      .argument('<switches...>', 'such as curriculum=off augmentation=on')
+      .option('--name <name>', 'name of the loop (default: loop.name of the configuration, main)')
+      .option('--reason <text>', 'why; kept in the audit trail')
+      .action(async (switches: string[], options: SetOptions) => {
+        process.exitCode = await setComponents(switches, options);
+      }),
+    ['loop set curriculum=on hardNegativeMining=on', 'loop set augmentation=off --reason "labels too noisy"'],
   );
   withCommonOptions(add('pause', 'Begin no new round; a running one is finished', steer('pause')), [
     'loop pause',

@@ -5,6 +5,7 @@ import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { comebackCommand } from '../../../apps/cli/comeback.js';
 import { collectSetting, resolveConfig, wholeNumber } from '../../../apps/cli/command-context.js';
+import { parseSwitches } from '../../../apps/cli/commands/loop-components.js';
 import { feedbackEvent, type FeedbackFlags } from '../../../apps/cli/feedback-event.js';
 import { stageText } from '../../../apps/cli/feedback-staging.js';
 import { emptyDataFolder } from '../../../apps/cli/fresh.js';
@@ -26,6 +27,14 @@ describe('the command to come back with', () => {
     expect(comebackCommand(args, { npm_lifecycle_event: 'start' })).toBe("npm start -- --data '/tmp/my data'");
     expect(comebackCommand(['demo', '--fresh'], { npm_lifecycle_event: 'start' })).toBe('npm start');
     expect(comebackCommand(['up'], { npm_lifecycle_event: 'ratchet' })).toBe('npm run ratchet -- up');
+  });
+});
+
+describe('switches of components', () => {
+  it('N3: name=on and name=off; anything else says what there is', () => {
+    expect(parseSwitches(['curriculum=off', 'tuning=on'])).toEqual({ curriculum: false, tuning: true });
+    for (const wrong of ['curriculum', 'curriculum=yes', 'curriculums=on', '=on'])
+      expect(() => parseSwitches([wrong])).toThrow(`"${wrong}" switches no component.`);
   });
 });
 

@@ -117,7 +117,12 @@ it('goes on from an adapter', async () => {
 it('stops when the validation no longer improves and keeps the best weights', async () => {
   const base = tinySpec(folder);
   const parameters = { ...base.parameters, learningRate: 0.3, numEpochs: 10 };
-  const result = await trainModel(spec('early', { patience: 1, parameters }));
+  const validations: { step: number; loss: number }[] = [];
+  const result = await trainModel(spec('early', { patience: 1, parameters }), {
+    onValidation: (validation) => validations.push(validation),
+  });
+  expect(validations.find(({ step }) => step === result.bestStep)?.loss).toBe(result.validationLoss);
+  expect(validations.at(-1)?.step).toBe(result.steps);
   expect(result.stoppedEarly).toBe(true);
   expect(result.steps).toBe(result.bestStep + 6);
   const best = await trainModel(spec('best', { patience: undefined, validationFile: undefined, parameters }));

@@ -1,0 +1,52 @@
+import { userInfo } from 'node:os';
+import { RatchetError } from '../../../config/errors.js';
+import { LoopConfig } from '../../../config/loop.js';
+import { setComponentsUpdate } from '../../../workflows/messages.js';
+import { outputOf, resolveConfig, type CommonOptions } from '../command-context.js';
+import { connectRunning, runningLoop } from '../loop-client.js';
+
+export interface SetOptions extends CommonOptions {
+  name?: string;
+  reason?: string;
+}
+
+/** `ratchet loop set curriculum=off augmentation=on`: switches components from the next round on. */
+export async function setComponents(switches: string[], options: SetOptions): Promise<number> {
+  const output = outputOf(options);
+  const { config, dataFolder } = await resolveConfig(options, { overrides: { 'loop.name': options.name } });
+  const components = parseSwitches(switches);
+  const { client } = await connectRunning(config, dataFolder);
+  const { name } = config.loop;
+  try {
+    const handle = await runningLoop(client, name);
+    const request = { components, actor: userInfo().username, reason: options.reason ?? '' };
+    const fromRound = await handle.executeUpdate(setComponentsUpdate, { args: [request] });
+    output.object({ event: 'set', name, components, fromRound });
+    output.line(`The loop ${name} has ${switches.join(', ')} from round ${fromRound} on.`);
+    return 0;
+  } finally {
+    await client.connection.close();
+  }
+}
+
+/**
+ * `name=on` and `name=off` as a map.
+ * @throws RatchetError `E_USAGE` for a component that there is not, or a value that is neither
+ */
+export function parseSwitches(switches: readonly string[]): Partial<LoopConfig['components']> {
+  const names = Object.keys(LoopConfig.parse({}).components);
+  const entries = switches.map((text) => {
+    const [name = '', value = ''] = text.split('=');
+    if (names.includes(name) && (value === 'on' || value === 'off')) return [name, value === 'on'] as const;
+    throw new RatchetError('E_USAGE', `"${text}" switches no component.`, {
+      hint: `Write name=on or name=off with one of ${names.join(', ')}.`,
+    });
+  });
+  const components = Object.fromEntries(entries);
+  const checked = LoopConfig.safeParse({ components });
+  if (checked.success) return components;
+  const issue = checked.error.issues[0]!;
+  throw new RatchetError('E_USAGE', `${issue.path.at(-1)?.toString() ?? 'a component'} cannot be switched on yet.`, {
+    hint: 'Leave it off.',
+  });
+}

@@ -1,0 +1,25 @@
+import { describe, expect, it } from 'vitest';
+import { LoopConfig } from '../../../config/loop.js';
+import { completeConfig } from '../../../workflows/complete-config.js';
+
+describe('completeConfig', () => {
+  const today = LoopConfig.parse({ name: 'old', components: { curriculum: false } });
+
+  it('W1: gives a configuration of version 0.1 the defaults of what it did not know, and keeps the rest', () => {
+    const { preset: _preset, tuning: _tuning, ...old } = structuredClone(today) as Partial<LoopConfig>;
+    const drop = (section: object, names: string[]) => {
+      for (const name of names) delete (section as Record<string, unknown>)[name];
+    };
+    drop(old.components!, ['tuning', 'tracking']);
+    drop(old.reward!, ['scheme', 'similarity']);
+    drop(old.selection!, ['strategy', 'fallback']);
+    drop(old.gate!, ['checks']);
+    drop(old.tracking!, ['gate', 'alpha', 'minimumGain', 'maximumPairs', 'rollback']);
+    expect(completeConfig(old as LoopConfig)).toEqual(today);
+  });
+
+  it('leaves a configuration of today as it is', () => {
+    const changed = LoopConfig.parse({ tuning: { trials: 3 }, components: { tuning: true }, gate: { checks: [] } });
+    expect(completeConfig(changed)).toEqual(changed);
+  });
+});
