@@ -13,7 +13,8 @@ import { labelOf, labelTrust, type Label } from '../learning/feedback/label.js';
 import { candidateKey, QualityGates, type LabelCandidate } from '../learning/feedback/quality-gates.js';
 import { selectRandom, type SelectionCandidate } from '../learning/selection/active-learner.js';
 import { chooseExamples } from '../learning/selection/choose-examples.js';
-import { HardNegativeMiner } from '../learning/selection/hard-negative-miner.js';
+import { falseNegativeReason } from '../learning/selection/false-negatives.js';
+import { FAILURE_THRESHOLD, HardNegativeMiner } from '../learning/selection/hard-negative-miner.js';
 import { labelYields } from '../learning/selection/label-yields.js';
 import { fallbackMode, recordYields, type FallbackState } from '../learning/selection/random-fallback.js';
 import { uncertaintyOf } from '../learning/selection/uncertainty.js';
@@ -186,7 +187,10 @@ function select(
   return { selected: [...mined, ...chosen.selected], rows, hardNegatives: taken };
 }
 
-/** The hardest failures, the same number of each artifact type as far as there are any. */
+const validated = (event: FeedbackEvent): number =>
+  validateArtifact(event.artifact_type, event.input_data, event.ai_output).score;
+
+/** The hardest failures that are true ones, the same number of each artifact type as far as there are any. */
 function mine(
   candidates: readonly Candidate[],
   budget: number,
@@ -195,6 +199,7 @@ function mine(
   const miner = new HardNegativeMiner();
   const byId = new Map(candidates.map((candidate) => [candidate.eventId, candidate]));
   for (const { event } of candidates) {
+    if (event.validation_score < FAILURE_THRESHOLD && falseNegativeReason(event, validated) !== null) continue;
     miner.recordOutcome({
       id: event.id,
       artifactType: event.artifact_type,

@@ -20,19 +20,20 @@ export interface DemoSummary {
 export class DemoRun {
   private constructor(
     readonly dataFolder: string,
+    private readonly configFile: string,
     private child: ChildProcess,
     private ended: Promise<{ code: number | null; output: string }>,
   ) {}
 
-  static async start(): Promise<DemoRun> {
+  static async start(configFile = 'small-loop.yaml'): Promise<DemoRun> {
     const dataFolder = await mkdtemp(path.join(tmpdir(), 'ratchet-crash-'));
-    const { child, ended } = launch(dataFolder);
-    return new DemoRun(dataFolder, child, ended);
+    const { child, ended } = launch(dataFolder, configFile);
+    return new DemoRun(dataFolder, configFile, child, ended);
   }
 
   /** Types the command again, without `--fresh`. */
   again(): void {
-    ({ child: this.child, ended: this.ended } = launch(this.dataFolder));
+    ({ child: this.child, ended: this.ended } = launch(this.dataFolder, this.configFile));
   }
 
   get pid(): number {
@@ -81,14 +82,24 @@ export class DemoRun {
   }
 }
 
-function launch(dataFolder: string): Pick<DemoRun, never> & {
+function launch(
+  dataFolder: string,
+  configFile: string,
+): Pick<DemoRun, never> & {
   child: ChildProcess;
   ended: Promise<{ code: number | null; output: string }>;
 } {
-  const small = path.join(ROOT, 'tests/crash/small-loop.yaml');
   const child = spawn(
     process.execPath,
-    [path.join(ROOT, 'dist/apps/cli/main.js'), 'demo', '--json', '--data', dataFolder, '--config', small],
+    [
+      path.join(ROOT, 'dist/apps/cli/main.js'),
+      'demo',
+      '--json',
+      '--data',
+      dataFolder,
+      '--config',
+      path.join(ROOT, 'tests/crash', configFile),
+    ],
     { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let output = '';

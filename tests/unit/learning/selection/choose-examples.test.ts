@@ -74,7 +74,7 @@ describe('labelYields', () => {
 describe('textFeatures', () => {
   it('are unit vectors, equal for the same words in another case, zero for no words', () => {
     const { data, columns } = textFeatures(['A customer pays', 'a CUSTOMER pays', '']);
-    const row = (place: number) => [...data.slice(place * columns, (place + 1) * columns)];
+    const row = (place: number) => Array.from(data.slice(place * columns, (place + 1) * columns));
     expect(Math.hypot(...row(0))).toBeCloseTo(1, 12);
     expect(row(1)).toEqual(row(0));
     expect(row(2).every((value) => value === 0)).toBe(true);
