@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
+import { chaosCommand } from './commands/chaos.js';
+import { claimsCommand } from './commands/claims.js';
 import { demoCommand } from './commands/demo.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evaluateCommand } from './commands/evaluate.js';
@@ -43,8 +45,10 @@ Exit codes: 0 done · 1 fault of Ratchet · 2 usage or configuration · 3 data o
     generateCommand(),
     evaluateCommand(),
     mergeCommand(),
+    claimsCommand(),
     lrCommand(),
     modelsCommand(),
+    chaosCommand(),
     doctorCommand(),
     linkLibtensorflowCommand(),
   ]) {
