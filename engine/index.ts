@@ -13,6 +13,13 @@ export {
 export { trainModel, type TrainRuntime } from './train/train-model.js';
 export { inspectRows, type RowInspector, type RowMeasure } from './train/inspect-rows.js';
 export { TrainStep, evaluateForward, type TrainStepOptions, type MicroBatch } from './train/step.js';
+export {
+  FINE_TUNING_DEFAULTS,
+  FineTuningTrainer,
+  type FineTuningData,
+  type FineTuningScores,
+  type FineTuningSettings,
+} from './fine-tuning/fine-tuning-trainer.js';
 export { evaluateModel } from './evaluate/evaluate-model.js';
 export { generateTexts } from './generate/generate.js';
 export { loadModel, type LoadedModel, type LoadOptions } from './nn/load-model.js';
