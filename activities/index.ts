@@ -2,6 +2,12 @@ import type { Engine } from '../engine/index.js';
 import type { Store } from '../store/store.js';
 import { createAugmentationActivities } from './augmentation.js';
 import { createBatchingActivities } from './batching.js';
+import {
+  createClaimsCpuActivities,
+  createClaimsGpuActivities,
+  type ClaimsCpuActivities,
+  type ClaimsGpuActivities,
+} from './claims.js';
 import { createCurriculumActivities } from './curriculum.js';
 import type { Dependencies } from './dependencies.js';
 import { createFeedbackCpuActivities, createFeedbackGpuActivities, createFeedbackStoreActivities } from './feedback.js';
@@ -24,8 +30,9 @@ export function createStoreActivities(deps: Dependencies & { store: Store }): St
 }
 
 /** Activities of the `cpu` queue. */
-export function createCpuActivities(deps: Dependencies): CpuActivities & ImportActivities {
+export function createCpuActivities(deps: Dependencies): CpuActivities & ImportActivities & ClaimsCpuActivities {
   return {
+    ...createClaimsCpuActivities(deps),
     ...createImportActivities(deps),
     ...createFeedbackCpuActivities(deps),
     ...createRewardActivities(deps),
@@ -40,11 +47,13 @@ export function createCpuActivities(deps: Dependencies): CpuActivities & ImportA
 }
 
 /** Activities of the `gpu` queue. */
-export function createGpuActivities(deps: Dependencies & { engine: Engine }): GpuActivities {
-  return {
+export function createGpuActivities(deps: Dependencies & { engine: Engine }): GpuActivities & ClaimsGpuActivities {
+  const gpu: GpuActivities = {
     ...createFeedbackGpuActivities(deps),
     ...createTuningGpuActivities(deps),
     ...createTrainingGpuActivities(deps),
     ...createTrackingGpuActivities(deps),
   };
+  // An experiment plays whole loops inside one activity, over the same stages.
+  return { ...gpu, ...createClaimsGpuActivities({ ...deps, cpu: createCpuActivities(deps), gpu }) };
 }

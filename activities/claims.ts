@@ -1,0 +1,129 @@
+import type { ArmResult, ClaimsReport, ClaimTier, Preregistration, ProbeResult } from '../config/claims.js';
+import { configHash } from '../config/hash.js';
+import { merge, type Tree } from '../config/layers.js';
+import { LoopConfig } from '../config/loop.js';
+import { PRESETS } from '../config/presets.js';
+import { RatchetError } from '../config/errors.js';
+import type { Engine } from '../engine/index.js';
+import { judgeClaims } from '../learning/claims/judge-claims.js';
+import { generatorSha256, modelSha256 } from './claims/fingerprint.js';
+import { playArm, type ArmPlan } from './claims/play-arm.js';
+import { probeComponents } from './claims/probe-components.js';
+import { readState, writeState } from './claims/result-files.js';
+import { baseModelFolder, type Dependencies } from './dependencies.js';
+import type { CpuActivities, GpuActivities } from './interfaces.js';
+
+export interface ClaimsInput {
+  preregistration: Preregistration;
+  tier: ClaimTier;
+}
+
+/** The experiments on the claims, on the queue that runs the engine. */
+export interface ClaimsGpuActivities {
+  /** Plays one arm on one seed, or reads the result of an equal run; a killed one goes on after its last round. */
+  playClaimsArm(input: ClaimsInput & { arm: string; seed: number }): Promise<{ key: string; known: boolean }>;
+}
+
+/** The experiments on the claims, on the queue that needs no engine. */
+export interface ClaimsCpuActivities {
+  /** Checks that generators and base model are those that were registered. Throws E_CONFIG_INVALID. */
+  checkClaimsGround(input: ClaimsInput): Promise<void>;
+  probeClaims(input: ClaimsInput & { seed: number }): Promise<{ key: string; known: boolean }>;
+  /** Judges every claim on the results that are there. */
+  judgeClaims(input: ClaimsInput & { arms: string[]; seeds: number[]; probeSeeds: number[] }): Promise<ClaimsReport>;
+}
+
+/** The loop of an arm on a seed: preset, then the tier's budgets, then the arm's own settings. */
+export function planArm({ preregistration, tier }: ClaimsInput, arm: string, seed: number): ArmPlan {
+  const registered = preregistration.arms[arm];
+  const budget = preregistration.tiers[tier];
+  if (registered === undefined) {
+    const known = Object.keys(preregistration.arms).join(', ');
+    throw new RatchetError('E_USAGE', `There is no arm "${arm}".`, { hint: `Arms: ${known}.` });
+  }
+  const { preset, settings } = registered;
+  const layers = [PRESETS[preset], budget.settings, settings] as Tree[];
+  const config = LoopConfig.parse({ ...layers.reduce(merge, {}), preset, seed, rounds: budget.rounds });
+  const { rowVisitsPerLabel } = budget;
+  const { generatorSha256: generator, modelSha256: model } = preregistration;
+  const key = configHash({ config, rowVisitsPerLabel, generator, model });
+  return { key, tier, arm, seed, rowVisitsPerLabel, config: { ...config, name: `claims-${key.slice(0, 16)}` } };
+}
+
+const resultFile = (key: string) => `claims/results/${key}.json`;
+const probeKey = (input: ClaimsInput, seed: number) =>
+  configHash({ probe: seed, generator: input.preregistration.generatorSha256 });
+
+export function createClaimsGpuActivities(
+  deps: Dependencies & { engine: Engine; cpu: CpuActivities; gpu: GpuActivities },
+): ClaimsGpuActivities {
+  return {
+    async playClaimsArm({ arm, seed, ...input }) {
+      const plan = planArm(input, arm, seed);
+      const { key } = plan;
+      if ((await readState(deps.dataFolder, resultFile(key))) !== null) return { key, known: true };
+      await writeState(deps.dataFolder, resultFile(key), await playArm(deps, plan));
+      return { key, known: false };
+    },
+  };
+}
+
+export function createClaimsCpuActivities({ dataFolder }: Dependencies): ClaimsCpuActivities {
+  return {
+    async checkClaimsGround(input) {
+      const { preregistration } = input;
+      const arm = Object.keys(preregistration.arms)[0]!;
+      const found = {
+        generatorSha256: generatorSha256(),
+        modelSha256: await modelSha256(baseModelFolder(planArm(input, arm, 0).config)),
+      };
+      for (const name of ['generatorSha256', 'modelSha256'] as const) {
+        if (found[name] === preregistration[name]) continue;
+        throw new RatchetError(
+          'E_CONFIG_INVALID',
+          `${name} of the preregistration is ${preregistration[name] || 'empty'}, but ${found[name]} is what is here.`,
+          { hint: 'Results would not be those of the registered experiment: register anew, in a commit of its own.' },
+        );
+      }
+    },
+
+    async probeClaims({ seed, ...input }) {
+      const key = probeKey(input, seed);
+      if ((await readState(dataFolder, resultFile(key))) !== null) return { key, known: true };
+      const result: ProbeResult = { key, ...(await probeComponents(seed)) };
+      await writeState(dataFolder, resultFile(key), result);
+      return { key, known: false };
+    },
+
+    async judgeClaims({ arms, seeds, probeSeeds, ...input }) {
+      const { preregistration, tier } = input;
+      const read = <T>(key: string) => readState<T>(dataFolder, resultFile(key));
+      const wanted = arms.flatMap((arm) => seeds.map((seed) => ({ arm, seed })));
+      const found = await Promise.all(wanted.map(({ arm, seed }) => read<ArmResult>(planArm(input, arm, seed).key)));
+      const runs = found.flatMap((run, place) => (run === null ? [] : [{ ...run, ...wanted[place]! }]));
+      const probes = (await Promise.all(probeSeeds.map((seed) => read<ProbeResult>(probeKey(input, seed))))).filter(
+        (probe) => probe !== null,
+      );
+      const loads = runs.flatMap(({ machine }) => [machine.loadAtStart, machine.loadAtEnd]);
+      const labels = runs.map((run) => run.rounds.at(-1)!.labels);
+      return {
+        tier,
+        preregistrationSha256: configHash(preregistration),
+        generatorSha256: preregistration.generatorSha256,
+        modelSha256: preregistration.modelSha256,
+        seeds: seeds.filter((seed) => runs.some((run) => run.seed === seed)),
+        arms: Object.fromEntries(arms.map((arm) => [arm, runs.filter((run) => run.arm === arm).length])),
+        rounds: preregistration.tiers[tier].rounds,
+        labels: runs.length === 0 ? null : [Math.min(...labels), Math.max(...labels)],
+        machine:
+          runs.length === 0 ? null : { cpus: runs[0]!.machine.cpus, load: [Math.min(...loads), Math.max(...loads)] },
+        complete: runs.length === wanted.length && probes.length === probeSeeds.length,
+        claims: judgeClaims(preregistration.claims, {
+          runs,
+          probes,
+          targetScore: preregistration.tiers[tier].targetScore,
+        }),
+      };
+    },
+  };
+}

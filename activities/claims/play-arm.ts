@@ -1,0 +1,298 @@
+import { rm } from 'node:fs/promises';
+import { availableParallelism, loadavg } from 'node:os';
+import { Context } from '@temporalio/activity';
+import type { ArmResult, ArmRound, ArmScore } from '../../config/claims.js';
+import type {
+  ArtifactRef,
+  CurriculumState,
+  EvaluationRow,
+  ExampleRow,
+  RequestScoreRow,
+  TrainingParameters,
+} from '../../config/domain.js';
+import type { LoopConfig } from '../../config/loop.js';
+import { formatPrompt, renameIdentifiers, paraphrase, validateArtifact } from '../../datasets/index.js';
+import { stream } from '../../config/random.js';
+import type { Engine } from '../../engine/index.js';
+import { mean } from '../../learning/statistics/descriptive.js';
+import { bestOrDefault } from '../../learning/tuning/best-or-default.js';
+import { SAMPLERS } from '../../learning/tuning/methods.js';
+import { planStudy, proposeTrials } from '../../learning/tuning/plan-study.js';
+import { finishTrial } from '../../learning/tuning/study.js';
+import { modelFolders, roundFolder, RoundFiles } from '../dependencies.js';
+import { MAX_NEW_TOKENS } from '../feedback.js';
+import type { CpuActivities, GpuActivities, ModelReference, RoundKey } from '../interfaces.js';
+import { readState, writeState } from './result-files.js';
+
+/** Requests of the validation split that only measure: promotion and stopping look at block 0. */
+const MEASURING_BLOCK = 1;
+/** Difficulty from which a request counts as hard. */
+const HARD = 0.65;
+
+export interface ArmDependencies {
+  dataFolder: string;
+  engine: Engine;
+  cpu: CpuActivities;
+  gpu: GpuActivities;
+}
+
+export interface ArmPlan extends Pick<ArmResult, 'key' | 'tier' | 'arm' | 'seed'> {
+  /** Its name is the folder of the arm's files. */
+  config: LoopConfig;
+  rowVisitsPerLabel: number;
+}
+
+/** Where an arm stands after a round; small, and kept in a file so that a killed run goes on with the next round. */
+interface ArmState {
+  base: ArmScore;
+  baseTest: ArmScore;
+  rounds: ArmRound[];
+  champion: ModelReference | null;
+  validation: EvaluationRow[];
+  curriculum: CurriculumState;
+  earlierRef: ArtifactRef | null;
+  /** Tuned parameters and their losses, best first. */
+  tuned: Partial<TrainingParameters>[];
+  loadAtStart: number;
+}
+
+/**
+ * Plays the nine stages for as many rounds as the configuration says, on simulated users, over the same activities as the
+ * loop's workflow but without the store. All arms of a seed get the same requests, the same annotator and the same number
+ * of row visits per label. The test split is looked at once before and once after; what measures the rounds is another
+ * block of the validation split than the one that promotion and early stopping look at.
+ */
+export async function playArm(deps: ArmDependencies, plan: ArmPlan): Promise<ArmResult> {
+  const { config } = plan;
+  const stateFile = `claims/runs/${plan.key}.json`;
+  let state = (await readState<ArmState>(deps.dataFolder, stateFile)) ?? (await begin(deps, config));
+  while (state.rounds.length < config.rounds) {
+    state = await playRound(deps, plan, state);
+    await writeState(deps.dataFolder, stateFile, state);
+  }
+  const key = { loop: config.name, round: config.rounds };
+  const { rows, scoresRef } = await deps.gpu.evaluateModel({ key, config, model: state.champion, split: 'test' });
+  const files = new RoundFiles(deps.dataFolder);
+  const result: ArmResult = {
+    key: plan.key,
+    tier: plan.tier,
+    arm: plan.arm,
+    seed: plan.seed,
+    base: state.base,
+    baseTest: state.baseTest,
+    rounds: state.rounds,
+    test: scoreOf(rows),
+    robustnessDrop: await robustnessDrop(deps, plan, state.champion, await files.read<RequestScoreRow>(scoresRef!)),
+    byType: Object.fromEntries(
+      rows.filter((row) => row.artifactType !== 'all').map((row) => [row.artifactType, row.score]),
+    ),
+    machine: { cpus: availableParallelism(), loadAtStart: state.loadAtStart, loadAtEnd: loadavg()[0]! },
+  };
+  await rm(files.path(`loops/${config.name}`), { recursive: true, force: true });
+  await rm(files.path(stateFile), { force: true });
+  return result;
+}
+
+async function begin({ gpu }: ArmDependencies, config: LoopConfig): Promise<ArmState> {
+  const key = { loop: config.name, round: 0 };
+  const ask = (split: 'test' | 'validation', block: number) =>
+    gpu.evaluateModel({ key, config, model: null, split, block });
+  return {
+    base: scoreOf((await ask('validation', MEASURING_BLOCK)).rows),
+    baseTest: scoreOf((await ask('test', 0)).rows),
+    rounds: [],
+    champion: null,
+    validation: config.components.tracking ? (await ask('validation', 0)).rows : [],
+    curriculum: { stage: config.components.curriculum ? 'easy' : 'mixed', streak: 0, history: [] },
+    earlierRef: null,
+    tuned: [],
+    loadAtStart: loadavg()[0]!,
+  };
+}
+
+async function playRound(deps: ArmDependencies, plan: ArmPlan, state: ArmState): Promise<ArmState> {
+  const { cpu, gpu } = deps;
+  const { config } = plan;
+  const { components } = config;
+  const files = new RoundFiles(deps.dataFolder);
+  const round = state.rounds.length + 1;
+  const key: RoundKey = { loop: config.name, round };
+  const before = state.rounds.at(-1);
+  const { champion, earlierRef, curriculum } = state;
+
+  // The users' side: it would be the same with any loop behind it.
+  const requestsRef = await cpu.simulateRequests({ key, config });
+  const answersRef = await gpu.answerRequests({ key, config, champion, requestsRef });
+  const feedbackRef = await cpu.simulateFeedback({ key, config, requestsRef, answersRef });
+
+  const started = performance.now();
+  const rewardsRef = await cpu.scoreRewards({ key, config, feedbackRef });
+  const curriculumRef = await cpu.organizeCurriculum({ key, config, feedbackRef, rewardsRef, curriculum });
+  const selected = await cpu.selectExamples({
+    key,
+    config,
+    feedbackRef,
+    rewardsRef,
+    curriculumRef,
+    answersRef,
+    earlierExamplesRef: earlierRef,
+  });
+  const examplesRef = await cpu.augmentExamples({ key, config, examplesRef: selected.examplesRef });
+  const labels = (before?.labels ?? 0) + selected.labels;
+  const batches = await cpu.assembleBatches({ key, config, examplesRef, earlierExamplesRef: earlierRef, curriculum });
+  const labelled = await files.read<ExampleRow>(selected.examplesRef);
+  const next: ArmState = {
+    ...state,
+    earlierRef: await append(files, key, earlierRef, examplesRef),
+  };
+  const result: ArmRound = {
+    ...(before ?? { ...state.base, steps: 0, rowVisits: 0, seconds: 0 }),
+    round,
+    labels,
+    trained: batches.ready,
+    promoted: false,
+    reason: batches.reason,
+    hardShare: labelled.length === 0 ? null : mean(labelled.map((row) => (row.difficulty >= HARD ? 1 : 0))),
+  };
+  if (batches.ready) {
+    const usual = await cpu.chooseParameters({ key, config, stored: null });
+    const planWith = (parameters: TrainingParameters) =>
+      cpu.planTraining({
+        key,
+        config,
+        batchesRef: batches.batchesRef,
+        examplesRef,
+        earlierExamplesRef: earlierRef,
+        parameters,
+        champion,
+      });
+    const trainingPlan = await planWith(usual);
+    // Arms with more rows pass over them less often: every arm trains on as many rows, counted with repeats.
+    const numEpochs = (plan.rowVisitsPerLabel * labels) / trainingPlan.planRef.rows;
+    const fixed = { ...usual, numEpochs };
+    const search = components.tuning
+      ? await tune(deps, key, plan, { plan: trainingPlan, current: fixed, state })
+      : null;
+    const parameters = search?.parameters ?? fixed;
+    const trained = await gpu.trainModel({ key, config, ...trainingPlan, parameters, outputName: `round-${round}` });
+    result.rowVisits += (search?.rowVisits ?? 0) + rowVisits(trained.run.steps, parameters);
+    result.steps += trained.run.steps;
+    const validation = components.tracking
+      ? (await gpu.evaluateModel({ key, config, model: trained.model, split: 'validation' })).rows
+      : [];
+    const verdict = components.tracking ? {} : { verdict: { promote: true, reason: 'the newest model is used' } };
+    const tracked = await cpu.trackRound({
+      key,
+      config,
+      before: state.validation,
+      after: validation,
+      ...verdict,
+      curriculum,
+      feedbackRef,
+      curriculumRef,
+    });
+    next.curriculum = tracked.curriculum;
+    next.tuned = [...(search === null ? [] : [parameters]), ...state.tuned];
+    Object.assign(result, { promoted: tracked.promote, reason: tracked.reason });
+    if (tracked.promote) Object.assign(next, { champion: trained.model, validation });
+  }
+  result.seconds += (performance.now() - started) / 1000;
+
+  if (result.promoted) {
+    const measured = await gpu.evaluateModel({
+      key,
+      config,
+      model: next.champion,
+      split: 'validation',
+      block: MEASURING_BLOCK,
+    });
+    Object.assign(result, scoreOf(measured.rows));
+  }
+  next.rounds = [...state.rounds, result];
+  return next;
+}
+
+/** The tuning stage, its study in memory: every trial runs to its end, and its rows count as the arm's. */
+async function tune(
+  { gpu }: ArmDependencies,
+  key: RoundKey,
+  { config }: ArmPlan,
+  {
+    plan: { planRef, validationRef, initialModel },
+    current,
+    state,
+  }: { plan: Awaited<ReturnType<CpuActivities['planTraining']>>; current: TrainingParameters; state: ArmState },
+): Promise<{ parameters: TrainingParameters; rowVisits: number } | null> {
+  if (validationRef === null) return null;
+  const { trials, sampler, space, warmStart } = config.tuning;
+  const earlier = state.tuned.slice(0, warmStart);
+  const planned = planStudy({
+    name: roundFolder(key),
+    seed: config.seed,
+    current,
+    earlier,
+    ranges: space,
+    newAdapter: initialModel === null,
+  });
+  let { study } = planned;
+  const finished: { id: string; parameters: Partial<TrainingParameters>; score: number }[] = [];
+  let visits = 0;
+  for (let number = 0; number < trials; number++) {
+    const proposed = proposeTrials({ ...planned, study }, SAMPLERS[sampler](), 1);
+    // The passes over the rows are the budget's, not the search's.
+    const parameters = { ...current, ...proposed.parameters[0], numEpochs: current.numEpochs };
+    const input = { key, config, planRef, validationRef, parameters, initialModel, number, untilEpoch: null };
+    const { loss } = await gpu.trainTrial(input);
+    visits += planRef.rows * current.numEpochs;
+    study = finishTrial(proposed.study, number, loss === null ? 'failed' : { value: loss });
+    if (loss !== null) finished.push({ id: `${number}`, parameters, score: -loss });
+  }
+  return { parameters: bestOrDefault(finished, current).parameters, rowVisits: visits };
+}
+
+function rowVisits(steps: number, parameters: TrainingParameters): number {
+  return steps * parameters.batchSize * parameters.gradientAccumulationSteps;
+}
+
+async function append(
+  files: RoundFiles,
+  key: RoundKey,
+  earlierRef: ArtifactRef | null,
+  examplesRef: ArtifactRef,
+): Promise<ArtifactRef> {
+  const earlier = earlierRef === null ? [] : await files.read<ExampleRow>(earlierRef);
+  return files.write(key, 'known-examples', [...earlier, ...(await files.read<ExampleRow>(examplesRef))]);
+}
+
+function scoreOf(rows: readonly EvaluationRow[]): ArmScore {
+  const { score, successRate, edgeSuccessRate } = rows.find((row) => row.artifactType === 'all')!;
+  return { score, successRate, edgeSuccessRate };
+}
+
+/** Score on half of the test requests less the score on the same requests with other names and another wording. */
+async function robustnessDrop(
+  { engine, dataFolder }: ArmDependencies,
+  { config, seed }: ArmPlan,
+  model: ModelReference | null,
+  scores: readonly RequestScoreRow[],
+): Promise<number> {
+  const random = stream(seed, 'claims', 'robustness');
+  const changed = scores.slice(0, Math.ceil(scores.length / 2)).map(({ artifactType, input, score }) => {
+    const renamed = renameIdentifiers(artifactType, input, '', random).specification;
+    return { artifactType, score, specification: paraphrase(artifactType, renamed, random) };
+  });
+  const context = Context.current();
+  const generations = await engine.generate(
+    {
+      ...modelFolders(config, new RoundFiles(dataFolder), model),
+      prompts: changed.map((row) => formatPrompt(row.artifactType, row.specification)),
+      maxNewTokens: MAX_NEW_TOKENS,
+      temperature: 0,
+    },
+    { signal: context.cancellationSignal, onProgress: (done, total) => context.heartbeat({ done, total }) },
+  );
+  const after = changed.map(
+    (row, place) => validateArtifact(row.artifactType, row.specification, generations[place]!.text).score,
+  );
+  return mean(changed.map((row) => row.score)) - mean(after);
+}

@@ -1,0 +1,99 @@
+import type { ClaimRow, ClaimsReport } from '../../../config/claims.js';
+
+/** Fewer paired seeds than this cannot reject anything after Holm's correction over the headlines. */
+const CONFIRMATORY_SEEDS = 10;
+
+/** The report as Markdown: what was run, the picture, and a table claimed / measured / interval / verdict. */
+export function claimsPage(report: ClaimsReport): string {
+  const { tier, seeds, arms, rounds, labels, machine, claims } = report;
+  const measured = claims.filter((row) => row.verdict !== 'not measured');
+  const headlines = measured.filter((row) => row.headline);
+  const components = measured.filter((row) => !row.headline);
+  const open = claims.filter((row) => row.verdict === 'not measured');
+  const done = Object.entries(arms).filter(([, count]) => count > 0);
+  const missing = Object.entries(arms).filter(([, count]) => count < Math.max(...Object.values(arms)));
+  const lines = [
+    '# The claims, measured',
+    '',
+    'Made by:',
+    '',
+    '```sh',
+    `npx ratchet claims --tier ${tier} --resume --out docs`,
+    '```',
+    '',
+    `- Tier \`${tier}\`: ${rounds} rounds${labels === null ? '' : `, ${labels[0]}–${labels[1]} labels a run`}; seeds ${seeds.join(', ') || 'none'}.`,
+    `- Runs: ${done.map(([arm, count]) => `${arm} × ${count}`).join(', ') || 'none'}.`,
+    ...(machine === null
+      ? []
+      : [
+          `- ${machine.cpus} cores; load ${machine.load[0].toFixed(1)}–${machine.load[1].toFixed(1)} during the runs (wall times suffer from it, scores do not).`,
+        ]),
+    `- Registered before the runs in \`bench/claims/prereg.json\`, SHA-256 \`${report.preregistrationSha256}\`; generators \`${report.generatorSha256.slice(0, 16)}…\`, base model \`${report.modelSha256.slice(0, 16)}…\`.`,
+    '- Simulated users on synthetic tasks; no person was asked.',
+    '',
+    'Both sides of a comparison get the same requests, the same annotator (5 % wrong labels), as many labels, and train on as many rows, counted with repeats. The test requests take no part in selection, tuning or stopping; the labels to a score are read from validation requests that decide nothing. Intervals are 95 % paired bootstraps over seeds (10,000 resamples), *p* is the exact sign-flip test, Holm corrects over the headlines. *Met* and *improved* need an interval that excludes "no difference". What never reached its target counts with its whole budget and is marked *censored*.',
+    '',
+    ...provisional(measured, report),
+    '![Measured effects with their intervals and targets](claims.svg)',
+    '',
+    '## Headlines',
+    '',
+    ...table(headlines),
+    '',
+    '## Components and controls',
+    '',
+    ...table(components),
+    '',
+  ];
+  if (open.length > 0 || missing.length > 0) {
+    lines.push('## Not measured', '');
+    for (const row of open) lines.push(`- ${row.claimed}${row.note === '' ? '' : ` (${row.note})`}`);
+    if (missing.length > 0)
+      lines.push(
+        `- Runs that are still to come: ${missing.map(([arm, count]) => `${arm} (${count} done)`).join(', ')}.`,
+      );
+    lines.push('');
+  }
+  return lines.join('\n');
+}
+
+function provisional(measured: readonly ClaimRow[], { tier }: ClaimsReport): string[] {
+  const fewest = Math.min(...measured.filter((row) => row.headline).map((row) => row.seeds));
+  if (!(fewest < CONFIRMATORY_SEEDS)) return [];
+  return [
+    `**Provisional.** With ${fewest} paired seeds the smallest possible *p* is ${2 ** (1 - fewest)}: a verdict here says where the interval lies, not that anything is proven.${tier === 'smoke' ? ' The cpu tier (10 rounds, 10 seeds, every ablation) is still to be run: `npx ratchet claims --tier cpu --resume`.' : ''}`,
+    '',
+  ];
+}
+
+function table(rows: readonly ClaimRow[]): string[] {
+  return [
+    '| claimed | measured (V2 against V1, or as named) | effect | 95 % interval | target | seeds | p (Holm) | d_z | verdict |',
+    '|---|---|---|---|---|---|---|---|---|',
+    ...rows.map((row) => `| ${cells(row).join(' | ')} |`),
+  ];
+}
+
+function cells(row: ClaimRow): string[] {
+  const { claimed, measured, interval, target, seeds, p, pHolm, effectSize, verdict, censored, note } = row;
+  const sign = row.comparison === 'ratio' ? '×' : 'Δ';
+  const censoring = censored === null ? '' : `; censored ${censored.arm} and ${censored.against}`;
+  const bound = row.better === 'lower' ? '≤' : '≥';
+  return [
+    `${claimed}${note === '' ? '' : `<br>${note}`}`,
+    `${measured ?? '–'}${censoring}`,
+    row.measuredGain === null ? '–' : `${sign} ${short(row.measuredGain)}`,
+    interval === null ? '–' : `${short(interval[0])} … ${short(interval[1])}`,
+    target === null
+      ? '–'
+      : `${target.of === 'arm' ? 'level ' : `${sign} `}${target.to === undefined ? `${bound} ${target.value}` : `${target.value} … ${target.to}`}`,
+    String(seeds),
+    p === null ? '–' : `${short(p)}${pHolm === null ? '' : ` (${short(pHolm)})`}`,
+    effectSize === null ? '–' : short(effectSize),
+    verdict,
+  ];
+}
+
+function short(value: number): string {
+  return Math.abs(value) >= 100 ? value.toFixed(0) : Number(value.toPrecision(3)).toString();
+}

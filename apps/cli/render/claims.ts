@@ -1,0 +1,36 @@
+import type { ClaimRow, ClaimsReport } from '../../../config/claims.js';
+import type { Style } from './style.js';
+import { renderTable } from './table.js';
+
+/** The report for a terminal: a line a measured claim, headlines first. */
+export function claimLines(report: ClaimsReport, style: Style): string[] {
+  const measured = report.claims.filter((row) => row.verdict !== 'not measured');
+  const rows = measured
+    .toSorted((a, b) => Number(b.headline) - Number(a.headline))
+    .map((row) => [row.claimed, row.measured ?? '–', interval(row), String(row.seeds), verdict(row, style)]);
+  const left = report.claims.length - measured.length;
+  return [
+    ...renderTable(
+      [
+        { header: 'claimed' },
+        { header: 'measured' },
+        { header: '95 % interval' },
+        { header: 'seeds', align: 'right' },
+        { header: 'verdict' },
+      ],
+      rows,
+      style,
+    ),
+    ...(left === 0 ? [] : [style.dim(`${left} more are not measured in this tier, or not yet.`)]),
+  ];
+}
+
+function interval({ comparison, interval: ends }: ClaimRow): string {
+  if (ends === null) return '–';
+  return `${comparison === 'ratio' ? '× ' : ''}${ends.map((end) => end.toPrecision(3)).join(' … ')}`;
+}
+
+function verdict({ verdict: text }: ClaimRow, style: Style): string {
+  if (text === 'met') return style.green(text);
+  return text === 'worse' ? style.red(text) : text;
+}

@@ -1,0 +1,73 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { generatorSha256, modelSha256 } from '../../activities/claims/fingerprint.js';
+import { createCpuActivities, createGpuActivities } from '../../activities/index.js';
+import { Preregistration, type ClaimTier } from '../../config/claims.js';
+import { createEngine } from '../../engine/index.js';
+import { writeClaims } from '../../apps/cli/render/claims-files.js';
+
+/**
+ * The experiments on the claims in this process, without a server: `npx tsx bench/claims/run.ts --tier smoke --data DIR`.
+ * Results are the files that `ratchet claims` uses as well; what is there is not run again, and `--until HH:MM` begins
+ * no new run after that time. `--fingerprint` prints the hashes to register.
+ */
+const { values } = parseArgs({
+  options: {
+    tier: { type: 'string', default: 'smoke' },
+    data: { type: 'string', default: 'data' },
+    out: { type: 'string' },
+    prereg: { type: 'string' },
+    only: { type: 'string' },
+    seeds: { type: 'string' },
+    until: { type: 'string' },
+    fingerprint: { type: 'boolean', default: false },
+  },
+});
+const root = path.resolve(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '../..' : '../../..');
+const preregistration = Preregistration.parse(
+  JSON.parse(await readFile(values.prereg ?? path.join(root, 'bench/claims/prereg.json'), 'utf8')),
+);
+if (values.fingerprint) {
+  const model = path.join(root, 'models/base');
+  console.log(JSON.stringify({ generatorSha256: generatorSha256(), modelSha256: await modelSha256(model) }));
+  process.exit();
+}
+
+const dataFolder = path.resolve(values.data);
+const tier = values.tier as ClaimTier;
+const budget = preregistration.tiers[tier]!;
+const seeds = budget.seeds.slice(0, values.seeds === undefined ? undefined : Number(values.seeds));
+const arms = values.only === undefined ? budget.arms : values.only.split(',');
+const isOver = () => values.until !== undefined && new Date().toTimeString().slice(0, 5) >= values.until;
+
+const engine = createEngine();
+const environment = new MockActivityEnvironment();
+const inside = <T extends object>(activities: T): T =>
+  Object.fromEntries(
+    Object.entries(activities).map(([name, activity]) => [name, (input: unknown) => environment.run(activity, input)]),
+  ) as T;
+const claims = { ...createCpuActivities({ dataFolder }), ...inside(createGpuActivities({ dataFolder, engine })) };
+const ground = { preregistration, tier };
+await claims.checkClaimsGround(ground);
+for (const seed of budget.probeSeeds) await claims.probeClaims({ ...ground, seed });
+for (const seed of seeds) {
+  for (const arm of arms) {
+    if (isOver()) continue;
+    const started = performance.now();
+    const { known } = await claims.playClaimsArm({ ...ground, arm, seed });
+    console.log(`${tier} ${seed} ${arm} ${known ? 'known' : `${((performance.now() - started) / 1000).toFixed(0)} s`}`);
+  }
+}
+const report = await claims.judgeClaims({
+  ...ground,
+  arms: budget.arms,
+  seeds: budget.seeds,
+  probeSeeds: budget.probeSeeds,
+});
+await writeClaims(report, values.out ?? path.join(dataFolder, 'claims'));
+for (const row of report.claims) {
+  if (row.verdict !== 'not measured') console.log(row.id, row.measured, row.measuredGain, row.interval, row.verdict);
+}
+await engine.close();
