@@ -143,7 +143,7 @@ export async function trainModel(
         unsupervisedRows: unsupervised,
         warnings: state.warnings,
         device: runtime.device?.device ?? 'cpu',
-        deviceReason: runtime.device?.why,
+        ...(runtime.device && { deviceReason: runtime.device.why }),
         milliseconds: performance.now() - started,
       },
     );
