@@ -8,6 +8,7 @@ import { planTraining } from '../learning/training/plan-training.js';
 import type { Store } from '../store/store.js';
 import type { TrainingStepRow } from '../store/types.js';
 import { baseModelFolder, roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
+import { claimFence } from './fence.js';
 import { TrainingLog, type TrainingRecord } from './training-log.js';
 import type { CpuActivities, GpuActivities, StoreActivities, TrainingHeartbeat } from './interfaces.js';
 
@@ -55,6 +56,9 @@ export function createTrainingGpuActivities(
       const run = `${roundFolder(key)}/training-${configHash({ parameters, planRef }).slice(0, 12)}`;
       const output = `${roundFolder(key)}/models/${outputName}-${configHash(parameters).slice(0, 8)}`;
       const heartbeat: TrainingHeartbeat = { step: 0, totalSteps: 0, loss: Number.NaN, checkpoint: null };
+      const { workflowExecution, activityId, attempt } = context.info;
+      const activity = `${workflowExecution.workflowId} ${workflowExecution.runId} ${activityId}`;
+      const fence = await claimFence(files.path(run), { activity, attempt });
       const log = new TrainingLog(files.path(`${run}/log.jsonl`));
       const alive = setInterval(() => context.heartbeat({ ...heartbeat }), 1000);
       try {
@@ -62,6 +66,7 @@ export function createTrainingGpuActivities(
           trainingSpec(files, { key, config, planRef, validationRef, parameters, initialModel }, run, output),
           {
             signal: context.cancellationSignal,
+            beforeWrite: fence.check,
             onStep: (report) => {
               log.append({ kind: 'step', ...report });
               Object.assign(heartbeat, { step: report.step, totalSteps: report.totalSteps, loss: report.loss });

@@ -78,13 +78,14 @@ async function removeOld(folder: string): Promise<void> {
  *
  * @param step steps done so far, ≥ 0; a checkpoint of the same step is replaced
  * @param options.best mark this checkpoint as the best so far
+ * @param options.beforeWrite asked before anything visible changes; what it throws leaves the folder as it was
  * @throws RatchetError `E_DISK_FULL`, `E_DATA_FOLDER`
  */
 export async function saveCheckpoint(
   folder: string,
   step: number,
   parts: CheckpointParts,
-  options: { best?: boolean } = {},
+  options: { best?: boolean; beforeWrite?: () => Promise<void> } = {},
 ): Promise<CheckpointReference> {
   const path = join(folder, folderName(step));
   const temporary = join(folder, `.tmp-${folderName(step)}-${process.pid}`);
@@ -100,6 +101,7 @@ export async function saveCheckpoint(
     for (const [name, chunks] of Object.entries(contents)) await writeSynced(join(temporary, name), chunks);
     await writeSynced(join(temporary, CHECKSUMS), [checksumText]);
     await syncFolder(temporary);
+    await options.beforeWrite?.();
     await rm(path, { recursive: true, force: true });
     await rename(temporary, path);
     await syncFolder(folder);

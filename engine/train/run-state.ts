@@ -46,6 +46,7 @@ export async function saveRun(
   state: RunState,
   trainer: TrainStep,
   best: BestWeights | null,
+  beforeWrite?: () => Promise<void>,
 ): Promise<CheckpointReference> {
   const tensors = new Map<string, HostTensor>();
   for (const [name, tensor] of trainer.trainables()) {
@@ -61,7 +62,7 @@ export async function saveRun(
     folder,
     state.step,
     { tensors, state: { ...state, updates: trainer.optimizer.updates } },
-    { best: state.best !== null && state.best.step === state.step },
+    { best: state.best !== null && state.best.step === state.step, ...(beforeWrite && { beforeWrite }) },
   );
 }
 

@@ -19,6 +19,7 @@ import type { CompileCache } from '../trace/index.js';
 import { loadTokenizer } from '../tokenizer/tokenizer.js';
 import { planEpoch, planValidation, stepsPerEpoch, type BatchPlan } from './batch-plan.js';
 import type { MicroBatch } from './loss.js';
+import { refuseTooLarge } from './memory-check.js';
 import { meanLoss, overfitWarning } from './overfit-watch.js';
 import { resumeRun, saveRun, startState, type BestWeights } from './run-state.js';
 import { specHash } from './spec-hash.js';
@@ -75,7 +76,7 @@ export async function trainModel(
     const save = async () => {
       refuseDamaged(trainer);
       state.schedule = schedule.getState();
-      const checkpoint = await saveRun(checkpoints, state, trainer, best);
+      const checkpoint = await saveRun(checkpoints, state, trainer, best, hooks.beforeWrite);
       newestStep = state.step;
       hooks.onCheckpoint?.(checkpoint);
     };
@@ -146,6 +147,7 @@ export async function trainModel(
         ...(runtime.device && { deviceReason: runtime.device.why }),
         milliseconds: performance.now() - started,
       },
+      hooks.beforeWrite,
     );
   } catch (error) {
     throw withCheckpoint(error, checkpoints, newestStep);
@@ -183,11 +185,21 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
   const train = await source.load(spec.trainFile);
   const validation = spec.validationFile === undefined ? none : await source.load(spec.validationFile);
   const adapter = strategy === 'full' ? null : await initialAdapter(spec, model);
+  refuseTooLarge({
+    config: model.config,
+    strategy,
+    batch: Math.min(parameters.batchSize, train.rows.length),
+    time: Math.max(...train.rows.map((row) => row.tokens.length)),
+    rank: parameters.loraRank,
+    modules: adapter?.modules,
+    checkpointing: parameters.gradientCheckpointing,
+  });
   const trainer = new TrainStep({
     config: model.config,
     weights: model.weights,
     quantized: model.quantized,
     adapter,
+    inPlace: true,
     objective: await createObjective(objective, model.config),
     weightDecay: parameters.weightDecay,
     optimizer: parameters.optimizer,

@@ -39,6 +39,7 @@ export async function writeOutput(
   hash: string,
   trained: { weights: ReadonlyMap<string, HostTensor>; adapter: LoraAdapter | null },
   outcome: Omit<TrainResult, 'sha256' | 'outputDir'>,
+  beforeWrite?: () => Promise<void>,
 ): Promise<TrainResult> {
   const temporary = `${spec.outputDir.replace(/\/+$/, '')}.tmp-${process.pid}`;
   try {
@@ -54,6 +55,7 @@ export async function writeOutput(
     const { outputDir: _, ...stored } = result;
     const record = `${JSON.stringify({ specHash: hash, result: stored }, null, 2)}\n`;
     await writeAtomic(join(temporary, RECORD), [Buffer.from(record)]);
+    await beforeWrite?.();
     await rm(spec.outputDir, { recursive: true, force: true });
     await rename(temporary, spec.outputDir);
     await syncFolder(dirname(spec.outputDir));

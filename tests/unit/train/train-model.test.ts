@@ -105,6 +105,27 @@ it('does not continue the checkpoint of another spec', async () => {
   expect((await trainModel(interrupted)).resumedFrom).toBe(4);
 });
 
+it('W2: writes nothing more once it has been taken over, and its checkpoint serves the run that took over', async () => {
+  const of = spec('fenced', { strategy: 'lora' });
+  const steps: number[] = [];
+  let writes = 0;
+  const fenced = trainModel(of, {
+    onStep: ({ step }) => void steps.push(step),
+    beforeWrite: async () => {
+      writes += 1;
+      if (writes > 1) throw new Error('taken over');
+    },
+  });
+  await expect(fenced).rejects.toThrow('taken over');
+  expect(steps.at(-1)).toBe(6);
+  const files = await readdir(of.checkpointDir, { recursive: true });
+  expect(files.filter((name) => /step-\d+$/.test(name))).toHaveLength(1);
+  await expect(readdir(of.outputDir)).rejects.toThrow('ENOENT');
+  const result = await trainModel(of);
+  expect(result.resumedFrom).toBe(3);
+  expect(result.sha256).toBe((await trainModel(spec('unfenced', { strategy: 'lora' }))).sha256);
+});
+
 it('goes on from an adapter', async () => {
   const first = await trainModel(spec('done'));
   const parameters = { ...tinySpec(folder).parameters, learningRate: 1e-9 };
