@@ -57,7 +57,7 @@ export function createTrainingGpuActivities(
       const output = `${roundFolder(key)}/models/${outputName}-${configHash(parameters).slice(0, 8)}`;
       const heartbeat: TrainingHeartbeat = { step: 0, totalSteps: 0, loss: Number.NaN, checkpoint: null };
       const { workflowExecution, activityId, attempt } = context.info;
-      const activity = `${workflowExecution.workflowId} ${workflowExecution.runId} ${activityId}`;
+      const activity = `${workflowExecution?.workflowId} ${workflowExecution?.runId} ${activityId}`;
       const fence = await claimFence(files.path(run), { activity, attempt });
       const log = new TrainingLog(files.path(`${run}/log.jsonl`));
       const alive = setInterval(() => context.heartbeat({ ...heartbeat }), 1000);
