@@ -187,9 +187,6 @@ export class Store {
   recordLabelYields(loop: string, round: number, rows: readonly LabelYieldRow[]): Promise<number> {
     return recordStage(this.#database, 'label_yields', loop, round, rows);
   }
-  labelYields(loop: string, round: number): Promise<LabelYieldRow[]> {
-    return readStage(this.#database, 'label_yields', loop, round);
-  }
   trials(loop: string, round: number): Promise<TrialRow[]> {
     return readStage(this.#database, 'trials', loop, round);
   }
