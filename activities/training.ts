@@ -106,6 +106,8 @@ export function trainingSpec(
   output: string,
 ): TrainSpec {
   const { key, config, planRef, validationRef, parameters, initialModel } = input;
+  // What the round or a trial chose lies above the settings; what it does not choose is theirs.
+  const { checkpointEverySteps, ...settings } = config.training;
   return {
     modelDir: baseModelFolder(config),
     strategy: config.strategy,
@@ -114,9 +116,9 @@ export function trainingSpec(
     ...(validationRef && { validationFile: files.path(validationRef.uri) }),
     outputDir: files.path(output),
     checkpointDir: files.path(`${run}/checkpoints`),
-    checkpointEverySteps: config.training.checkpointEverySteps,
+    checkpointEverySteps,
     seed: config.seed + key.round,
-    parameters: { ...parameters, targetModules: config.training.targetModules },
+    parameters: { ...settings, ...parameters },
     ...(config.components.tracking && { patience: config.tracking.patience }),
     // With a curriculum the file's order, easy to hard, is the lesson plan of the first epoch.
     shuffleFirstEpoch: !config.components.curriculum,

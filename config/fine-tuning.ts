@@ -21,7 +21,18 @@ const common = {
   precision: z
     .enum(['float32', 'float16', 'bfloat16'])
     .default('float32')
-    .describe('Type of the frozen weights in memory; sums are float32 always.'),
+    .describe(
+      'Type that frozen weights should be kept in; the engine keeps float32, and says so where another is asked for.',
+    ),
+  device: z
+    .enum(['cpu', 'auto', 'cuda', 'webgpu', 'tfjs-node-gpu', 'tfjs-node'])
+    .default('cpu')
+    .describe('Where the run is computed; auto takes a GPU that is clearly faster. Bits are equal on one device only.'),
+  useGpu: z
+    .boolean()
+    .nullable()
+    .default(null)
+    .describe('true wants a GPU and fails without one, false forces the cpu; null leaves it to the device.'),
   dataloaderNumWorkers: z
     .int()
     .min(0)

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { OPTIMIZERS, SCHEDULES } from './training-choices.js';
 
 const fraction = z.number().min(0).max(1);
 
@@ -38,7 +39,10 @@ export const LoopConfig = z.strictObject({
     .describe('Folder of the base model: config.json, safetensors, tokenizer.json.'),
   rounds: z.int().min(0).default(0).describe('Stop after this many rounds; 0 means run until stopped.'),
   minFeedback: z.int().min(1).default(20).describe('New feedback events that start a round.'),
-  strategy: z.enum(['lora', 'full']).default('lora').describe('Which weights are trained.'),
+  strategy: z
+    .enum(['lora', 'qlora', 'full'])
+    .default('lora')
+    .describe('Which weights are trained: an adapter, an adapter on weights kept in 4 bits, or all.'),
   components: z
     .strictObject({
       curriculum: z.boolean().default(true).describe('Order examples from easy to hard.'),
@@ -222,6 +226,31 @@ export const LoopConfig = z.strictObject({
         .default('auto')
         .describe('Which projections get an adapter; auto follows the architecture as PEFT does.'),
       checkpointEverySteps: z.int().min(1).default(20).describe('Optimizer steps between two checkpoints.'),
+      optimizer: z.enum(OPTIMIZERS).default('adamw').describe('How gradients become updates.'),
+      schedule: z
+        .enum(SCHEDULES)
+        .default('linear')
+        .describe('How the learning rate changes; three_phase explores, exploits and refines.'),
+      packing: z.boolean().default(false).describe('Several rows in one sequence, which do not see each other.'),
+      lengthGrouping: z.boolean().default(false).describe('Steps of rows of similar length, so that less is padded.'),
+      gradientCheckpointing: z
+        .boolean()
+        .default(false)
+        .describe('Compute activations a second time instead of keeping them: less memory, more time.'),
+      useRslora: z.boolean().default(false).describe('Scale the adapter by alpha / √rank.'),
+      useDora: z
+        .boolean()
+        .default(false)
+        .describe('Train the length of each row of a weight apart from its direction.'),
+      initialization: z
+        .enum(['default', 'pissa'])
+        .default('default')
+        .describe('Start an adapter from no change, or from the largest singular values of the weight.'),
+      loraPlusRatio: z
+        .number()
+        .positive()
+        .default(1)
+        .describe("LoRA+: learning rate of the adapter's second matrix as a multiple of the first's."),
     })
     .prefault({})
     .describe('Hyperparameters of a training run.'),

@@ -111,7 +111,7 @@ export function resolveFineTuning(settings: readonly Setting[], task: FineTuning
 }
 
 /** What a key takes, without the null that a file may write and the settings that a name may have. */
-function wanted(node: SchemaNode): string {
+export function wanted(node: SchemaNode): string {
   if (Array.isArray(node.type)) return accepts({ ...node, type: String(node.type[0]) });
   const choices = node.anyOf?.filter(({ type }) => type !== 'null' && type !== 'object') ?? [];
   return accepts(choices.length === 0 ? node : choices.length === 1 ? choices[0]! : { anyOf: choices });
@@ -138,7 +138,8 @@ function unknownKey(key: string, task: FineTuningConfig['task']): string {
     : 'unknown setting';
 }
 
-const snakeCase = (key: string): string => key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+/** `loraRank` → `lora_rank`. */
+export const snakeCase = (key: string): string => key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 const isMap = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

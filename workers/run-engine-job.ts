@@ -54,7 +54,8 @@ function died(code: number | null, signal: NodeJS.Signals | null, errors: string
     return new RatchetError('E_OUT_OF_MEMORY', 'The system killed the engine: it needed more memory than there is.', {
       hint: 'Use --training-strategy qlora, a smaller --batch-size or --max-length; the same command goes on from the last checkpoint.',
     });
-  const said = errors.trim().split('\n').at(-1) ?? '';
+  const lines = errors.trim().split('\n');
+  const said = lines.find((line) => /^(\w*Error|\w+ \[\w+\]):? /.test(line)) ?? lines.at(-1) ?? '';
   return new RatchetError(
     'E_INTERNAL',
     `The engine's process ended (${signal ?? `exit code ${code}`}). ${said}`.trim(),

@@ -9,10 +9,18 @@ let folder: string;
 let rows: string;
 /** Long enough to be interrupted: 300 steps. */
 const flags = (name: string, ...more: string[]) => [
-  ...['train', rows, '--model', 'models/base', '--output-dir', path.join(folder, name)],
-  ...['--batch-size', '4', '--gradient-accumulation-steps', '1', '--max-steps', '300', '--checkpoint-steps', '20'],
-  ...['--threads', '1', '--json', ...more],
+  'train',
+  rows,
+  ...`--model models/base --output-dir ${path.join(folder, name)} --batch-size 4 --gradient-accumulation-steps 1`.split(
+    ' ',
+  ),
+  ...'--max-steps 300 --checkpoint-steps 20 --threads 1 --json'.split(' '),
+  ...more,
 ];
+const dryRun = (...more: string[]) => {
+  const out = path.join(folder, 'dry');
+  return ratchet(['train', rows, '--model', 'models/base', '--output-dir', out, '--dry-run', '--json', ...more]);
+};
 const last = (stdout: string) => jsonLines(stdout).at(-1)!;
 
 beforeAll(() => {
@@ -89,11 +97,9 @@ describe('train', () => {
   });
 
   it('T9: --dry-run prints the plan with every flag in it, and writes nothing', async () => {
-    const { code, stdout } = await ratchet([
-      ...['train', rows, '--model', 'models/base', '--output-dir', path.join(folder, 'dry'), '--dry-run', '--json'],
-      ...['--training-strategy', 'qlora', '--epochs', '2', '--batch-size', '2', '--gradient-accumulation-steps', '8'],
-      ...['--gradient-checkpointing', '--bf16', '--dataloader-num-workers', '4'],
-    ]);
+    const asked =
+      '--training-strategy qlora --epochs 2 --batch-size 2 --gradient-accumulation-steps 8 --gradient-checkpointing --bf16 --dataloader-num-workers 4';
+    const { code, stdout } = await dryRun(...asked.split(' '));
     expect(code).toBe(0);
     expect(jsonLines(stdout)).toEqual([
       expect.objectContaining({
@@ -120,10 +126,7 @@ describe('train', () => {
     'T13: plans a run of %s',
     async (name) => {
       const config = path.join(ROOT, `examples/configs/finetune_ollama_config_${name}.json`);
-      const { code, stdout } = await ratchet([
-        ...['train', rows, '--config', config, '--model', 'models/base', '--output-dir', path.join(folder, 'dry')],
-        ...['--dry-run', '--json'],
-      ]);
+      const { code, stdout } = await dryRun('--config', config);
       expect(code).toBe(0);
       const { max_steps: totalSteps } = JSON.parse(readFileSync(config, 'utf8')) as { max_steps: number };
       expect(jsonLines(stdout)).toEqual([
@@ -135,7 +138,7 @@ describe('train', () => {
   it.each([
     [['--epoch', '3'], 2, "unknown option '--epoch'"],
     [['--epochs', 'many'], 2, '--epochs: must be number > 0, got "many"'],
-    [['--objective', 'classification'], 2, 'The objective classification needs a classifier, not a decoder.'],
+    [['--objective', 'classification'], 2, '--objective: must be "auto", "causal"'],
     [['--resume', '--fresh'], 2, '--resume and --fresh exclude each other.'],
     [['--resume'], 6, 'There is no run to go on with'],
     [['--model', 'none/such', '--config', 'none.json'], 6, 'There is no configuration file none.json.'],

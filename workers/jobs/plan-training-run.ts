@@ -23,8 +23,10 @@ export interface TrainingPlan {
   memory: MemoryEstimate;
   /** Bytes that the machine has free now. */
   availableMemory: number;
-  /** Why the run would be refused, or go otherwise than asked. */
+  /** Why the run would be refused. */
   refused: string[];
+  /** What goes otherwise than asked. */
+  notes: string[];
 }
 
 /** What a file's rows, the settings and the model make of a run. */
@@ -62,7 +64,17 @@ export function planTrainingRun(
     memory,
     availableMemory,
     refused: memory.total > availableMemory ? [tooLarge(memory, availableMemory, config)] : [],
+    notes: notesOn(config),
   };
+}
+
+function notesOn({ precision, dataloaderNumWorkers }: FineTuningConfig): string[] {
+  const notes = [];
+  if (precision !== 'float32')
+    notes.push(`${precision} was asked for; this device computes and keeps weights in float32.`);
+  if (dataloaderNumWorkers > 0)
+    notes.push('Data loader workers have nothing to do: rows become tokens once, before the first step.');
+  return notes;
 }
 
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;

@@ -6,9 +6,12 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { prepareTrainingData } from '../../activities/training-data.js';
 import { TrainingLog } from '../../activities/training-log.js';
 import { RatchetError } from '../../config/errors.js';
-import { FineTuningConfig } from '../../config/fine-tuning.js';
+import type { FineTuningConfig } from '../../config/fine-tuning.js';
 import { resolveFineTuning, type Setting } from '../../config/resolve-fine-tuning.js';
-import { trainModel, type TrainResult, type TrainSpec } from '../../engine/index.js';
+import { executionOf } from '../../engine/devices/index.js';
+import { selectDevice, trainModel, type TrainResult, type TrainRuntime, type TrainSpec } from '../../engine/index.js';
+import { CompileCache } from '../../engine/trace/index.js';
+import { KEPT_GRAPHS } from '../../engine/train/step.js';
 import { specHash } from '../../engine/train/spec-hash.js';
 import { acquireLock, type Lock, type LockHolder } from '../lock.js';
 import { findModel, readModelConfig } from './find-model.js';
@@ -39,14 +42,15 @@ export async function runTrainJob(job: TrainJob, context: JobContext): Promise<T
   try {
     if (job.mode === 'fresh') startOver(outputDir, folder, lock.file);
     const { plan, spec } = await prepare(job, outputDir, folder, context);
+    await refuseOther(spec);
+    if (job.mode === 'resume') requireStarted(spec);
     context.emit({ event: 'plan', ...plan });
     if (plan.refused.length > 0)
       throw new RatchetError('E_OUT_OF_MEMORY', plan.refused.join(' '), {
         hint: '--dry-run prints the plan without training.',
       });
-    await refuseOther(spec);
-    if (job.mode === 'resume') requireStarted(spec);
-    const result = await train(spec, job, plan.stepsPerEpoch, path.join(folder, 'log.jsonl'), context);
+    const runtime = await runtimeOf(plan.config, job.threads);
+    const result = await train(spec, runtime, plan.stepsPerEpoch, path.join(folder, 'log.jsonl'), context);
     rmSync(spec.checkpointDir, { recursive: true, force: true });
     return result;
   } finally {
@@ -91,9 +95,18 @@ function taskOf(asked: unknown, classifier: boolean): FineTuningConfig['task'] {
   );
 }
 
+/** The device that the settings ask for, with room for the graphs of its shapes. */
+async function runtimeOf({ device, useGpu }: FineTuningConfig, threads: number | undefined): Promise<TrainRuntime> {
+  const forced = useGpu === null ? {} : { useGpu };
+  // A GPU that is only asked for in general may be any of them.
+  const selected = await selectDevice({ device: useGpu === true && device === 'cpu' ? 'auto' : device, ...forced });
+  const options = { ...(threads !== undefined && { threads }), ...executionOf(selected.device) };
+  return { device: selected, graphs: new CompileCache(KEPT_GRAPHS, options) };
+}
+
 async function train(
   spec: TrainSpec,
-  job: TrainJob,
+  runtime: TrainRuntime,
   stepsPerEpoch: number,
   logFile: string,
   { emit, signal }: JobContext,
@@ -114,7 +127,7 @@ async function train(
       onValidation: (validation) => emit({ event: 'validation', ...validation }),
       onWarning: (warning) => emit({ event: 'warning', ...warning }),
     },
-    job.threads === undefined ? {} : { threads: job.threads },
+    runtime,
   );
 }
 

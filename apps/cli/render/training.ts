@@ -62,6 +62,7 @@ export function planLines(plan: TrainingPlan, style: Style, all: boolean): strin
     ...reasons,
     ...(all ? first : []),
     ...(data.ledger === null ? [] : [style.yellow(`  all of them are in ${data.ledger}`)]),
+    ...plan.notes.map((note) => style.yellow(`note: ${note}`)),
     ...plan.refused.map((why) => style.red(`refused: ${why}`)),
   ];
 }

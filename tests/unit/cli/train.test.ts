@@ -32,6 +32,8 @@ describe('flags', () => {
     [['--fp16'], { precision: 'float16' }],
     [['--bf16'], { precision: 'bfloat16' }],
     [['--dataloader-num-workers', '4'], { dataloaderNumWorkers: 4 }],
+    [['--device', 'auto'], { device: 'auto' }],
+    [['--use-gpu'], { useGpu: true }],
     [['--learning-rate', '1e-4'], { learningRate: 1e-4 }],
     [['--warmup-ratio', '0.2'], { warmupRatio: 0.2 }],
     [['--schedule', 'three_phase'], { schedule: 'three_phase' }],
@@ -107,6 +109,7 @@ const plan: TrainingPlan = {
   },
   availableMemory: 8e9,
   refused: [],
+  notes: ['bfloat16 was asked for; this device computes and keeps weights in float32.'],
 };
 
 it('shows the plan of a run', () => {
@@ -126,6 +129,7 @@ it('shows the plan of a run', () => {
       1 row left out: messages is empty
       chats.jsonl:7: messages is empty
       all of them are in /runs/a.run/rejected.jsonl
+    note: bfloat16 was asked for; this device computes and keeps weights in float32.
     "
   `);
 });

@@ -106,8 +106,8 @@ it('N1: a bad configuration names every field, as it was written', async () => {
   expect(() => resolveFineTuning(settings, 'generation')).toThrowErrorMatchingInlineSnapshot(`
     [RatchetError: 5 faults in the settings:
       --batch-size: must be integer ≥ 1, got "many"
-      run.json: teacher: must be string,null, got 3
-      run.json: schedule: must be "constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "cosine_with_min_lr", "polynomial", "inverse_sqrt", "warmup_stable_decay" or "three_phase" or section, got "circular"
+      run.json: teacher: must be text, got 3
+      run.json: schedule: must be "constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "cosine_with_min_lr", "polynomial", "inverse_sqrt", "warmup_stable_decay" or "three_phase", got "circular"
       run.json: lora.rank: must be integer ≥ 1, got 0
       run.json: learning_rte: unknown setting; did you mean learning_rate?]
   `);

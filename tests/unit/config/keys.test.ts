@@ -24,7 +24,7 @@ describe('keys', () => {
     expect(
       ['loop.strategy', 'loop.seed', 'loop.reward.timeDecayRate', 'loop.training.targetModules', 'schedules'].map(of),
     ).toEqual([
-      '"lora" or "full"',
+      '"lora", "qlora" or "full"',
       'integer ≥ 0',
       'number > 0 and ≤ 1',
       '"auto", "all-linear" or list of text',
