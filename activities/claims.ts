@@ -6,6 +6,7 @@ import { PRESETS } from '../config/presets.js';
 import { RatchetError } from '../config/errors.js';
 import type { Engine } from '../engine/index.js';
 import { judgeClaims } from '../learning/claims/judge-claims.js';
+import { mean } from '../learning/statistics/descriptive.js';
 import { generatorSha256, modelSha256 } from './claims/fingerprint.js';
 import { playArm, type ArmPlan } from './claims/play-arm.js';
 import { probeComponents } from './claims/probe-components.js';
@@ -117,6 +118,7 @@ export function createClaimsCpuActivities({ dataFolder }: Dependencies): ClaimsC
         labels: runs.length === 0 ? null : [Math.min(...labels), Math.max(...labels)],
         machine:
           runs.length === 0 ? null : { cpus: runs[0]!.machine.cpus, load: [Math.min(...loads), Math.max(...loads)] },
+        goodKept: probes.length === 0 ? null : mean(probes.map((probe) => probe.goodKept.v2)),
         complete: runs.length === wanted.length && probes.length === probeSeeds.length,
         claims: judgeClaims(preregistration.claims, {
           runs,

@@ -181,5 +181,7 @@ export interface ClaimsReport {
   labels: [number, number] | null;
   machine: { cpus: number; load: [number, number] } | null;
   complete: boolean;
+  /** Share of the good labels that V2's quality gates keep beside planted boilerplate. */
+  goodKept: number | null;
   claims: ClaimRow[];
 }

@@ -8,6 +8,7 @@ import type {
   EvaluationRow,
   ExampleRow,
   RequestScoreRow,
+  SelectionRow,
   TrainingParameters,
 } from '../../config/domain.js';
 import type { LoopConfig } from '../../config/loop.js';
@@ -138,7 +139,9 @@ async function playRound(deps: ArmDependencies, plan: ArmPlan, state: ArmState):
     earlierExamplesRef: earlierRef,
   });
   const examplesRef = await cpu.augmentExamples({ key, config, examplesRef: selected.examplesRef });
-  const labels = (before?.labels ?? 0) + selected.labels;
+  // What is chosen is shown to the annotator and costs a label, whether he corrects it or finds it right.
+  const chosen = (await files.read<SelectionRow>(selected.selectionRef)).filter((row) => row.selected).length;
+  const labels = (before?.labels ?? 0) + chosen;
   const batches = await cpu.assembleBatches({ key, config, examplesRef, earlierExamplesRef: earlierRef, curriculum });
   const labelled = await files.read<ExampleRow>(selected.examplesRef);
   const next: ArmState = {

@@ -19,6 +19,8 @@ interface Pair {
 }
 
 const RESAMPLES = 10_000;
+/** Share of good labels that gates must keep for their claim to be met. */
+const LEAST_GOOD_KEPT = 0.95;
 /** More pairs than the exact sign-flip test enumerates are not needed: the first count, by seed. */
 const MOST_PAIRS = 24;
 
@@ -30,6 +32,11 @@ const MOST_PAIRS = 24;
  */
 export function judgeClaims(claims: readonly Claim[], evidence: Evidence): ClaimRow[] {
   const rows = claims.map((claim) => judge(claim, pairsOf(claim, evidence)));
+  const kept = evidence.probes.map((probe) => probe.goodKept.v2);
+  for (const row of rows.filter((_, place) => claims[place]!.measure === 'genericShare')) {
+    // Gates that throw the good away as well meet nothing.
+    if (row.verdict === 'met' && mean(kept) < LEAST_GOOD_KEPT) row.verdict = 'improved, below target';
+  }
   const family = rows.filter((row) => row.headline && row.p !== null);
   const adjusted = adjustPValues(
     family.map((row) => row.p!),

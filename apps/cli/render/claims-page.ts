@@ -40,6 +40,12 @@ export function claimsPage(report: ClaimsReport): string {
     '',
     ...table(headlines),
     '',
+    ...(report.goodKept === null
+      ? []
+      : [
+          `Beside the planted boilerplate, V2's gates kept ${(100 * report.goodKept).toFixed(1)} % of the good labels.`,
+          '',
+        ]),
     '## Components and controls',
     '',
     ...table(components),

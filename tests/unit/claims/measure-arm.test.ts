@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import type { ClaimMeasure } from '../../../config/claims.js';
+import { distinctBigrams, symmetricEigenvalues, vendiScore } from '../../../learning/claims/diversity.js';
+import { measureArm } from '../../../learning/claims/measure-arm.js';
+import { run } from './runs.js';
+
+const reference = run('v1', 1, [50, 60, 70]);
+const measure = (scores: number[], name: ClaimMeasure) =>
+  measureArm(run('v2', 1, scores), name, { targetScore: 80, reference });
+
+describe('the budget to a score', () => {
+  it('is read at the first of two evaluations in a row', () => {
+    expect(measure([81, 70, 80, 80, 90], 'labelsToTarget')).toEqual({ value: 300, censored: false });
+    expect(measure([70, 80, 85], 'secondsToTarget')).toEqual({ value: 20, censored: false });
+    expect(measure([70, 80, 85], 'visitsToTarget')).toEqual({ value: 2000, censored: false });
+  });
+
+  it('is the whole one, censored, when the score is reached once or never', () => {
+    expect(measure([70, 79.9, 80], 'labelsToTarget')).toEqual({ value: 300, censored: true });
+    expect(measure([70, 79.9, 79.9], 'labelsToTarget')).toEqual({ value: 300, censored: true });
+  });
+
+  it('to the reference is the least with which it comes within a point', () => {
+    expect(measure([60, 69, 90], 'labelsToReference')).toEqual({ value: 200, censored: false });
+    expect(measure([60, 68.9, 68.9], 'labelsToReference')).toEqual({ value: 300, censored: true });
+  });
+});
+
+it('the area per label is the mean of the learning curve', () => {
+  expect(measure([40, 40], 'scorePerLabel')!.value).toBeCloseTo(40, 12);
+  expect(measure([60, 80], 'scorePerLabel')!.value).toBeCloseTo(60, 12);
+});
+
+it('hard examples are a mean over rounds', () => {
+  expect(measure([1, 1, 1], 'hardShare')!.value).toBeCloseTo(0.2, 12);
+});
+
+describe('diversity', () => {
+  it('copies add nothing', () => {
+    const texts = ['a shop sells items', 'client calls api'];
+    expect(distinctBigrams([...texts, ...texts])).toBe(5);
+    expect(vendiScore([texts[0]!, texts[0]!, texts[0]!])).toBeCloseTo(1, 9);
+    expect(vendiScore([...texts, ...texts])).toBeCloseTo(vendiScore(texts), 9);
+  });
+
+  it('texts with no word in common count each', () => {
+    expect(vendiScore(['alpha', 'beta'])).toBeCloseTo(2, 6);
+  });
+
+  it('finds the eigenvalues of a symmetric matrix', () => {
+    const matrix = [
+      [2, 1, 0],
+      [1, 2, 1],
+      [0, 1, 2],
+    ].map((row) => Float64Array.from(row));
+    const values = symmetricEigenvalues(matrix).toSorted((a, b) => a - b);
+    [2 - Math.SQRT2, 2, 2 + Math.SQRT2].forEach((value, place) => expect(values[place]).toBeCloseTo(value, 10));
+  });
+});

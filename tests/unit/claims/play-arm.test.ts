@@ -1,0 +1,150 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { generatorSha256, modelSha256 } from '../../../activities/claims/fingerprint.js';
+import { planArm } from '../../../activities/claims.js';
+import { createCpuActivities, createGpuActivities } from '../../../activities/index.js';
+import { Preregistration, type ArmResult } from '../../../config/claims.js';
+import { configHash } from '../../../config/hash.js';
+import { claimsPage } from '../../../apps/cli/render/claims-page.js';
+import { forestPlot } from '../../../apps/cli/render/forest-plot.js';
+import { ScriptedEngine, type Script } from '../../workflow/scripted-engine.js';
+
+const registered = Preregistration.parse(JSON.parse(readFileSync('bench/claims/prereg.json', 'utf8')));
+
+describe('the registration', () => {
+  it('names the generators and the base model that are here', async () => {
+    expect(registered.generatorSha256).toBe(generatorSha256());
+    expect(registered.modelSha256).toBe(await modelSha256('models/base'));
+  });
+
+  it('every arm of a tier and of a claim exists, and every arm is a valid loop', () => {
+    const wanted = [
+      ...Object.values(registered.tiers).flatMap((tier) => tier.arms),
+      ...registered.claims.flatMap((claim) => [claim.arm, claim.against]),
+    ];
+    expect(wanted.filter((arm) => !(arm in registered.arms))).toEqual([]);
+    expect(new Set(registered.claims.map((claim) => claim.id)).size).toBe(registered.claims.length);
+    expect(registered.tiers.cpu.seeds.length).toBeGreaterThanOrEqual(10);
+    const seeds = Object.values(registered.tiers).map((tier) => new Set(tier.seeds));
+    expect([...seeds[0]!].filter((seed) => seeds[1]!.has(seed))).toEqual([]);
+  });
+
+  it('R13: the arms of a tier differ in nothing but what their name says', () => {
+    const plan = (arm: string, seed = 1) => planArm({ preregistration: registered, tier: 'cpu' }, arm, seed).config;
+    for (const arm of registered.tiers.cpu.arms) {
+      const { training, simulatedUsers, selection, rounds, seed } = plan(arm);
+      expect({ training, simulatedUsers, rounds, seed, budget: selection.budget }).toEqual({
+        training: plan('v1').training,
+        simulatedUsers: plan('v1').simulatedUsers,
+        rounds: 10,
+        seed: 1,
+        budget: 112,
+      });
+    }
+    expect(plan('v2-without-mining').components).toEqual({ ...plan('v2').components, hardNegativeMining: false });
+    expect(plan('v1').components.tracking).toBe(false);
+    expect(plan('v1', 2).name).not.toBe(plan('v1').name);
+  });
+});
+
+describe('playing an arm', () => {
+  let dataFolder: string;
+  beforeEach(() => (dataFolder = mkdtempSync(path.join(tmpdir(), 'ratchet-claims-'))));
+  afterEach(() => rmSync(dataFolder, { recursive: true, force: true }));
+
+  const small: Preregistration = {
+    ...registered,
+    tiers: {
+      ...registered.tiers,
+      smoke: {
+        ...registered.tiers.smoke,
+        seeds: [1],
+        probeSeeds: [],
+        arms: ['v1', 'v2', 'v2-with-tuning'],
+        rounds: 3,
+        rowVisitsPerLabel: 4,
+        settings: {
+          ...registered.tiers.smoke.settings,
+          selection: { budget: 90 },
+          tuning: { trials: 2 },
+          simulatedUsers: { requests: 120, wrongLabels: 0.05, testSpecifications: 20 },
+        },
+      },
+    },
+  };
+  const input = { preregistration: small, tier: 'smoke' as const };
+
+  function activities(script: Script = {}) {
+    const engine = new ScriptedEngine(script);
+    const environment = new MockActivityEnvironment();
+    const gpu = createGpuActivities({ dataFolder, engine });
+    const inner = Object.entries(gpu).map(([name, activity]) => [
+      name,
+      (given: never) => environment.run(activity as (given: never) => Promise<unknown>, given),
+    ]);
+    return { ...createCpuActivities({ dataFolder }), ...(Object.fromEntries(inner) as typeof gpu) };
+  }
+  const result = (key: string): ArmResult =>
+    JSON.parse(readFileSync(path.join(dataFolder, `claims/results/${key}.json`), 'utf8')) as ArmResult;
+  /** What two equal runs share: not the clock, not the load. */
+  const facts = ({ rounds, machine: _, ...rest }: ArmResult) => ({
+    ...rest,
+    rounds: rounds.map(({ seconds: _seconds, ...round }) => round),
+  });
+
+  it('spends the same labels on both loops, and tuning trials count as rows trained on', async () => {
+    const { playClaimsArm } = activities({ skillOf: (_spec, rows) => Math.min(1, rows / 400) });
+    const play = async (arm: string) => result((await playClaimsArm({ ...input, arm, seed: 1 })).key);
+    const [v1, v2, tuned] = [await play('v1'), await play('v2'), await play('v2-with-tuning')];
+    expect(v1.baseTest).toEqual(v2.baseTest);
+    expect(v1.rounds.map((round) => round.labels)).toEqual([90, 180, 270]);
+    // The easy stage of the curriculum may admit fewer requests than the budget would pay for.
+    expect(v2.rounds[0]!.labels).toBeLessThanOrEqual(90);
+    expect(tuned.rounds[0]!.rowVisits).toBeGreaterThan(2 * 4 * tuned.rounds[0]!.labels);
+    expect(existsSync(path.join(dataFolder, `loops/${planArm(input, 'v1', 1).config.name}`))).toBe(false);
+  });
+
+  it('goes on after the last finished round when it was killed, with the same result', async () => {
+    const { key } = await activities().playClaimsArm({ ...input, arm: 'v1', seed: 1 });
+    const undisturbed = facts(result(key));
+    rmSync(path.join(dataFolder, 'claims'), { recursive: true });
+    const killed = activities({
+      beforeEpoch: (spec) => {
+        if (spec.outputDir.includes('round-2')) throw new Error('killed');
+      },
+    });
+    await expect(killed.playClaimsArm({ ...input, arm: 'v1', seed: 1 })).rejects.toThrow('killed');
+    const again = activities({
+      beforeEpoch: (spec) => {
+        if (spec.outputDir.includes('round-1/')) throw new Error('round 1 is played twice');
+      },
+    });
+    expect(await again.playClaimsArm({ ...input, arm: 'v1', seed: 1 })).toEqual({ key, known: false });
+    expect(facts(result(key))).toEqual(undisturbed);
+    expect(await again.playClaimsArm({ ...input, arm: 'v1', seed: 1 })).toEqual({ key, known: true });
+  });
+
+  it('reports what is there, and says what is not', async () => {
+    const { playClaimsArm, judgeClaims } = activities();
+    for (const arm of ['v1', 'v2']) await playClaimsArm({ ...input, arm, seed: 1 });
+    const { arms, seeds } = small.tiers.smoke;
+    const report = await judgeClaims({ ...input, arms, seeds, probeSeeds: [] });
+    expect(report).toMatchObject({ arms: { v1: 1, v2: 1, 'v2-with-tuning': 0 }, complete: false });
+    expect(report.preregistrationSha256).toBe(configHash(small));
+    const verdicts = new Map(report.claims.map((row) => [row.id, row.verdict]));
+    expect(verdicts.get('average-score')).toBe('no effect');
+    expect(verdicts.get('tuning')).toBe('not measured');
+    expect(claimsPage(report)).toContain('v2-with-tuning (0 done)');
+    expect(forestPlot(report.claims)).toContain('Average score 70 → 85');
+  });
+
+  it('refuses other generators than the registered ones', async () => {
+    const { checkClaimsGround } = activities();
+    await checkClaimsGround(input);
+    const other = { ...input, preregistration: { ...small, generatorSha256: '0' } };
+    await expect(checkClaimsGround(other)).rejects.toThrow('generatorSha256 of the preregistration is 0');
+  });
+});
