@@ -50,6 +50,7 @@ async function createTrainer(): Promise<TrainStep> {
     weightDecay: 0.01,
     maxGradientNorm: 1,
     threads: Number(threads),
+    inPlace: true,
     gradientCheckpointing: settings.checkpointing,
   };
   if (!settings.quantized) return new TrainStep({ ...common, weights });

@@ -31,7 +31,7 @@ export async function startSide(command: string, args: readonly string[]): Promi
       const { value, done } = await lines.next();
       if (done) throw new Error(`${command} ${args[0]} stopped: ${complaints}`);
       // Libraries print lines of their own.
-      if (value.startsWith('{') && field in JSON.parse(value)) return JSON.parse(value) as T;
+      if (value.startsWith('{"') && field in JSON.parse(value)) return JSON.parse(value) as T;
     }
   };
   const { ready } = await next<{ ready: Record<string, string> }>('ready');

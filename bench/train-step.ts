@@ -72,6 +72,6 @@ for (const name of wanted) {
   if (!flags.json) console.error(`${name} …`);
   const part = await measure();
   const report = await writeReport(name, part);
-  if (!flags.json) console.log(report);
+  if (!flags.json) console.log(`${report}\n`);
 }
 if (flags.json) console.log(JSON.stringify(await readReport()));

@@ -28,8 +28,10 @@ export interface TrainStepOptions {
   weights: ReadonlyMap<string, HostTensor>;
   /** Frozen weights kept as NF4 (QLoRA), instead of those in `weights`. */
   quantized?: QuantizedWeights;
-  /** The adapter to train, its tensors are copied; null trains every weight. */
+  /** The adapter to train, its tensors are copied; null trains every weight, of a copy unless `inPlace`. */
   adapter: LoraAdapter | null;
+  /** Full training changes the given weights themselves: saves a copy of the model. */
+  inPlace?: boolean;
   /** What the model's kind is made for, when left out. */
   objective?: Objective;
   weightDecay: number;
@@ -100,9 +102,10 @@ export class TrainStep {
     if (options.quantized) Object.assign(this.feeds, quantizedFeeds(options.quantized));
     for (const [name, tensor] of adapter ? frozenWeights(weights, adapter) : weights) this.feeds[name] = tensor;
     for (const [name, tensor] of adapter ? adapter.tensors : weights) {
-      const copy: HostTensor = { ...tensor, data: Float32Array.from(tensor.data as Float32Array) };
-      this.trainable.set(name, copy);
-      this.feeds[name] = copy;
+      const own = options.inPlace && !adapter;
+      const live: HostTensor = own ? tensor : { ...tensor, data: Float32Array.from(tensor.data as Float32Array) };
+      this.trainable.set(name, live);
+      this.feeds[name] = live;
     }
   }
 
