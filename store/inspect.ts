@@ -2,6 +2,8 @@ import type { Database } from './database.js';
 
 /** Columns that hold wall-clock measurements or how a run was interrupted, not results. */
 const UNREPEATABLE = ['milliseconds', 'latency_ms', 'resumed_from'];
+/** The same inside of JSON columns. */
+const UNREPEATABLE_JSON = '"(latencyMs|milliseconds)":[-+.eE0-9]+';
 const BOOKKEEPING = ['schema_version', 'applied_writes'];
 
 /** Rows of every table of the loop, by table name. */
@@ -23,7 +25,8 @@ export async function contentHashes(database: Database): Promise<Record<string, 
     const kept = (columns.get(name) ?? [])
       .map((column) => column.name)
       .filter((column) => !UNREPEATABLE.includes(column));
-    const row = `to_json(struct_pack(${kept.map((column) => `"${column}" := "${column}"`).join(', ')}))::VARCHAR`;
+    const json = `to_json(struct_pack(${kept.map((column) => `"${column}" := "${column}"`).join(', ')}))::VARCHAR`;
+    const row = `regexp_replace(${json}, '${UNREPEATABLE_JSON}', '', 'g')`;
     return `(SELECT sha256(coalesce(string_agg(line, '' ORDER BY line), '')) FROM (SELECT sha256(${row}) AS line FROM ${name})) AS ${name}`;
   });
   const [row] = await database.read(`SELECT ${selects.join(', ')}`);

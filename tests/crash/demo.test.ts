@@ -1,50 +1,66 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { DemoRun, type DemoSummary } from './demo-run.js';
+import { strike, type Fault } from '../../workers/chaos/faults.js';
+import {
+  differences,
+  lostEvents,
+  lostSteps,
+  takeFingerprint,
+  type Fingerprint,
+} from '../../workers/chaos/fingerprint.js';
+import { CHECKPOINT_EVERY_STEPS } from '../../workers/chaos/small-loop.js';
+import { SmallRun } from '../../workers/chaos/small-run.js';
 
-describe('W2: a demo whose processes are killed', () => {
-  let undisturbed: DemoSummary;
-  const runs: DemoRun[] = [];
-  const start = async () => {
-    const run = await DemoRun.start();
+const PROGRAM = fileURLToPath(new URL('../../dist/apps/cli/main.js', import.meta.url));
+
+/** Ten faults, one for each process and each kind of moment; `ratchet chaos` draws any number of others. */
+const FAULTS: [string, Fault][] = [
+  ['the gpu worker, in training', fault('gpu-worker', 'round-1/training-')],
+  ['the gpu worker, writing a checkpoint', fault('gpu-worker', '.tmp-step-00000002')],
+  ['the gpu worker, after its last step', fault('gpu-worker', 'round-1/models/')],
+  ['the cpu worker, in selection', fault('cpu-worker', 'round-1/rewards.jsonl')],
+  ['the store worker, in selection', fault('store-worker', 'round-1/answers.jsonl')],
+  ['the store worker, in training', fault('store-worker', 'round-2/training-')],
+  ['the server', fault('server', 'round-1/rewards.jsonl')],
+  ['the server, in training', fault('server', 'round-2/training-')],
+  ['the command itself, typed again', fault('supervisor', 'round-2/requests.jsonl')],
+  ['nothing, but freezes the gpu worker for longer than its heartbeat', fault('gpu-worker', 'step-00000002', 'freeze')],
+];
+
+function fault(target: Fault['target'], moment: string, kind: Fault['kind'] = 'kill'): Fault {
+  return { target, kind, moment: [moment, 'round-2/answers.jsonl'], delayMilliseconds: 0 };
+}
+
+describe('W2: a loop whose processes are killed', () => {
+  let undisturbed: Fingerprint;
+  const runs: SmallRun[] = [];
+  const start = () => {
+    const run = new SmallRun(PROGRAM, mkdtempSync(path.join(tmpdir(), 'ratchet-crash-')));
     runs.push(run);
     return run;
   };
 
   beforeAll(async () => {
-    undisturbed = await (await start()).summary();
+    undisturbed = await takeFingerprint(start());
   });
   afterEach(async () => {
     await Promise.all(runs.splice(0).map((run) => run.remove()));
   });
   afterAll(() => {
-    expect(undisturbed.adapterSha256).toMatch(/^[0-9a-f]{64}$/);
+    expect(undisturbed.hashes['adapter']).toMatch(/^[0-9a-f]{64}$/);
+    expect(Object.keys(undisturbed.checkpoints).length).toBeGreaterThan(4);
+    expect(undisturbed.events.length).toBeGreaterThan(100);
   });
 
-  const withoutSeconds = ({ seconds: _, ...summary }: DemoSummary) => summary;
-
-  it('gives the same bits when nothing is killed', async () => {
-    expect(withoutSeconds(await (await start()).summary())).toEqual(withoutSeconds(undisturbed));
-  });
-
-  it.each([
-    ['the gpu worker, in training', 'gpu-worker', 'round-1/training-'],
-    ['the store worker', 'store-worker', 'round-1/answers.jsonl'],
-    ['the server', 'start-dev', 'round-1/rewards.jsonl'],
-  ])('goes on by itself after kill -9 of %s, to the same result', async (_name, part, moment) => {
-    const run = await start();
-    await run.waitForFile(moment);
-    const pids = await run.processes(part);
-    expect(pids).not.toHaveLength(0);
-    for (const pid of pids) process.kill(pid, 'SIGKILL');
-    expect(withoutSeconds(await run.summary())).toEqual(withoutSeconds(undisturbed));
-  });
-
-  it('goes on after kill -9 of the command itself, when it is typed again', async () => {
-    const run = await start();
-    await run.waitForFile('round-2/requests.jsonl');
-    process.kill(run.pid, 'SIGKILL');
-    await run.gone();
-    run.again();
-    expect(withoutSeconds(await run.summary())).toEqual(withoutSeconds(undisturbed));
+  it.each(FAULTS)('ends with the same bits after kill -9 of %s', async (_name, disturbance) => {
+    const run = start();
+    expect(await strike(run, disturbance)).toBe(true);
+    const disturbed = await takeFingerprint(run);
+    expect(differences(undisturbed, disturbed)).toEqual([]);
+    expect(lostEvents(undisturbed, disturbed)).toBe(0);
+    expect(await lostSteps(run.dataFolder)).toBeLessThanOrEqual(CHECKPOINT_EVERY_STEPS);
   });
 });

@@ -31,13 +31,17 @@ const POLL_MILLISECONDS = 5;
 export class SmallRun {
   private launched: Launched;
 
-  /** @param program compiled entry of the command line */
+  /**
+   * @param program compiled entry of the command line
+   * @param config text of a configuration file
+   */
   constructor(
     private readonly program: string,
     readonly dataFolder: string,
+    config = JSON.stringify(SMALL_LOOP),
   ) {
     mkdirSync(dataFolder, { recursive: true });
-    writeFileSync(this.configFile, JSON.stringify(SMALL_LOOP));
+    writeFileSync(this.configFile, config);
     this.launched = this.launch();
   }
 
@@ -93,7 +97,7 @@ export class SmallRun {
   }
 
   private get configFile(): string {
-    return path.join(this.dataFolder, 'small-loop.json');
+    return path.join(this.dataFolder, 'small-loop.yaml');
   }
 
   private launch(): Launched {

@@ -1,11 +1,5 @@
 import { userInfo } from 'node:os';
-import {
-  isGrpcServiceError,
-  ScheduleAlreadyRunning,
-  ScheduleNotFoundError,
-  type Client,
-  type ScheduleHandle,
-} from '@temporalio/client';
+import { ScheduleAlreadyRunning, ScheduleNotFoundError, type Client, type ScheduleHandle } from '@temporalio/client';
 import { Command } from 'commander';
 import { RatchetError } from '../../../config/errors.js';
 import type { RatchetConfig } from '../../../config/schema.js';
@@ -67,7 +61,7 @@ function addCreate(schedule: Command): void {
           options,
           async ({ client, config, output }) => {
             const request = scheduleRequest(name, options.loop ?? config.loop.name, options);
-            await createSchedule(client, request, config.taskQueues);
+            await createSchedule(client, request, config.taskQueues).catch(refuseSpecification);
             output.object({ event: 'created', ...request });
             output.line(`The schedule ${name} checks the loop ${request.loop}; it stays until it is deleted.`);
           },
@@ -176,7 +170,14 @@ async function act(
   }
 }
 
-const GRPC_INVALID_ARGUMENT = 3;
+/** The client throws a TypeError with the server's words for a time that the server does not understand. */
+function refuseSpecification(error: unknown): never {
+  if (!(error instanceof TypeError)) throw error;
+  throw new RatchetError('E_USAGE', `Temporal refuses the schedule: ${error.message}.`, {
+    hint: 'A cron expression has five fields, such as "0 3 * * *", or is a word such as @daily.',
+    cause: error,
+  });
+}
 
 /** Temporal's refusals in our words; anything else as it is. */
 function explain(error: unknown, name: string): unknown {
@@ -188,12 +189,6 @@ function explain(error: unknown, name: string): unknown {
   if (error instanceof ScheduleNotFoundError)
     return new RatchetError('E_NOT_FOUND', `There is no schedule "${name}".`, {
       hint: '`npx ratchet schedule list` shows them.',
-      cause: error,
-    });
-  const cause = error instanceof Error ? error.cause : undefined;
-  if (isGrpcServiceError(cause) && cause.code === GRPC_INVALID_ARGUMENT)
-    return new RatchetError('E_USAGE', `Temporal refuses the schedule: ${cause.details}.`, {
-      hint: 'A cron expression has five fields, such as "0 3 * * *", or is a word such as @daily.',
       cause: error,
     });
   return error;

@@ -415,3 +415,17 @@ describe('query', () => {
     expect(await store.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
 });
+
+it('hashes the same content the same, whatever the clock said', async () => {
+  const hashes = async (latencyMs: number, score: number) => {
+    const store = await temporaryStore();
+    await store.finishRound('main', 1, { summary: { test: [{ ...evaluation('e', 'm'), latencyMs, score }] } });
+    await store.recordEvaluations([evaluation('e', 'm', { latencyMs, score })]);
+    return await store.contentHashes();
+  };
+  const once = await hashes(12, 70);
+  expect(await hashes(88.5e-3, 70)).toEqual(once);
+  const other = await hashes(12, 71);
+  expect(other['rounds']).not.toBe(once['rounds']);
+  expect(other['evaluations']).not.toBe(once['evaluations']);
+});
