@@ -2,14 +2,14 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { generatorSha256, modelSha256 } from '../../activities/claims/fingerprint.js';
-import { createCpuActivities, createGpuActivities } from '../../activities/index.js';
-import { Preregistration, type ClaimTier } from '../../config/claims.js';
-import { createEngine } from '../../engine/index.js';
-import { writeClaims } from '../../apps/cli/render/claims-files.js';
+import { generatorSha256, modelSha256 } from '../activities/claims/fingerprint.js';
+import { createCpuActivities, createGpuActivities } from '../activities/index.js';
+import { Preregistration, type ClaimTier } from '../config/claims.js';
+import { createEngine } from '../engine/index.js';
+import { writeClaims } from '../apps/cli/render/claims-files.js';
 
 /**
- * The experiments on the claims in this process, without a server: `npx tsx bench/claims/run.ts --tier smoke --data DIR`.
+ * The experiments on the claims in this process, without a server: `npx tsx bench/claims.ts --tier smoke --data DIR`.
  * Results are the files that `ratchet claims` uses as well; what is there is not run again, and `--until HH:MM` begins
  * no new run after that time. `--fingerprint` prints the hashes to register.
  */
@@ -25,7 +25,7 @@ const { values } = parseArgs({
     fingerprint: { type: 'boolean', default: false },
   },
 });
-const root = path.resolve(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '../..' : '../../..');
+const root = path.resolve(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '../..' : '../..');
 const preregistration = Preregistration.parse(
   JSON.parse(await readFile(values.prereg ?? path.join(root, 'bench/claims/prereg.json'), 'utf8')),
 );
