@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { Info } from '@temporalio/activity';
 import { RatchetError } from '../config/errors.js';
 
 /** Which attempt of which activity writes to a folder. */
@@ -8,6 +9,11 @@ export interface FenceHolder {
   activity: string;
   /** 1, 2, … as Temporal counts. */
   attempt: number;
+}
+
+/** The attempt that runs here. */
+export function currentHolder({ workflowExecution, activityId, attempt }: Info): FenceHolder {
+  return { activity: `${workflowExecution?.workflowId} ${workflowExecution?.runId} ${activityId}`, attempt };
 }
 
 export interface Fence {

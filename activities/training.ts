@@ -8,7 +8,7 @@ import { planTraining } from '../learning/training/plan-training.js';
 import type { Store } from '../store/store.js';
 import type { TrainingStepRow } from '../store/types.js';
 import { baseModelFolder, roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
-import { claimFence } from './fence.js';
+import { claimFence, currentHolder } from './fence.js';
 import { TrainingLog, type TrainingRecord } from './training-log.js';
 import type { CpuActivities, GpuActivities, StoreActivities, TrainingHeartbeat } from './interfaces.js';
 
@@ -56,9 +56,7 @@ export function createTrainingGpuActivities(
       const run = `${roundFolder(key)}/training-${configHash({ parameters, planRef }).slice(0, 12)}`;
       const output = `${roundFolder(key)}/models/${outputName}-${configHash(parameters).slice(0, 8)}`;
       const heartbeat: TrainingHeartbeat = { step: 0, totalSteps: 0, loss: Number.NaN, checkpoint: null };
-      const { workflowExecution, activityId, attempt } = context.info;
-      const activity = `${workflowExecution?.workflowId} ${workflowExecution?.runId} ${activityId}`;
-      const fence = await claimFence(files.path(run), { activity, attempt });
+      const fence = await claimFence(files.path(run), currentHolder(context.info));
       const log = new TrainingLog(files.path(`${run}/log.jsonl`));
       const alive = setInterval(() => context.heartbeat({ ...heartbeat }), 1000);
       try {

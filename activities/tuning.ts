@@ -10,6 +10,7 @@ import { judgeTrial, planStudy, proposeTrials, type PlannedStudy } from '../lear
 import { defaultParameters } from '../learning/tuning/search-space.js';
 import { finishTrial, reportValue } from '../learning/tuning/study.js';
 import type { Store } from '../store/store.js';
+import { claimFence, currentHolder } from './fence.js';
 import { roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
 import type { CpuActivities, GpuActivities, RoundKey, StoreActivities } from './interfaces.js';
 import { trainingSpec } from './training.js';
@@ -33,6 +34,7 @@ export function createTuningGpuActivities(deps: Dependencies & { engine: Engine 
       const context = Context.current();
       // A smaller minibatch after a lack of memory is another run.
       const run = `${roundFolder(key)}/trials/${number}-${parameters.batchSize}`;
+      const fence = await claimFence(files.path(run), currentHolder(context.info));
       const log = new ValidationLog(files.path(path.join(run, 'validations.jsonl')));
       const stop = new AbortController();
       const heartbeat = () => context.heartbeat({ trial: number, epochs: log.losses.length });
@@ -47,6 +49,7 @@ export function createTuningGpuActivities(deps: Dependencies & { engine: Engine 
           trainingSpec(files, { key, config, planRef, validationRef, parameters, initialModel }, run, `${run}/model`),
           {
             signal: AbortSignal.any([context.cancellationSignal, stop.signal]),
+            beforeWrite: fence.check,
             onStep: heartbeat,
             onValidation({ step, loss }) {
               log.append(step, loss);

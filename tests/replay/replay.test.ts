@@ -3,11 +3,12 @@ import { fileURLToPath } from 'node:url';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { roundWorkflowId, trainingWorkflowId } from '../../workflows/identifiers.js';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { roundWorkflowId, trainingWorkflowId, trialWorkflowId } from '../../workflows/identifiers.js';
 import { quietRuntime, startEnvironment, workflowBundle } from '../workflow/environment.js';
 import { withLoop } from '../workflow/loop-harness.js';
 import { MemoryLoop } from '../workflow/memory-activities.js';
+import { RealLoop } from '../workflow/real-loop.js';
 
 /** Histories by the version that wrote them: `v0.1-run-round.json`. `RECORD_HISTORIES=v0.2` adds those of today's code. */
 const folder = fileURLToPath(new URL('histories/', import.meta.url));
@@ -56,6 +57,34 @@ describe('W1 fresh histories', () => {
         if (version) writeFileSync(`${folder}${version}-${workflow}.json`, asJson(history));
       }
     });
+  });
+
+  it('W1: a run with every switch of the loop replays, and so does one with none', async () => {
+    const small = {
+      rounds: 2,
+      simulatedUsers: { requests: 60, wrongLabels: 0, testSpecifications: 12 },
+      batching: { min: 1 },
+      training: { numEpochs: 1 },
+    };
+    const on = {
+      components: { tuning: true },
+      selection: { fallback: true },
+      tracking: { gate: 'sequential', maximumPairs: 12, rollback: true },
+      tuning: { trials: 2, parallel: 2, space: { numEpochs: [1, 2] } },
+    };
+    const off = { components: { curriculum: false, activeLearning: false, tracking: false } };
+    for (const switches of [on, off]) {
+      const real = await RealLoop.open();
+      onTestFinished(() => real.close());
+      await withLoop(environment, real, { ...small, ...switches }, async ({ handle, config: { name } }) => {
+        await handle.result();
+        const trial = switches === on ? [trialWorkflowId(name, 2, 1)] : [];
+        for (const id of [handle.workflowId, roundWorkflowId(name, 2), ...trial]) {
+          const history = await environment.client.workflow.getHandle(id).fetchHistory();
+          await Worker.runReplayHistory({ workflowBundle }, history, id);
+        }
+      });
+    }
   });
 });
 

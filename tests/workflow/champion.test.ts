@@ -69,7 +69,7 @@ describe('the rollback', () => {
         const events = feedbackEvents(name, 60 * round, `round-${round}`, score);
         const { lastSeq } = await loop.store.appendFeedback(name, events);
         await handle.signal(feedbackArrivedSignal, lastSeq);
-        await until(`round ${round} is done`, async () => (await status()).state?.round === round);
+        await until(`round ${round} is done`, async () => (await status()).state?.round === round, 100_000);
         return (await status()).state!.results.at(-1)!;
       };
       expect(await feed(1, 80)).toMatchObject({ promoted: true });

@@ -150,6 +150,9 @@ describe('presets', () => {
           async onEvents(rows) {
             await loop.store.appendFeedback(name, rows, 'feedback.jsonl');
           },
+          async onRejected(rows) {
+            await loop.store.rejectRows(rows);
+          },
         });
         expect(report).toMatchObject({ read: 240, rejected: 0 });
         await handle.executeUpdate(startRoundUpdate);
