@@ -17,7 +17,7 @@ interface EvaluateOptions extends EngineOptions {
 /** `ratchet evaluate`: how good and how fast a model is on a file. */
 export function evaluateCommand(): Command {
   const command = new Command('evaluate')
-    .description('Measure a model on a file: perplexity, BLEU, chrF, ROUGE, or accuracy and F1; latency and memory')
+    .description('Measure how good and how fast a model is on a file')
     .argument('<file>', 'JSONL, JSON, CSV, TSV, Parquet or text; the format is found out')
     .requiredOption('--model <name>', 'model folder, hub repository or id of `ratchet models list`')
     .option('--adapter <folder>', 'PEFT folder to apply, such as the output of `ratchet train`')
@@ -27,6 +27,10 @@ export function evaluateCommand(): Command {
     .option('--timed <number>', 'single predictions to time', wholeNumber('--timed', 0), 5)
     .option('--no-generate', 'only score the answers: no texts to compare')
     .action(async (file: string, options: EvaluateOptions) => evaluate(file, options));
+  command.addHelpText(
+    'after',
+    '\nPrints perplexity, BLEU, chrF and ROUGE of a language model, accuracy and F1 of a classifier; latency and memory.',
+  );
   return withEngineOptions(command, [
     'evaluate held-out.jsonl --model models/base --adapter runs/support',
     'evaluate reviews.csv --model DIR --json',
