@@ -25,7 +25,7 @@ const { values } = parseArgs({
     fingerprint: { type: 'boolean', default: false },
   },
 });
-const root = path.resolve(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '../..' : '../..');
+const root = path.resolve(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '..' : '../..');
 const preregistration = Preregistration.parse(
   JSON.parse(await readFile(values.prereg ?? path.join(root, 'bench/claims/prereg.json'), 'utf8')),
 );
