@@ -78,7 +78,7 @@ it('plays every arm on every seed, judges, and plays nothing twice when it is st
     // A result that is lost is measured again, and only that one.
     const results = path.join(loop.dataFolder, 'claims/results');
     const runs = readdirSync(results).filter((name) =>
-      readFileSync(path.join(results, name), 'utf8').includes('"arm"'),
+      readFileSync(path.join(results, name), 'utf8').includes('"trained": true'),
     );
     rmSync(path.join(results, runs[0]!));
     await (await start('third')).result();
