@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { createControlActivities } from '../activities/control.js';
 import { createStoreActivities } from '../activities/index.js';
 import { createScheduleActivities } from '../activities/schedule.js';
 import { Store } from '../store/store.js';
@@ -11,7 +12,11 @@ await runWorkerProcess('store-worker', async ({ config, dataFolder }) => {
     workers: [
       {
         taskQueue: config.taskQueues.store,
-        activities: { ...createStoreActivities({ dataFolder, store }), ...createScheduleActivities({ store }) },
+        activities: {
+          ...createStoreActivities({ dataFolder, store }),
+          ...createScheduleActivities({ store }),
+          ...createControlActivities({ store }),
+        },
         maxConcurrentActivityTaskExecutions: config.workers.storeSlots,
       },
       { taskQueue: config.taskQueues.loop, workflowBundle: workflowBundle() },

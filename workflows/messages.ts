@@ -1,4 +1,5 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { Steering } from '../activities/control.js';
 import type { LoopState } from '../activities/interfaces.js';
 import type { Stage } from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
@@ -35,13 +36,13 @@ export interface LoopError {
 /** New feedback is in the store. The cursor is a hint: the store is the truth, lost or double signals are harmless. */
 export const feedbackArrivedSignal = defineSignal<[cursor: number]>('feedbackArrived');
 /** No new round begins until {@link resumeSignal}; a running one is finished. */
-export const pauseSignal = defineSignal('pause');
+export const pauseSignal = defineSignal<[by?: Steering]>('pause');
 /** Ends a pause, and tries a failed round again. */
-export const resumeSignal = defineSignal('resume');
+export const resumeSignal = defineSignal<[by?: Steering]>('resume');
 /** Replaces the configuration (all but the name) from the next round on. The sender has checked it. */
 export const configureSignal = defineSignal<[config: LoopConfig]>('configure');
 /** Ends the loop after the running round. Cancel the workflow to end it at once (training saves a checkpoint). */
-export const stopSignal = defineSignal('stop');
+export const stopSignal = defineSignal<[by?: Steering]>('stop');
 /** A scheduled check: a round begins if there are at least `minFeedback` new events; `replyTo` is told what came of it. */
 export interface RoundDue {
   minFeedback: number;

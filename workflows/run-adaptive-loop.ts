@@ -9,9 +9,11 @@ import {
   getExternalWorkflowHandle,
   isCancellation,
   ParentClosePolicy,
+  proxyActivities,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { ControlActivities, Steering } from '../activities/control.js';
 import type { LoopState, RoundResult } from '../activities/interfaces.js';
 import type { EvaluationRow } from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
@@ -79,13 +81,32 @@ export async function runAdaptiveLoop(input: RunAdaptiveLoopInput): Promise<Loop
   const status: Pick<LoopStatus, 'phase' | 'pending' | 'error'> = { phase: 'baseline', pending: 0, error: null };
 
   setHandler(feedbackArrivedSignal, () => void (arrived = true));
-  setHandler(pauseSignal, () => void (paused = true));
-  setHandler(resumeSignal, () => {
-    paused = false;
-    status.error = null;
+  const { recordSteering } = proxyActivities<ControlActivities>({
+    taskQueue: settings.queues.store,
+    startToCloseTimeout: '30 s',
+    retry: { initialInterval: '200 ms', maximumInterval: '10 s' },
   });
+  /** What somebody asks for takes effect at once; an audit trail that cannot be written must not end the loop. */
+  const audited = (action: string, effect: () => void) => async (by?: Steering) => {
+    effect();
+    if (by !== undefined) await recordSteering({ ...by, loop: config.name, action }).catch(() => undefined);
+  };
+  setHandler(
+    pauseSignal,
+    audited('pause', () => (paused = true)),
+  );
+  setHandler(
+    resumeSignal,
+    audited('resume', () => {
+      paused = false;
+      status.error = null;
+    }),
+  );
   setHandler(configureSignal, (changed) => void (config = completeConfig({ ...changed, name: config.name })));
-  setHandler(stopSignal, () => void (stopping = true));
+  setHandler(
+    stopSignal,
+    audited('stop', () => (stopping = true)),
+  );
   setHandler(roundDueSignal, (check) => void due.push(check));
   const nextRound = () => (state?.round ?? 0) + (status.phase === 'running' ? 2 : 1);
   setHandler(startRoundUpdate, () => {
@@ -148,7 +169,10 @@ export async function runAdaptiveLoop(input: RunAdaptiveLoopInput): Promise<Loop
     const started = await attempt(async () => {
       state = (await store.loopState({ loop: config.name })) ?? (await begin(config, settings));
     });
-    if (!started) return summary(null);
+    if (!started) {
+      await condition(allHandlersFinished);
+      return summary(null);
+    }
   }
   let current = state as unknown as LoopState;
   const isFinished = () => stopping || (config.rounds > 0 && current.round >= config.rounds);

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { userInfo } from 'node:os';
 import { Command } from 'commander';
 import { RatchetError } from '../../../config/errors.js';
 import type { LoadedConfig } from '../../../config/load.js';
@@ -18,6 +20,7 @@ interface LoopOptions extends CommonOptions {
   rounds?: number;
   follow?: boolean;
   now?: boolean;
+  reason?: string;
 }
 
 /** `ratchet loop start|status|stats|set|pause|resume|stop`: a loop on an installation that `ratchet up` keeps running. */
@@ -63,22 +66,27 @@ export function loopCommand(): Command {
       }),
     ['loop set curriculum=on hardNegativeMining=on', 'loop set augmentation=off --reason "labels too noisy"'],
   );
-  withCommonOptions(add('pause', 'Begin no new round; a running one is finished', steer('pause')), [
+  withCommonOptions(reasoned(add('pause', 'Begin no new round; a running one is finished', steer('pause'))), [
     'loop pause',
-    'loop pause --name support',
+    'loop pause --name support --reason "new labels are being checked"',
   ]);
-  withCommonOptions(add('resume', 'End a pause, or try a failed round again', steer('resume')), [
+  withCommonOptions(reasoned(add('resume', 'End a pause, or try a failed round again', steer('resume'))), [
     'loop resume',
     'loop resume --name support',
   ]);
   withCommonOptions(
-    add('stop', 'End the loop after the running round', steer('stop')).option(
+    reasoned(add('stop', 'End the loop after the running round', steer('stop'))).option(
       '--now',
       'end it at once; a training under way saves and goes on at the next start',
     ),
     ['loop stop', 'loop stop --now'],
   );
   return loop;
+}
+
+/** Who steers a loop is in the audit trail anyway. */
+function reasoned(command: Command): Command {
+  return command.option('--reason <text>', 'why; kept in the audit trail');
 }
 
 function resolveLoop(options: LoopOptions): Promise<LoadedConfig> {
@@ -162,7 +170,10 @@ function steer(action: keyof typeof DONE): (options: LoopOptions) => Promise<num
     try {
       const handle = await runningLoop(client, name);
       if (action === 'stop' && options.now) await handle.cancel();
-      else await handle.signal({ pause: pauseSignal, resume: resumeSignal, stop: stopSignal }[action]);
+      else {
+        const by = { id: randomUUID(), actor: userInfo().username, reason: options.reason ?? '' };
+        await handle.signal({ pause: pauseSignal, resume: resumeSignal, stop: stopSignal }[action], by);
+      }
       output.object({ event: action, name, now: options.now ?? false });
       output.line(`The loop ${name} ${options.now ? 'ends now' : DONE[action]}.`);
       return 0;
