@@ -66,7 +66,12 @@ const report = await claims.judgeClaims({
   seeds: budget.seeds,
   probeSeeds: budget.probeSeeds,
 });
-await writeClaims(report, values.out ?? path.join(dataFolder, 'claims'));
+// Where the results lie, and when to stop, does not change them.
+const chosen = Object.entries({ tier, only: values.only, seeds: values.seeds }).flatMap(([name, value]) =>
+  value === undefined ? [] : [`--${name} ${value}`],
+);
+const command = ['npx tsx bench/claims.ts', ...chosen].join(' ');
+await writeClaims(report, values.out ?? path.join(dataFolder, 'claims'), command);
 for (const row of report.claims) {
   if (row.verdict !== 'not measured') console.log(row.id, row.measured, row.measuredGain, row.interval, row.verdict);
 }

@@ -72,7 +72,8 @@ async function measureClaims(options: ClaimsOptions): Promise<number> {
       output.line('Left. What is done is kept; go on with --resume.');
       return INTERRUPTED;
     }
-    const page = await writeClaims(report, path.resolve(options.out ?? path.join(dataFolder, 'claims')));
+    const command = `npx ratchet ${process.argv.slice(2).join(' ')}`;
+    const page = await writeClaims(report, path.resolve(options.out ?? path.join(dataFolder, 'claims')), command);
     output.object({ event: 'claims', ...report });
     for (const line of claimLines(report, output.style)) output.line(line);
     output.line();

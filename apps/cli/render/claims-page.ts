@@ -4,7 +4,7 @@ import type { ClaimRow, ClaimsReport } from '../../../config/claims.js';
 const CONFIRMATORY_SEEDS = 10;
 
 /** The report as Markdown: what was run, the picture, and a table claimed / measured / interval / verdict. */
-export function claimsPage(report: ClaimsReport): string {
+export function claimsPage(report: ClaimsReport, command: string): string {
   const { tier, seeds, arms, rounds, labels, machine, claims } = report;
   const measured = claims.filter((row) => row.verdict !== 'not measured');
   const headlines = measured.filter((row) => row.headline);
@@ -18,7 +18,7 @@ export function claimsPage(report: ClaimsReport): string {
     'Made by:',
     '',
     '```sh',
-    `npx ratchet claims --tier ${tier} --resume --out docs`,
+    command,
     '```',
     '',
     `- Tier \`${tier}\`: ${rounds} rounds${labels === null ? '' : `, ${labels[0]}–${labels[1]} labels a run`}; seeds ${seeds.join(', ') || 'none'}.`,

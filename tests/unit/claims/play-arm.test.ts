@@ -138,7 +138,7 @@ describe('playing an arm', () => {
     const verdicts = new Map(report.claims.map((row) => [row.id, row.verdict]));
     expect(verdicts.get('average-score')).toBe('no effect');
     expect(verdicts.get('tuning')).toBe('not measured');
-    expect(claimsPage(report)).toContain('v2-with-tuning (0 done)');
+    expect(claimsPage(report, 'npx ratchet claims')).toContain('v2-with-tuning (0 done)');
     expect(forestPlot(report.claims)).toContain('Average score 70 → 85');
   });
 
