@@ -106,7 +106,6 @@ export function createClaimsCpuActivities({ dataFolder }: Dependencies): ClaimsC
         (probe) => probe !== null,
       );
       const loads = runs.flatMap(({ machine }) => [machine.loadAtStart, machine.loadAtEnd]);
-      const labels = runs.map((run) => run.rounds.at(-1)!.labels);
       return {
         tier,
         preregistrationSha256: configHash(preregistration),
@@ -115,7 +114,13 @@ export function createClaimsCpuActivities({ dataFolder }: Dependencies): ClaimsC
         seeds: seeds.filter((seed) => runs.some((run) => run.seed === seed)),
         arms: Object.fromEntries(arms.map((arm) => [arm, runs.filter((run) => run.arm === arm).length])),
         rounds: preregistration.tiers[tier].rounds,
-        labels: runs.length === 0 ? null : [Math.min(...labels), Math.max(...labels)],
+        note: preregistration.tiers[tier].note,
+        labels: Object.fromEntries(
+          [...new Set(runs.map((run) => run.arm))].map((arm) => [
+            arm,
+            mean(runs.filter((run) => run.arm === arm).map((run) => run.rounds.at(-1)!.labels)),
+          ]),
+        ),
         machine:
           runs.length === 0 ? null : { cpus: runs[0]!.machine.cpus, load: [Math.min(...loads), Math.max(...loads)] },
         goodKept: probes.length === 0 ? null : mean(probes.map((probe) => probe.goodKept.v2)),

@@ -73,6 +73,7 @@ export const Preregistration = z.strictObject({
       arms: z.array(z.string()).min(1),
       probeSeeds: z.array(z.int().min(0)).min(1),
       rounds: z.int().min(1),
+      note: z.string().default('').describe('What a reader of the results must know.'),
       rowVisitsPerLabel: z
         .number()
         .positive()
@@ -157,7 +158,7 @@ export interface ClaimRow {
   target: Claim['target'];
   /** Paired seeds. */
   seeds: number;
-  /** Runs that never reached the target and count with their whole budget (restricted mean). */
+  /** Runs that never reached the target and count with the larger budget of both sides (restricted mean). */
   censored: { arm: number; against: number } | null;
   p: number | null;
   /** Over the headlines. */
@@ -177,10 +178,12 @@ export interface ClaimsReport {
   /** Arms and how many of their seeds are done. */
   arms: Record<string, number>;
   rounds: number;
-  /** Labels an arm used by its end, over the runs. */
-  labels: [number, number] | null;
+  /** Labels an arm used by its end, mean over its runs. A loop that admits few requests cannot spend its budget. */
+  labels: Record<string, number>;
   machine: { cpus: number; load: [number, number] } | null;
   complete: boolean;
+  /** What the registration says a reader must know. */
+  note: string;
   /** Share of the good labels that V2's quality gates keep beside planted boilerplate. */
   goodKept: number | null;
   claims: ClaimRow[];

@@ -61,8 +61,8 @@ function pairsOf(claim: Claim, { runs, probes, targetScore }: Evidence): Pair[] 
     .flatMap((run): Pair[] => {
       const reference = runs.find((other) => other.arm === against && other.seed === run.seed);
       if (reference === undefined) return [];
-      const context = { targetScore, reference };
-      const [own, other] = [measureArm(run, measure, context), measureArm(reference, measure, context)];
+      const own = measureArm(run, measure, { targetScore, other: reference });
+      const other = measureArm(reference, measure, { targetScore, other: run });
       // The data claim asks how much of the reference's whole budget is needed, not when the reference got there itself.
       if (measure === 'labelsToReference' && own !== null) {
         return [{ arm: own, against: { value: reference.rounds.at(-1)!.labels, censored: false } }];

@@ -1,4 +1,4 @@
-import type { ArmResult, ClaimMeasure } from '../../config/claims.js';
+import type { ArmResult, ArmRound, ClaimMeasure } from '../../config/claims.js';
 import { mean } from '../statistics/descriptive.js';
 
 /** A number, and whether it is only a lower bound because the run ended before. */
@@ -10,27 +10,30 @@ export interface Measured {
 export interface MeasureContext {
   /** Score that counts as reached in two evaluations in a row. */
   targetScore: number;
-  /** The run of the same seed that it is compared with. */
-  reference: ArmResult;
+  /** The run of the same seed on the other side. */
+  other: ArmResult;
 }
 
 /**
- * A measure of one run; null where the run does not hold it. What was never reached counts as the whole budget of the
- * run and is marked as censored, so that a mean over runs is the restricted mean.
+ * A measure of one run; null where the run does not hold it. What was never reached is marked as censored and counts as
+ * the larger budget of the two sides: a mean over runs is the restricted mean, both sides are restricted alike, and a run
+ * that gave up early gains nothing by it.
  */
 export function measureArm(run: ArmResult, measure: ClaimMeasure, context: MeasureContext): Measured | null {
   const exact = (value: number): Measured => ({ value, censored: false });
   switch (measure) {
     case 'labelsToTarget':
-      return reach(run, context.targetScore, (round) => round.labels);
+      return reach(run, context, (round) => round.labels);
     case 'secondsToTarget':
-      return reach(run, context.targetScore, (round) => round.seconds);
+      return reach(run, context, (round) => round.seconds);
     case 'visitsToTarget':
-      return reach(run, context.targetScore, (round) => round.rowVisits);
+      return reach(run, context, (round) => round.rowVisits);
     case 'labelsToReference': {
-      const enough = context.reference.rounds.at(-1)!.score - 1;
+      const enough = context.other.rounds.at(-1)!.score - 1;
       const first = run.rounds.find((round) => round.score >= enough);
-      return { value: (first ?? run.rounds.at(-1)!).labels, censored: first === undefined };
+      return first === undefined
+        ? { value: budgetOfBoth(run, context.other, (round) => round.labels), censored: true }
+        : exact(first.labels);
     }
     case 'score':
     case 'successRate':
@@ -50,10 +53,17 @@ export function measureArm(run: ArmResult, measure: ClaimMeasure, context: Measu
 }
 
 /** The cost at the first of two evaluations in a row that reach the score. */
-function reach(run: ArmResult, score: number, costOf: (round: ArmResult['rounds'][number]) => number): Measured {
+function reach(run: ArmResult, { targetScore, other }: MeasureContext, costOf: (round: ArmRound) => number): Measured {
   const { rounds } = run;
-  const first = rounds.find((round, place) => round.score >= score && (rounds[place + 1]?.score ?? -1) >= score);
-  return { value: costOf(first ?? rounds.at(-1)!), censored: first === undefined };
+  const reaches = (place: number) => (rounds[place]?.score ?? -1) >= targetScore;
+  const first = rounds.find((_, place) => reaches(place) && reaches(place + 1));
+  return first === undefined
+    ? { value: budgetOfBoth(run, other, costOf), censored: true }
+    : { value: costOf(first), censored: false };
+}
+
+function budgetOfBoth(run: ArmResult, other: ArmResult, costOf: (round: ArmRound) => number): number {
+  return Math.max(...[run, other].map(({ rounds }) => costOf(rounds.at(-1)!)));
 }
 
 /** Mean score over the labels spent (trapezoids from the base model on): the area under the learning curve ÷ labels. */

@@ -21,17 +21,18 @@ export function claimsPage(report: ClaimsReport, command: string): string {
     command,
     '```',
     '',
-    `- Tier \`${tier}\`: ${rounds} rounds${labels === null ? '' : `, ${labels[0]}–${labels[1]} labels a run`}; seeds ${seeds.join(', ') || 'none'}.`,
-    `- Runs: ${done.map(([arm, count]) => `${arm} × ${count}`).join(', ') || 'none'}.`,
+    `- Tier \`${tier}\`: ${rounds} rounds; seeds ${seeds.join(', ') || 'none'}.`,
+    `- Runs: ${done.map(([arm, count]) => `${arm} × ${count} (${labels[arm]!.toFixed(0)} labels)`).join(', ') || 'none'}.`,
     ...(machine === null
       ? []
       : [
           `- ${machine.cpus} cores; load ${machine.load[0].toFixed(1)}–${machine.load[1].toFixed(1)} during the runs (wall times suffer from it, scores do not).`,
         ]),
-    `- Registered before the runs in \`bench/claims/prereg.json\`, SHA-256 \`${report.preregistrationSha256}\`; generators \`${report.generatorSha256.slice(0, 16)}…\`, base model \`${report.modelSha256.slice(0, 16)}…\`.`,
+    `- Registered in \`bench/claims/prereg.json\`, SHA-256 \`${report.preregistrationSha256}\`; generators \`${report.generatorSha256.slice(0, 16)}…\`, base model \`${report.modelSha256.slice(0, 16)}…\`.`,
+    ...(report.note === '' ? [] : [`- ${report.note}`]),
     '- Simulated users on synthetic tasks; no person was asked.',
     '',
-    'Both sides of a comparison get the same requests, the same annotator (5 % wrong labels), as many labels, and train on as many rows, counted with repeats. The test requests take no part in selection, tuning or stopping; the labels to a score are read from validation requests that decide nothing. Intervals are 95 % paired bootstraps over seeds (10,000 resamples), *p* is the exact sign-flip test, Holm corrects over the headlines. *Met* and *improved* need an interval that excludes "no difference". What never reached its target counts with its whole budget and is marked *censored*.',
+    'Both sides of a comparison get the same requests, the same annotator (5 % wrong labels), the same label budget (which a loop that admits few requests cannot spend), and train on as many rows per label, counted with repeats. The test requests take no part in selection, tuning or stopping; the labels to a score are read from validation requests that decide nothing. Intervals are 95 % paired bootstraps over seeds (10,000 resamples), *p* is the exact sign-flip test, Holm corrects over the headlines. *Met* and *improved* need an interval that excludes "no difference". What never reached its target counts with the larger budget of both sides and is marked *censored*.',
     '',
     ...provisional(measured, report),
     '![Measured effects with their intervals and targets](claims.svg)',
@@ -67,7 +68,7 @@ function provisional(measured: readonly ClaimRow[], { tier }: ClaimsReport): str
   const fewest = Math.min(...measured.filter((row) => row.headline).map((row) => row.seeds));
   if (!(fewest < CONFIRMATORY_SEEDS)) return [];
   return [
-    `**Provisional.** With ${fewest} paired seeds the smallest possible *p* is ${2 ** (1 - fewest)}: a verdict here says where the interval lies, not that anything is proven.${tier === 'smoke' ? ' The cpu tier (10 rounds, 10 seeds, every ablation) is still to be run: `npx ratchet claims --tier cpu --resume`.' : ''}`,
+    `**Provisional.** With ${fewest} paired ${fewest === 1 ? 'seed' : 'seeds'} the smallest possible *p* is ${2 ** (1 - fewest)}: a verdict here says where the interval lies, not that anything is proven.${tier === 'smoke' ? ' The cpu tier (10 rounds, 10 seeds, every ablation) is still to be run: `npx ratchet claims --tier cpu --resume`.' : ''}`,
     '',
   ];
 }

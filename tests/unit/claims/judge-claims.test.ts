@@ -88,6 +88,21 @@ it('counts what never reached the score with its whole budget, and says so', () 
   expect(row).toMatchObject({ measuredGain: 0.5, censored: { arm: 0, against: 2 }, verdict: 'met' });
 });
 
+it('giving up early is no gain', () => {
+  const claim = score({
+    measure: 'secondsToTarget',
+    better: 'lower',
+    comparison: 'ratio',
+    target: { of: 'comparison', value: 0.6 },
+  });
+  const evidence = [1, 2, 3].flatMap((seed) => [run('v1', seed, [50, 60, 70]), run('v2', seed, [50])]);
+  expect(judge(claim, evidence)).toMatchObject({
+    measuredGain: 1,
+    verdict: 'no effect',
+    censored: { arm: 3, against: 3 },
+  });
+});
+
 it('gates that throw good labels away do not meet their claim', () => {
   const claim = score({ measure: 'genericShare', better: 'lower', target: { of: 'arm', value: 0.03 } });
   const probes = (goodKept: number) =>

@@ -4,9 +4,9 @@ import { distinctBigrams, symmetricEigenvalues, vendiScore } from '../../../lear
 import { measureArm } from '../../../learning/claims/measure-arm.js';
 import { run } from './runs.js';
 
-const reference = run('v1', 1, [50, 60, 70]);
+const other = run('v1', 1, [50, 60, 70]);
 const measure = (scores: number[], name: ClaimMeasure) =>
-  measureArm(run('v2', 1, scores), name, { targetScore: 80, reference });
+  measureArm(run('v2', 1, scores), name, { targetScore: 80, other });
 
 describe('the budget to a score', () => {
   it('is read at the first of two evaluations in a row', () => {
@@ -18,6 +18,12 @@ describe('the budget to a score', () => {
   it('is the whole one, censored, when the score is reached once or never', () => {
     expect(measure([70, 79.9, 80], 'labelsToTarget')).toEqual({ value: 300, censored: true });
     expect(measure([70, 79.9, 79.9], 'labelsToTarget')).toEqual({ value: 300, censored: true });
+    expect(measure([70, 70, 70, 70], 'labelsToTarget')).toEqual({ value: 400, censored: true });
+  });
+
+  it('is that of the other side where a run has spent less without success', () => {
+    expect(measure([70, 70], 'labelsToTarget')).toEqual({ value: 300, censored: true });
+    expect(measure([60], 'labelsToReference')).toEqual({ value: 300, censored: true });
   });
 
   it('to the reference is the least with which it comes within a point', () => {
