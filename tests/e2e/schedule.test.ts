@@ -84,11 +84,12 @@ describe('W2: ratchet schedule', () => {
   });
 
   it('says what is wrong', async () => {
-    expect(await command('schedule', 'create', 'often', '--every', '1h')).toEqual({
+    await command('schedule', 'create', 'twice', '--every', '1h', '--paused');
+    expect(await command('schedule', 'create', 'twice', '--every', '1h')).toEqual({
       code: 2,
       stdout: '',
       stderr:
-        'error E_USAGE: There is a schedule "often" already.\nhint: Take another name, or delete it first with `npx ratchet schedule delete often`.\n',
+        'error E_USAGE: There is a schedule "twice" already.\nhint: Take another name, or delete it first with `npx ratchet schedule delete twice`.\n',
     });
     const { code, stderr } = await command('schedule', 'create', 'wrong', '--cron', 'every day');
     expect(code).toBe(2);
