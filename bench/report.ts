@@ -88,7 +88,7 @@ function section(name: string, part: StoredPart): string {
     '| --- | --- | --- | --- | --- | --- |',
     ...part.sides.map(
       (side) =>
-        `| ${side.name} | ${side.threads} | ${side.wall} | ${side.cpu} | ${side.peak || '–'} | ${side.firstLoss?.toFixed(6) ?? '–'} |`,
+        `| ${side.name} | ${side.threads} | ${side.wall} | ${side.cpu} | ${side.peak || '–'} | ${side.firstLoss ? side.firstLoss.toFixed(6) : '–'} |`,
     ),
     '',
     `Ratios: ${Object.entries(ratiosOf(name, part))
