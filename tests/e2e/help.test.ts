@@ -137,6 +137,7 @@ describe('--help', () => {
 
       Options:
         --name <name>      name of the loop (default: loop.name of the configuration, main)
+        --reason <text>    why; kept in the audit trail
         --now              end it at once; a training under way saves and goes on at the next start
         --data <folder>    data folder (default: data, or dataFolder of the configuration)
         --config <file>    configuration file (default: temporal.yaml where there is one)
