@@ -18,16 +18,16 @@ const PROGRAM = fileURLToPath(new URL('../../dist/apps/cli/main.js', import.meta
 
 /** Ten faults, one for each process and each kind of moment; `ratchet chaos` draws any number of others. */
 const FAULTS: [string, Fault][] = [
-  ['the gpu worker, in training', fault('gpu-worker', 'round-1/training-')],
-  ['the gpu worker, writing a checkpoint', fault('gpu-worker', '.tmp-step-00000002')],
-  ['the gpu worker, after its last step', fault('gpu-worker', 'round-1/models/')],
-  ['the cpu worker, in selection', fault('cpu-worker', 'round-1/rewards.jsonl')],
-  ['the store worker, in selection', fault('store-worker', 'round-1/answers.jsonl')],
-  ['the store worker, in training', fault('store-worker', 'round-2/training-')],
-  ['the server', fault('server', 'round-1/rewards.jsonl')],
-  ['the server, in training', fault('server', 'round-2/training-')],
-  ['the command itself, typed again', fault('supervisor', 'round-2/requests.jsonl')],
-  ['nothing, but freezes the gpu worker for longer than its heartbeat', fault('gpu-worker', 'step-00000002', 'freeze')],
+  ['kill -9 of the gpu worker, in training', fault('gpu-worker', 'round-1/training-')],
+  ['kill -9 of the gpu worker, writing a checkpoint', fault('gpu-worker', '.tmp-step-00000002')],
+  ['kill -9 of the gpu worker, after its last step', fault('gpu-worker', 'round-1/models/')],
+  ['kill -9 of the cpu worker, in selection', fault('cpu-worker', 'round-1/rewards.jsonl')],
+  ['kill -9 of the store worker, in selection', fault('store-worker', 'round-1/answers.jsonl')],
+  ['kill -9 of the store worker, in training', fault('store-worker', 'round-2/training-')],
+  ['kill -9 of the server', fault('server', 'round-1/rewards.jsonl')],
+  ['kill -9 of the server, in training', fault('server', 'round-2/training-')],
+  ['kill -9 of the command itself, typed again', fault('supervisor', 'round-2/requests.jsonl')],
+  ['a freeze of the gpu worker for longer than its heartbeat timeout', fault('gpu-worker', 'step-00000002', 'freeze')],
 ];
 
 function fault(target: Fault['target'], moment: string, kind: Fault['kind'] = 'kill'): Fault {
@@ -55,7 +55,7 @@ describe('W2: a loop whose processes are killed', () => {
     expect(undisturbed.events.length).toBeGreaterThan(100);
   });
 
-  it.each(FAULTS)('ends with the same bits after kill -9 of %s', async (_name, disturbance) => {
+  it.each(FAULTS)('W2: ends with the same bits after %s', async (_name, disturbance) => {
     const run = start();
     expect(await strike(run, disturbance)).toBe(true);
     const disturbed = await takeFingerprint(run);
