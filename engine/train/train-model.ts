@@ -61,7 +61,7 @@ export async function trainModel(
     const resumed = await resumeRun(checkpoints, hash, trainer);
     const state = resumed?.state ?? startState(hash);
     const resumedFrom = resumed ? state.step : null;
-    for (const validation of state.validations) hooks.onValidation?.(validation);
+    for (const done of state.validations) hooks.onValidation?.(done);
     newestStep = resumedFrom;
     let best: BestWeights | null = resumed?.best ?? null;
     const { parameters, patience } = spec;

@@ -1,4 +1,3 @@
-import { normalCdf, normalSf } from './normal.js';
 import { studentCdf, studentSf } from './distributions.js';
 
 /** The p-values of one statistic: against a difference, against a smaller and against a larger one. */
@@ -11,11 +10,6 @@ export interface PValues {
 /** Two-sided as twice the smaller one-sided, at most 1: the rule of SciPy's exact tests. */
 export function doubledPValues(less: number, greater: number): PValues {
   return { twoSided: Math.min(1, 2 * Math.min(less, greater)), less: Math.min(1, less), greater: Math.min(1, greater) };
-}
-
-/** p-values of a statistic that is standard normal under the null hypothesis. */
-export function normalPValues(z: number): PValues {
-  return doubledPValues(normalCdf(z), normalSf(z));
 }
 
 /** p-values of a statistic that follows Student's t under the null hypothesis. */

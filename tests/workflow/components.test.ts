@@ -106,7 +106,9 @@ describe('components', () => {
       expect(audit[0]?.recorded_at).toMatch(/^\d{4}-\d\d-\d\dT/);
 
       for (const components of [{}, { curriculums: true }, { curriculum: 'yes' }])
-        await expect(set({ components: components as never, actor: 'eve', reason: '' })).rejects.toThrow('Workflow Update failed');
+        await expect(set({ components: components as never, actor: 'eve', reason: '' })).rejects.toThrow(
+          'Workflow Update failed',
+        );
       expect(await loop.store.query("SELECT count(*) AS n FROM audit WHERE actor = 'eve'")).toEqual([{ n: 0 }]);
       await handle.signal(stopSignal);
       await handle.result();
