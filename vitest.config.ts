@@ -4,6 +4,7 @@ const minute = 60_000;
 
 export default defineConfig({
   test: {
+    globalSetup: ['./tests/temporary-folder.ts'],
     reporters: ['default', './tests/summary-reporter.ts'],
     passWithNoTests: true,
     projects: [
