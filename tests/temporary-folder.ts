@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -6,6 +6,8 @@ import path from 'node:path';
 export default function setup(): () => void {
   const former = process.env.TMPDIR;
   const folder = mkdtempSync(path.join(tmpdir(), 'ratchet-tests-'));
+  // Some tests become another user, who must be able to pass through.
+  chmodSync(folder, 0o755);
   process.env.TMPDIR = folder;
   return () => {
     if (former === undefined) delete process.env.TMPDIR;
