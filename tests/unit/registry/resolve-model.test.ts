@@ -24,8 +24,8 @@ afterEach(async () => {
   await rm(cacheFolder, { recursive: true });
 });
 
-const resolve = (name = REPOSITORY) =>
-  resolveModel(name, { cacheFolder, endpoint: hub.endpoint, pause: 1, attempts: 3 });
+const resolve = (name = REPOSITORY, attempts = 3) =>
+  resolveModel(name, { cacheFolder, endpoint: hub.endpoint, pause: 1, attempts });
 const folder = () => join(cacheFolder, 'someone--tiny-llama', COMMIT);
 const partial = () => join(folder(), 'model.safetensors.partial');
 
@@ -66,7 +66,8 @@ describe('T1: a model of the hub', () => {
       response.write(weights.subarray(start, start + 700), () => response.destroy());
       return true;
     };
-    await resolve();
+    // A cut may come before any byte of its answer is read: more attempts than cuts.
+    await resolve(REPOSITORY, 5);
     expect(cuts).toBe(4);
     expect(await readFile(join(folder(), 'model.safetensors'))).toEqual(weights);
   });
