@@ -1,25 +1,41 @@
-import { nonZero } from './gamma-functions.js';
-
 const LOG_SQRT_TWO_PI = 0.5 * Math.log(2 * Math.PI);
-/** From here on the upper tail is pdf × Mills' ratio; below, a power series from the middle loses no digits. */
-const TAIL_FROM = 2;
+/** From here on the tails come from the scaled complementary error function; between, from a series. */
+const TAIL_FROM = 2.2;
+
+/** Scaled complementary error function exp(x²)·erfc(x) for x ≥ 1.5 by its continued fraction (relative error < 1e-14). */
+export function scaledErfc(x: number): number {
+  const terms = Math.ceil(12 + 250 / (x * x));
+  let tail = x;
+  for (let k = terms; k >= 1; k--) tail = x + k / 2 / tail;
+  return 1 / (Math.sqrt(Math.PI) * tail);
+}
+
+/** erf(x)·√π/2·exp(x²) by a series without cancellation, for |x| < 3. */
+function scaledErfSeries(x: number): number {
+  let [term, sum] = [x, x];
+  for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) {
+    term *= (2 * x * x) / (2 * n + 1);
+    sum += term;
+  }
+  return sum;
+}
+
+/** ln of the density of the standard normal distribution. */
+export function normalLogDensity(x: number): number {
+  return -0.5 * x * x - LOG_SQRT_TWO_PI;
+}
 
 /** Density of the standard normal distribution. */
 export function normalDensity(x: number): number {
-  return Math.exp(-0.5 * x * x - LOG_SQRT_TWO_PI);
+  return Math.exp(normalLogDensity(x));
 }
 
 /** P(Z ≤ x) of the standard normal distribution; relatively exact in the lower tail down to 1e-300. */
 export function normalCdf(x: number): number {
-  if (x > TAIL_FROM) return 1 - normalDensity(x) * millsRatio(x);
-  if (x < -TAIL_FROM) return normalDensity(x) * millsRatio(-x);
-  let term = x;
-  let sum = x;
-  for (let n = 3; Math.abs(term) > 1e-18; n += 2) {
-    term *= (x * x) / n;
-    sum += term;
-  }
-  return 0.5 + normalDensity(x) * sum;
+  if (x < -TAIL_FROM) return 0.5 * scaledErfc(-x * Math.SQRT1_2) * Math.exp(-0.5 * x * x);
+  if (x > TAIL_FROM) return 1 - normalCdf(-x);
+  const half = x * Math.SQRT1_2;
+  return 0.5 + (scaledErfSeries(half) * Math.exp(-0.5 * x * x)) / Math.sqrt(Math.PI);
 }
 
 /** P(Z > x); relatively exact in the upper tail. */
@@ -29,8 +45,8 @@ export function normalSf(x: number): number {
 
 /** ln P(Z ≤ x); finite far beyond where the probability itself underflows. */
 export function normalLogCdf(x: number): number {
-  if (x > 0) return Math.log1p(-normalSf(x));
-  return x < -TAIL_FROM ? -0.5 * x * x - LOG_SQRT_TWO_PI + Math.log(millsRatio(-x)) : Math.log(normalCdf(x));
+  if (x < -TAIL_FROM) return Math.log(0.5 * scaledErfc(-x * Math.SQRT1_2)) - 0.5 * x * x;
+  return x > TAIL_FROM ? Math.log1p(-normalSf(x)) : Math.log(normalCdf(x));
 }
 
 /** x with P(Z ≤ x) = p; ±Infinity at 0 and 1. Newton's method on ln Φ, which is concave: it cannot overshoot. */
@@ -49,18 +65,4 @@ export function normalQuantile(p: number): number {
     x = next;
   }
   return x;
-}
-
-/** P(Z > x) / density(x) for x ≥ 2, by Laplace's continued fraction 1/(x + 1/(x + 2/(x + 3/(x + …)))). */
-function millsRatio(x: number): number {
-  let fraction = x;
-  let c = x;
-  let d = 0;
-  for (let n = 1; n < 1000; n++) {
-    d = 1 / nonZero(x + n * d);
-    c = nonZero(x + n / c);
-    fraction *= c * d;
-    if (Math.abs(c * d - 1) < 1e-16) break;
-  }
-  return 1 / fraction;
 }

@@ -1,5 +1,6 @@
 import { predict, type GaussianProcess } from './gaussian-process.js';
-import { logNormalCdf, logStandardImprovement } from './normal-distribution.js';
+import { normalLogCdf } from '../statistics/normal.js';
+import { logStandardImprovement } from './normal-distribution.js';
 
 const SMALLEST_VARIANCE = 1e-12;
 
@@ -17,7 +18,7 @@ export function logExpectedImprovement(
   const deviation = Math.sqrt(variance + SMALLEST_VARIANCE);
   const z = (threshold - mean) / deviation;
   const standard = logStandardImprovement(z);
-  const slope = Math.exp(logNormalCdf(z) - standard);
+  const slope = Math.exp(normalLogCdf(z) - standard);
   const gradient = meanGradient.map((ofMean, d) => {
     const ofDeviation = varianceGradient[d]! / (2 * deviation);
     return (slope * (-ofMean - z * ofDeviation) + ofDeviation) / deviation;

@@ -1,5 +1,6 @@
 import { fromLatent, latentBounds, toLatent } from './latent.js';
-import { logNormalDensity, logNormalMass, truncatedNormalQuantile } from './normal-distribution.js';
+import { normalLogDensity } from '../statistics/normal.js';
+import { logNormalMass, truncatedNormalQuantile } from './normal-distribution.js';
 import type { ParameterValues, Range, SearchSpace } from './search-space.js';
 import { observationWeights } from './split-trials.js';
 
@@ -90,7 +91,7 @@ export function logDensities(estimator: ParzenEstimator, candidates: readonly Pa
         const [latent, left, right] = [value, value - 0.5, value + 0.5].map((edge) => toLatent(edge, range));
         densities = mu.map((center, kernel) => {
           if (range.integer) return mass(left!, right!, kernel) - inside[kernel]!;
-          return logNormalDensity((latent! - center) / sigma[kernel]!) - Math.log(sigma[kernel]!) - inside[kernel]!;
+          return normalLogDensity((latent! - center) / sigma[kernel]!) - Math.log(sigma[kernel]!) - inside[kernel]!;
         });
         known.set(value, densities);
       }
