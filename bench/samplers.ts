@@ -11,7 +11,8 @@ import { createGaussianProcessSampler } from '../learning/tuning/gaussian-proces
 import { createQuasiRandomSampler } from '../learning/tuning/quasi-random-sampler.js';
 import { createRandomSampler } from '../learning/tuning/random-sampler.js';
 import { createTpeSampler } from '../learning/tuning/tpe-sampler.js';
-import { quantile, runStudy, type TpeFixture } from '../scripts/parity/tpe.js';
+import { quantile } from '../learning/statistics/descriptive.js';
+import { runStudy, type TpeFixture } from '../scripts/parity/tpe.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -1,3 +1,4 @@
+import { quantile } from '../../learning/statistics/descriptive.js';
 import { createStudy, finishTrial, startTrial } from '../../learning/tuning/study.js';
 import { createDefaultSampler } from '../../learning/tuning/default-sampler.js';
 import type { Sampler } from '../../learning/tuning/sampler.js';
@@ -91,15 +92,6 @@ export function runStudy(fixture: TpeFixture, objective: string, sampler: Sample
     if (seen < lowest) [lowest, recorded] = [seen, value];
     return recorded;
   });
-}
-
-/** Quantile with linear interpolation. */
-export function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const place = (sorted.length - 1) * share;
-  const below = Math.floor(place);
-  const above = sorted[Math.min(below + 1, sorted.length - 1)]!;
-  return sorted[below]! + (place - below) * (above - sorted[below]!);
 }
 
 function checkSpots(fixture: TpeFixture, space: SearchSpace, record: CaseRecorder): void {
