@@ -9,7 +9,7 @@ import type { Store } from '../store/store.js';
 import type { TrainingStepRow } from '../store/types.js';
 import { baseModelFolder, roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
 import { claimFence, currentHolder } from './fence.js';
-import { TrainingLog, type TrainingRecord } from './training-log.js';
+import { openTrainingLog, type TrainingRecord } from './run-log.js';
 import type { CpuActivities, GpuActivities, StoreActivities, TrainingHeartbeat } from './interfaces.js';
 
 /** Stage 8, before the device: which rows, in which order, from which model. */
@@ -57,7 +57,7 @@ export function createTrainingGpuActivities(
       const output = `${roundFolder(key)}/models/${outputName}-${configHash(parameters).slice(0, 8)}`;
       const heartbeat: TrainingHeartbeat = { step: 0, totalSteps: 0, loss: Number.NaN, checkpoint: null };
       const fence = await claimFence(files.path(run), currentHolder(context.info));
-      const log = new TrainingLog(files.path(`${run}/log.jsonl`));
+      const log = openTrainingLog(files.path(`${run}/log.jsonl`));
       const alive = setInterval(() => context.heartbeat({ ...heartbeat }), 1000);
       try {
         const result = await deps.engine.train(
@@ -87,7 +87,7 @@ export function createTrainingGpuActivities(
             truncatedRows: result.truncatedRows,
           },
           model: { id: outputName, path: output, sha256: result.sha256 },
-          logRef: await files.write(key, 'training-log', log.read()),
+          logRef: await files.write(key, 'training-log', log.rows),
         };
       } finally {
         clearInterval(alive);

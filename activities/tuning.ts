@@ -14,7 +14,7 @@ import { claimFence, currentHolder } from './fence.js';
 import { roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
 import type { CpuActivities, GpuActivities, RoundKey, StoreActivities } from './interfaces.js';
 import { trainingSpec } from './training.js';
-import { ValidationLog } from './validation-log.js';
+import { openValidationLog } from './run-log.js';
 
 /** Stage 7: tuning. */
 export function createTuningActivities(): Pick<CpuActivities, 'chooseParameters'> {
@@ -35,12 +35,15 @@ export function createTuningGpuActivities(deps: Dependencies & { engine: Engine 
       // A smaller minibatch after a lack of memory is another run.
       const run = `${roundFolder(key)}/trials/${number}-${parameters.batchSize}`;
       const fence = await claimFence(files.path(run), currentHolder(context.info));
-      const log = new ValidationLog(files.path(path.join(run, 'validations.jsonl')));
+      const log = openValidationLog(files.path(path.join(run, 'validations.jsonl')));
       const stop = new AbortController();
-      const heartbeat = () => context.heartbeat({ trial: number, epochs: log.losses.length });
-      const reached = () => untilEpoch !== null && log.losses.length >= untilEpoch;
+      const heartbeat = () => context.heartbeat({ trial: number, epochs: log.rows.length });
+      const reached = () => untilEpoch !== null && log.rows.length >= untilEpoch;
       const progress = (loss: number | null) => ({
-        validationLosses: log.losses.slice(0, untilEpoch ?? log.losses.length),
+        validationLosses: log.rows
+          .toSorted((a, b) => a.step - b.step)
+          .slice(0, untilEpoch ?? undefined)
+          .map((validation) => validation.loss),
         loss,
       });
       if (reached()) return progress(null);
@@ -52,7 +55,7 @@ export function createTuningGpuActivities(deps: Dependencies & { engine: Engine 
             beforeWrite: fence.check,
             onStep: heartbeat,
             onValidation({ step, loss }) {
-              log.append(step, loss);
+              log.append({ step, loss });
               heartbeat();
               if (reached()) stop.abort();
             },

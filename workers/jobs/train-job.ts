@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { prepareTrainingData } from '../../activities/training-data.js';
-import { TrainingLog } from '../../activities/training-log.js';
+import { openTrainingLog } from '../../activities/run-log.js';
 import { RatchetError } from '../../config/errors.js';
 import type { FineTuningConfig } from '../../config/fine-tuning.js';
 import { resolveFineTuning, type Setting } from '../../config/resolve-fine-tuning.js';
@@ -111,7 +111,7 @@ async function train(
   logFile: string,
   { emit, signal }: JobContext,
 ): Promise<TrainResult> {
-  const log = new TrainingLog(logFile);
+  const log = openTrainingLog(logFile);
   return trainModel(
     spec,
     {

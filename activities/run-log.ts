@@ -1,0 +1,59 @@
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { StepReport, ValidationReport } from '../engine/index.js';
+
+/** What a training run leaves for the store: its optimizer steps and its checkpoints, each once. */
+export type TrainingRecord =
+  ({ kind: 'step' } & StepReport) | { kind: 'checkpoint'; step: number; path: string; sha256: string };
+
+/**
+ * What was measured of a run, in a file beside its checkpoints: what came before a crash is still known when the resumed
+ * run ends. Lines are appended: a crash can tear the last one at most, and a resumed run repeats what came after its
+ * checkpoint, so that torn lines are skipped and the first record of each key is kept.
+ */
+class RunLog<Row> {
+  private readonly byKey = new Map<string | number, Row>();
+
+  constructor(
+    private readonly file: string,
+    private readonly keyOf: (row: Row) => string | number,
+  ) {
+    mkdirSync(path.dirname(file), { recursive: true });
+    for (const line of existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []) {
+      const row = parse<Row>(line);
+      if (row !== null) this.keep(row);
+    }
+    appendFileSync(file, '\n');
+  }
+
+  append(row: Row): void {
+    if (this.keep(row)) appendFileSync(this.file, `${JSON.stringify(row)}\n`);
+  }
+
+  /** Every record once, in the order of first writing. */
+  get rows(): Row[] {
+    return [...this.byKey.values()];
+  }
+
+  private keep(row: Row): boolean {
+    const key = this.keyOf(row);
+    if (this.byKey.has(key)) return false;
+    this.byKey.set(key, row);
+    return true;
+  }
+}
+
+/** The steps and checkpoints of a run. */
+export const openTrainingLog = (file: string): RunLog<TrainingRecord> =>
+  new RunLog(file, ({ kind, step }) => `${kind} ${step}`);
+
+/** The validations of a run. */
+export const openValidationLog = (file: string): RunLog<ValidationReport> => new RunLog(file, ({ step }) => step);
+
+function parse<Row>(line: string): Row | null {
+  try {
+    return line === '' ? null : (JSON.parse(line) as Row);
+  } catch {
+    return null;
+  }
+}
