@@ -2,7 +2,14 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { Executable, tf, trace } from '../trace/index.js';
-import { CHECK_MILLISECONDS, CHECK_SIZE, measureProducts, type DeviceCheck } from './device.js';
+import {
+  CHECK_MILLISECONDS,
+  CHECK_SIZE,
+  availableAt,
+  measureProducts,
+  unavailable,
+  type DeviceCheck,
+} from './device.js';
 
 type OnnxDevice = 'cpu' | 'cuda' | 'webgpu';
 
@@ -15,7 +22,7 @@ const FIXES: Record<OnnxDevice, string> = {
 /** Runs a recorded product on one of onnxruntime's execution providers. Never throws: a device that fails is not available. */
 export async function checkOnnxDevice(device: OnnxDevice, milliseconds = CHECK_MILLISECONDS): Promise<DeviceCheck> {
   const missing = device === 'cuda' ? missingCudaProvider() : null;
-  if (missing !== null) return { device, available: false, gigaflops: null, detail: missing, fix: FIXES.cuda };
+  if (missing !== null) return unavailable(device, missing, FIXES.cuda);
   try {
     const shape = [CHECK_SIZE, CHECK_SIZE];
     const spec = { shape, dtype: 'float32' as const };
@@ -24,19 +31,12 @@ export async function checkOnnxDevice(device: OnnxDevice, milliseconds = CHECK_M
     try {
       const ones = { dtype: spec.dtype, shape, data: new Float32Array(CHECK_SIZE ** 2).fill(1) };
       const product = async () => (await executable.run({ a: ones, b: ones }))['c']!.data as Float32Array;
-      const gigaflops = await measureProducts(product, milliseconds);
-      return {
-        device,
-        available: true,
-        gigaflops,
-        detail: `${gigaflops.toFixed(0)} GFLOP/s in float32 products`,
-        fix: null,
-      };
+      return availableAt(device, await measureProducts(product, milliseconds));
     } finally {
       executable.release();
     }
   } catch (error) {
-    return { device, available: false, gigaflops: null, detail: reason(error), fix: FIXES[device] };
+    return unavailable(device, reason(error), FIXES[device]);
   }
 }
 

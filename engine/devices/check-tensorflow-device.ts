@@ -1,5 +1,12 @@
 import { tf } from '../trace/tfjs.js';
-import { CHECK_MILLISECONDS, CHECK_SIZE, measureProducts, type DeviceCheck } from './device.js';
+import {
+  CHECK_MILLISECONDS,
+  CHECK_SIZE,
+  availableAt,
+  measureProducts,
+  unavailable,
+  type DeviceCheck,
+} from './device.js';
 
 /** Loads a package by name; replaced in tests by one that is there. */
 export type LoadPackage = (name: string) => Promise<unknown>;
@@ -16,13 +23,6 @@ export async function checkTensorflowDevice(
   load: LoadPackage = loadPackage,
 ): Promise<DeviceCheck> {
   const name = `@tensorflow/${device}`;
-  const unavailable = (detail: string, fix: string): DeviceCheck => ({
-    device,
-    available: false,
-    gigaflops: null,
-    detail,
-    fix,
-  });
   const previous = tf.getBackend();
   try {
     restoreRemovedHelpers();
@@ -31,6 +31,7 @@ export async function checkTensorflowDevice(
     const backend = tf.backend() as { isUsingGpuDevice?: boolean };
     if (device === 'tfjs-node-gpu' && backend.isUsingGpuDevice !== true)
       return unavailable(
+        device,
         `${name} is installed, but uses no GPU`,
         'Install the NVIDIA driver and the CUDA libraries it names.',
       );
@@ -42,22 +43,15 @@ export async function checkTensorflowDevice(
         result.dispose();
         return elements;
       };
-      const gigaflops = await measureProducts(product, milliseconds);
-      return {
-        device,
-        available: true,
-        gigaflops,
-        detail: `${gigaflops.toFixed(0)} GFLOP/s in float32 products`,
-        fix: null,
-      };
+      return availableAt(device, await measureProducts(product, milliseconds));
     } finally {
       ones.dispose();
     }
   } catch (error) {
     const message = error instanceof Error ? error.message.split('\n')[0]! : String(error);
     if (isMissing(error, name))
-      return unavailable(`${name} is not installed (optional)`, `Install it with \`npm install ${name}\`.`);
-    return unavailable(message, '`ratchet link-libtensorflow DIR` links another libtensorflow.');
+      return unavailable(device, `${name} is not installed (optional)`, `Install it with \`npm install ${name}\`.`);
+    return unavailable(device, message, '`ratchet link-libtensorflow DIR` links another libtensorflow.');
   } finally {
     if (previous) await tf.setBackend(previous);
   }

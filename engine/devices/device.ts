@@ -17,6 +17,24 @@ export interface DeviceCheck {
   fix: string | null;
 }
 
+/** The check of a device whose product was right. */
+export const availableAt = (device: DeviceName, gigaflops: number): DeviceCheck => ({
+  device,
+  available: true,
+  gigaflops,
+  detail: `${gigaflops.toFixed(0)} GFLOP/s in float32 products`,
+  fix: null,
+});
+
+/** The check of a device that is not there or does not work. */
+export const unavailable = (device: DeviceName, detail: string, fix: string | null): DeviceCheck => ({
+  device,
+  available: false,
+  gigaflops: null,
+  detail,
+  fix,
+});
+
 /** Side of the square matrices whose product a check computes. */
 export const CHECK_SIZE = 512;
 
