@@ -6,13 +6,17 @@ import { hasCode } from './failure.js';
 import { connectActivities, type WorkflowSettings } from './proxies.js';
 import { halveBatch } from './train-adapter.js';
 
-export interface RunTrialInput {
+/** What all trials of a round share. */
+export interface TrialData {
   key: RoundKey;
   config: LoopConfig;
   settings: WorkflowSettings;
   planRef: ArtifactRef;
   validationRef: ArtifactRef;
   initialModel: ModelReference | null;
+}
+
+export interface RunTrialInput extends TrialData {
   parameters: TrainingParameters;
   /** Its number in the round's study, and that of the first trial that started together with it. */
   number: number;

@@ -1,18 +1,10 @@
 import { ChildWorkflowCancellationType, executeChild, ParentClosePolicy } from '@temporalio/workflow';
-import type { ModelReference, RoundKey } from '../activities/interfaces.js';
-import type { ArtifactRef, TrainingParameters } from '../config/domain.js';
-import type { LoopConfig } from '../config/loop.js';
+import type { TrainingParameters } from '../config/domain.js';
 import { trialWorkflowId } from './identifiers.js';
-import type { Activities, WorkflowSettings } from './proxies.js';
-import { runTrial } from './run-trial.js';
+import type { Activities } from './proxies.js';
+import { runTrial, type TrialData } from './run-trial.js';
 
-export interface TuneParametersInput {
-  key: RoundKey;
-  config: LoopConfig;
-  settings: WorkflowSettings;
-  planRef: ArtifactRef;
-  validationRef: ArtifactRef;
-  initialModel: ModelReference | null;
+export interface TuneParametersInput extends TrialData {
   /** What a round without tuning would train with. */
   current: TrainingParameters;
 }
