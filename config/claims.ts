@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ArtifactType } from './domain.js';
+import { ARTIFACT_TYPES, type ArtifactType } from './domain.js';
 
 /** How much is run: `smoke` in minutes, `cpu` over hours in parts. */
 export const CLAIM_TIERS = ['smoke', 'cpu'] as const;
@@ -49,6 +49,12 @@ export const Claim = z.strictObject({
     })
     .nullable()
     .default(null),
+  artifactType: z.enum(ARTIFACT_TYPES).optional().describe('The score on this type alone.'),
+  margin: z
+    .number()
+    .positive()
+    .optional()
+    .describe('Asks only that it is not worse by more than this; met when the whole interval says so.'),
   headline: z.boolean().default(false).describe('Belongs to the family that Holm corrects over.'),
   note: z.string().default(''),
 });
@@ -156,6 +162,7 @@ export interface ClaimRow {
   /** 95 % paired bootstrap interval of `measuredGain`. */
   interval: [number, number] | null;
   target: Claim['target'];
+  margin?: number | undefined;
   /** Paired seeds. */
   seeds: number;
   /** Runs that never reached the target and count with the larger budget of both sides (restricted mean). */

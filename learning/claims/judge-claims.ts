@@ -28,7 +28,7 @@ const MOST_PAIRS = 24;
  * Judges every claim on the paired seeds that both sides have. The interval is a paired bootstrap over seeds (10,000
  * resamples, percentile, 95 %); p is the exact two-sided sign-flip test of the differences; Holm corrects over the
  * headlines that were measured. The verdict follows the interval: it must exclude "no difference", and the point
- * estimate decides whether the target is met.
+ * estimate decides whether the target is met. With a margin (non-inferiority) the whole interval must lie above it.
  */
 export function judgeClaims(claims: readonly Claim[], evidence: Evidence): ClaimRow[] {
   const rows = claims.map((claim) => judge(claim, pairsOf(claim, evidence)));
@@ -47,7 +47,7 @@ export function judgeClaims(claims: readonly Claim[], evidence: Evidence): Claim
 }
 
 function pairsOf(claim: Claim, { runs, probes, targetScore }: Evidence): Pair[] {
-  const { measure, arm, against } = claim;
+  const { measure, arm, against, artifactType } = claim;
   if (measure === null) return [];
   const probed = probes
     .toSorted((a, b) => a.seed - b.seed)
@@ -61,8 +61,8 @@ function pairsOf(claim: Claim, { runs, probes, targetScore }: Evidence): Pair[] 
     .flatMap((run): Pair[] => {
       const reference = runs.find((other) => other.arm === against && other.seed === run.seed);
       if (reference === undefined) return [];
-      const own = measureArm(run, measure, { targetScore, other: reference });
-      const other = measureArm(reference, measure, { targetScore, other: run });
+      const own = measureArm(run, measure, { targetScore, artifactType, other: reference });
+      const other = measureArm(reference, measure, { targetScore, artifactType, other: run });
       // The data claim asks how much of the reference's whole budget is needed, not when the reference got there itself.
       if (measure === 'labelsToReference' && own !== null) {
         return [{ arm: own, against: { value: reference.rounds.at(-1)!.labels, censored: false } }];
@@ -73,8 +73,8 @@ function pairsOf(claim: Claim, { runs, probes, targetScore }: Evidence): Pair[] 
 }
 
 function judge(claim: Claim, pairs: readonly Pair[]): ClaimRow {
-  const { id, claimed, comparison, better, target, headline, note } = claim;
-  const head = { id, claimed, comparison, better, target, headline, note };
+  const { id, claimed, comparison, better, target, margin, headline, note } = claim;
+  const head = { id, claimed, comparison, better, target, margin, headline, note };
   const nothing = {
     p: null,
     pHolm: null,
@@ -122,6 +122,7 @@ function verdictOf(claim: Claim, level: number, estimate: number, interval: [num
   const none = claim.comparison === 'ratio' ? 1 : 0;
   const [low, high] = claim.better === 'higher' ? interval : [-interval[1], -interval[0]];
   const zero = claim.better === 'higher' ? none : -none;
+  if (claim.margin !== undefined && low >= zero - claim.margin) return 'met';
   if (high < zero) return 'worse';
   if (!(low > zero)) return 'no effect';
   if (claim.target === null) return 'improved, below target';

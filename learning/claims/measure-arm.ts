@@ -1,4 +1,5 @@
 import type { ArmResult, ArmRound, ClaimMeasure } from '../../config/claims.js';
+import type { ArtifactType } from '../../config/domain.js';
 import { mean } from '../statistics/descriptive.js';
 
 /** A number, and whether it is only a lower bound because the run ended before. */
@@ -12,6 +13,8 @@ export interface MeasureContext {
   targetScore: number;
   /** The run of the same seed on the other side. */
   other: ArmResult;
+  /** Scores on this type alone. */
+  artifactType?: ArtifactType | undefined;
 }
 
 /**
@@ -35,7 +38,11 @@ export function measureArm(run: ArmResult, measure: ClaimMeasure, context: Measu
         ? { value: budgetOfBoth(run, context.other, (round) => round.labels), censored: true }
         : exact(first.labels);
     }
-    case 'score':
+    case 'score': {
+      const { artifactType } = context;
+      const score = artifactType === undefined ? run.test.score : run.byType[artifactType];
+      return score === undefined ? null : exact(score);
+    }
     case 'successRate':
     case 'edgeSuccessRate':
       return exact(run.test[measure]);

@@ -92,7 +92,9 @@ function cells(row: ClaimRow): string[] {
     row.measuredGain === null ? '–' : `${sign} ${short(row.measuredGain)}`,
     interval === null ? '–' : `${short(interval[0])} … ${short(interval[1])}`,
     target === null
-      ? '–'
+      ? row.margin === undefined
+        ? '–'
+        : `Δ ≥ −${row.margin}`
       : `${target.of === 'arm' ? 'level ' : `${sign} `}${target.to === undefined ? `${bound} ${target.value}` : `${target.value} … ${target.to}`}`,
     String(seeds),
     p === null ? '–' : `${short(p)}${pHolm === null ? '' : ` (${short(pHolm)})`}`,

@@ -60,6 +60,21 @@ it('pairs by seed: a difference that is the same on every seed has no width, how
   expect(row.p).toBe(2 / 2 ** 3);
 });
 
+it('reads the score of one artifact type', () => {
+  const typed = (arm: string, seed: number, erd: number) => run(arm, seed, [70], { byType: { erd } });
+  const evidence = [1, 2].flatMap((seed) => [typed('v1', seed, 40 + seed), typed('v2', seed, 60 + seed)]);
+  expect(judge(score({ artifactType: 'erd' }), evidence).measuredGain).toBe(20);
+  expect(judge(score({ artifactType: 'architecture' }), evidence).verdict).toBe('not measured');
+});
+
+it.each([
+  ['met', [69.5, 70.5, 70]],
+  ['no effect', [66, 74, 70]],
+  ['worse', [66, 67, 66]],
+])('is %s that it loses at most a point, for V2 at %s against 70', (verdict, finals) => {
+  expect(judge(score({ target: null, margin: 1 }), runs(...finals)).verdict).toBe(verdict);
+});
+
 it('Holm corrects over the measured headlines alone', () => {
   const claims = [
     score(),
