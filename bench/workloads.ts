@@ -143,7 +143,7 @@ export async function prepareWorkload(workload: Workload): Promise<string> {
     const weights = workload.model === 'distilbert' ? randomWeights(parameterShapes(config)) : new Map();
     const { tensors, ...adapter } = createLora(
       config,
-      { rank: 16, alpha: 32, dropout: 0, targetModules: 'auto' },
+      { rank: 16, alpha: 32, dropout: 0, targetModules: workload.model === 'distilbert' ? ['q_lin', 'v_lin'] : 'auto' },
       1,
       weights,
     );
