@@ -4,6 +4,7 @@ import { formatPrompt, generateTasks, simulateFeedback, validateArtifact } from 
 import type { Engine } from '../engine/index.js';
 import type { Store } from '../store/store.js';
 import { modelFolders, RoundFiles, type Dependencies } from './dependencies.js';
+import { currentHolder } from './fence.js';
 import type { AnswerRow, CpuActivities, GpuActivities, StoreActivities } from './interfaces.js';
 
 /** What a simulated user asks for. */
@@ -94,8 +95,12 @@ export function createFeedbackStoreActivities(
   return {
     async ingestFeedback({ key, ref }) {
       const events = await files.read<FeedbackEvent>(ref);
-      const { accepted, duplicates, lastSeq } = await deps.store.appendFeedback(key.loop, events, ref.uri);
-      return { accepted, duplicates, cursor: lastSeq };
+      // An attempt whose answer was lost has stored the events: the next one must not count them as known before.
+      const { activity } = currentHolder(Context.current().info);
+      return deps.store.applyOnce(`loops/${key.loop}/ingest`, activity, async () => {
+        const { accepted, duplicates, lastSeq } = await deps.store.appendFeedback(key.loop, events, ref.uri);
+        return { accepted, duplicates, cursor: lastSeq };
+      });
     },
 
     async pendingFeedback({ key, after, limit }) {

@@ -12,6 +12,8 @@ export const STAGE_KEYS = {
   examples: 'id',
   batches: 'id',
   trials: 'id',
+  preference_pairs: 'id',
+  feedback_sources: 'source',
   selection_slices: 'event_id',
   label_yields: 'event_id',
 } as const;
@@ -43,7 +45,13 @@ export async function readStage<T>(database: Database, table: StageTable, loop: 
   );
 }
 
-/** All examples of a loop up to and including a round, in order; an example recorded in several rounds counts once, in its first. */
+/** SQL: a row of the loop `$1` whose round still counts. */
+export const NOT_SUPERSEDED = 'round NOT IN (SELECT round FROM superseded_rounds WHERE loop = $1)';
+
+/**
+ * All examples of a loop up to and including a round, in order; an example recorded in several rounds counts once, in its
+ * first. Those of superseded rounds are left out.
+ */
 export function readExamples(
   database: Database,
   loop: string,
@@ -52,7 +60,7 @@ export function readExamples(
   return readAll(
     database,
     'examples',
-    'loop = $1 AND round <= $2 QUALIFY row_number() OVER (PARTITION BY id ORDER BY round) = 1',
+    `loop = $1 AND round <= $2 AND ${NOT_SUPERSEDED} QUALIFY row_number() OVER (PARTITION BY id ORDER BY round) = 1`,
     [loop, uptoRound],
     'round, position, id',
     '* EXCLUDE (loop, position)',
@@ -60,7 +68,8 @@ export function readExamples(
 }
 
 /**
- * The complete trial with the lowest objective (the earlier one on a tie) of the newest round that has one, or null.
+ * The complete trial with the lowest objective (the earlier one on a tie) of the newest round that counts and has one, or
+ * null.
  * Rounds train on other rows: their objectives cannot be compared.
  */
 export async function readBestTrial(
@@ -71,7 +80,7 @@ export async function readBestTrial(
   const [row] = await readAll<TrialRow & { round: number }>(
     database,
     'trials',
-    "loop = $1 AND artifact_type = $2 AND state = 'complete' AND objective IS NOT NULL",
+    `loop = $1 AND artifact_type = $2 AND state = 'complete' AND objective IS NOT NULL AND ${NOT_SUPERSEDED}`,
     [loop, artifactType],
     'round DESC, objective, number, id LIMIT 1',
     '* EXCLUDE (loop, position)',

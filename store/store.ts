@@ -11,13 +11,17 @@ import type {
   RejectedRow,
   RewardRow,
   SelectionRow,
+  SourceRow,
   TrainingParameters,
 } from '../config/domain.js';
+import type { PreferencePair } from '../learning/preference/preference-pair.js';
 import { Database, type OpenOptions } from './database.js';
 import { appendFeedback, countFeedback, readFeedback, rejectedRows, rejectRows } from './feedback.js';
 import { contentHashes, tableCounts } from './inspect.js';
 import { readAll, readBestTrial, readExamples, readStage, recordStage } from './stages.js';
+import * as steering from './steering.js';
 import * as studies from './studies.js';
+import { readTrace, type LoopTrace } from './trace.js';
 import * as tracking from './tracking.js';
 import type {
   AppendResult,
@@ -28,6 +32,7 @@ import type {
   Lineage,
   ModelVersionRow,
   PromotionRow,
+  RecordedAudit,
   RoundFinish,
   RoundRow,
   RoundStart,
@@ -166,6 +171,13 @@ export class Store {
     return recordStage(this.#database, 'trials', loop, round, rows);
   }
 
+  recordSources(loop: string, round: number, rows: readonly SourceRow[]): Promise<number> {
+    return recordStage(this.#database, 'feedback_sources', loop, round, rows);
+  }
+  recordPreferences(loop: string, round: number, rows: readonly PreferencePair[]): Promise<number> {
+    return recordStage(this.#database, 'preference_pairs', loop, round, rows);
+  }
+
   rewards(loop: string, round: number): Promise<RewardRow[]> {
     return readStage(this.#database, 'rewards', loop, round);
   }
@@ -180,6 +192,12 @@ export class Store {
   }
   batches(loop: string, round: number): Promise<BatchRow[]> {
     return readStage(this.#database, 'batches', loop, round);
+  }
+  sources(loop: string, round: number): Promise<SourceRow[]> {
+    return readStage(this.#database, 'feedback_sources', loop, round);
+  }
+  preferences(loop: string, round: number): Promise<PreferencePair[]> {
+    return readStage(this.#database, 'preference_pairs', loop, round);
   }
   recordSelectionSlices(loop: string, round: number, rows: readonly SelectionRow[]): Promise<number> {
     return recordStage(this.#database, 'selection_slices', loop, round, rows);
@@ -309,10 +327,47 @@ export class Store {
   recordAudit(entry: AuditEntry): Promise<void> {
     return tracking.recordAudit(this.#database, entry);
   }
+  /** The newest entries of a loop's audit trail, oldest first. */
+  audit(loop: string, limit = 100): Promise<RecordedAudit[]> {
+    return tracking.readAudit(this.#database, loop, limit);
+  }
+
+  /** Makes a version (null: the base model) the champion without noting it; returns the one before. */
+  moveChampion(loop: string, id: string | null): Promise<string | null> {
+    return tracking.moveChampion(this.#database, loop, id);
+  }
+  /** Marks the rounds after `round`, up to the newest that has begun, as superseded. */
+  supersede(
+    loop: string,
+    span: { round: number; begun: number },
+    request: string,
+  ): Promise<{ added: number[]; newest: number }> {
+    return steering.supersede(this.#database, loop, span, request);
+  }
+  /** Whether a round does not count any more. */
+  isSuperseded(loop: string, round: number): Promise<boolean> {
+    return steering.isSuperseded(this.#database, loop, round);
+  }
+  /** Keeps a state that the loop was put into; it holds until a later round is finished. */
+  recordSteeredState(loop: string, request: string, state: { round: number }): Promise<void> {
+    return steering.recordSteeredState(this.#database, loop, request, state);
+  }
+  /** The state that a request or the newest finished round has left; null for a loop without rounds. */
+  newestState(loop: string): Promise<unknown> {
+    return steering.readNewestState(this.#database, loop);
+  }
+  /** The state that a finished round left. Throws E_NOT_FOUND for one that does not count any more. */
+  stateAfter(loop: string, round: number): Promise<unknown> {
+    return steering.readStateAfter(this.#database, loop, round);
+  }
 
   /** R12. */
   statistics(loop: string): Promise<Statistics> {
     return tracking.readStatistics(this.#database, loop);
+  }
+  /** A loop's story, or that of one round: what came in, what was decided and why, how the training went. */
+  trace(loop: string, round?: number): Promise<LoopTrace> {
+    return readTrace(this.#database, loop, round);
   }
   /** Everything behind a model version; null when there is none of this id. */
   lineage(modelVersionId: string): Promise<Lineage | null> {

@@ -1,6 +1,6 @@
 import type { TrainingParameters } from '../config/domain.js';
 import type { Database } from './database.js';
-import { readAll } from './stages.js';
+import { NOT_SUPERSEDED, readAll } from './stages.js';
 import { record } from './tracking.js';
 import type { StudyRow, TrialRow } from './types.js';
 
@@ -22,7 +22,7 @@ export async function readStudy(database: Database, loop: string, round: number)
   return row ?? null;
 }
 
-/** Parameters of the best trial of each earlier round, the newest round first. */
+/** Parameters of the best trial of each earlier round that counts, the newest round first. */
 export async function readEarlierBest(
   database: Database,
   loop: string,
@@ -32,7 +32,7 @@ export async function readEarlierBest(
   const trials = await readAll<TrialRow>(
     database,
     'trials',
-    `loop = $1 AND round < $2 AND state = 'complete' AND objective IS NOT NULL
+    `loop = $1 AND round < $2 AND ${NOT_SUPERSEDED} AND state = 'complete' AND objective IS NOT NULL
      QUALIFY row_number() OVER (PARTITION BY round ORDER BY objective, number) = 1`,
     [loop, beforeRound],
     `round DESC LIMIT ${Math.trunc(limit)}`,

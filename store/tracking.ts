@@ -3,8 +3,17 @@ import { RatchetError } from '../config/errors.js';
 import { canonicalJson, sha256 } from '../config/hash.js';
 import type { Database } from './database.js';
 import { insertRows, type Conflict, type Fields } from './rows.js';
-import type { AuditEntry, Lineage, ModelVersionRow, RoundFinish, RoundRow, RoundStart, Statistics } from './types.js';
-import { readAll } from './stages.js';
+import type {
+  AuditEntry,
+  Lineage,
+  ModelVersionRow,
+  RecordedAudit,
+  RoundFinish,
+  RoundRow,
+  RoundStart,
+  Statistics,
+} from './types.js';
+import { NOT_SUPERSEDED, readAll } from './stages.js';
 
 const FINISH_COLUMNS = [
   'status',
@@ -73,7 +82,7 @@ export async function readCurriculumState(database: Database, loop: string): Pro
   const [row] = await readAll<CurriculumState>(
     database,
     'curriculum_states',
-    'loop = $1',
+    `loop = $1 AND ${NOT_SUPERSEDED}`,
     [loop],
     'round DESC LIMIT 1',
   );
@@ -103,13 +112,22 @@ export function setChampion(database: Database, loop: string, id: string, reason
   });
 }
 
+/** Makes a version (null: the base model) the champion, without a word in the audit trail; returns the one before. */
+export function moveChampion(database: Database, loop: string, id: string | null): Promise<string | null> {
+  return database.write(async (connection) => {
+    const before = (await readChampion(database, loop))?.id ?? null;
+    if (before !== id)
+      await connection.run('UPDATE model_versions SET champion = (id = $2) WHERE loop = $1', [loop, id ?? '']);
+    return before;
+  });
+}
+
 /** Brings a former champion back, or the base model for null, and notes it in the audit trail; a repeat changes nothing. */
 export function rollBack(database: Database, loop: string, id: string | null, reason: string): Promise<void> {
   return database.write(async (connection, columns) => {
-    const before = await readChampion(database, loop);
-    if ((before?.id ?? null) === id) return;
-    await connection.run('UPDATE model_versions SET champion = (id = $2) WHERE loop = $1', [loop, id ?? '']);
-    const details = { reason, before: before?.id ?? null };
+    const before = await moveChampion(database, loop, id);
+    if (before === id) return;
+    const details = { reason, before };
     const entry = auditRow({ loop, actor: 'loop', action: 'rollBack', subject: id ?? 'base', details });
     await insertRows(connection, columns, 'audit', [entry], { key: ['key'] });
   });
@@ -127,6 +145,19 @@ export async function readChampion(database: Database, loop: string): Promise<Mo
   return row ?? null;
 }
 
+/** The newest entries of a loop's audit trail, oldest first. */
+export async function readAudit(database: Database, loop: string, limit: number): Promise<RecordedAudit[]> {
+  const entries = await readAll<RecordedAudit>(
+    database,
+    'audit',
+    'loop = $1',
+    [loop],
+    `recorded_at DESC, key DESC LIMIT ${Math.trunc(limit)}`,
+    'actor, action, subject, details, recorded_at AS at',
+  );
+  return entries.toReversed();
+}
+
 /** Adds an entry to the audit trail; the same entry twice is one entry. */
 export async function recordAudit(database: Database, entry: AuditEntry): Promise<void> {
   await record(database, 'audit', [auditRow(entry)], { key: ['key'] });
@@ -142,7 +173,7 @@ export async function readStatistics(database: Database, loop: string): Promise<
     `SELECT
       (SELECT count(*) FROM feedback_events WHERE loop = $1) AS feedback_events,
       (SELECT count(*) FROM batches WHERE loop = $1) AS training_batches,
-      coalesce((SELECT stage FROM curriculum_states WHERE loop = $1 ORDER BY round DESC LIMIT 1), 'easy') AS stage`,
+      coalesce((SELECT stage FROM curriculum_states WHERE loop = $1 AND ${NOT_SUPERSEDED} ORDER BY round DESC LIMIT 1), 'easy') AS stage`,
     [loop],
   );
   return {

@@ -118,7 +118,7 @@ export interface TrainingRunRow {
   id: string;
   loop: string;
   round: number;
-  kind: 'round' | 'trial' | 'pretrain' | 'standalone';
+  kind: 'round' | 'preference' | 'trial' | 'pretrain' | 'standalone';
   status: 'running' | 'completed' | 'failed' | 'cancelled';
   strategy?: 'lora' | 'full';
   seed?: number;
@@ -182,6 +182,16 @@ export interface AuditEntry {
   details?: unknown;
   /** Makes a repeated entry the same entry; the entry's content unless given. */
   key?: string;
+}
+
+/** An entry of a loop's audit trail as it is read. */
+export interface RecordedAudit {
+  /** ISO 8601, UTC. */
+  at: string;
+  actor: string;
+  action: string;
+  subject: string;
+  details: Record<string, unknown>;
 }
 
 /** R12: the loop's statistics; each equals a count over the tables. */
