@@ -16,6 +16,7 @@ export const CLAIM_MEASURES = [
   'edgeSuccessRate',
   'hardShare',
   'scorePerLabel',
+  'rewordedScore',
   'robustnessDrop',
   'genericShare',
   'diversityBigrams',
@@ -129,7 +130,9 @@ export interface ArmResult {
   /** The last model in use on the test split, which nothing else looks at. */
   test: ArmScore;
   baseTest: ArmScore;
-  /** Points lost when the same requests are worded and named otherwise. */
+  /** Score on test requests with other names and another wording than the generator's. */
+  rewordedScore: number;
+  /** Points lost by that. */
   robustnessDrop: number;
   byType: Partial<Record<ArtifactType, number>>;
   machine: { cpus: number; loadAtStart: number; loadAtEnd: number };

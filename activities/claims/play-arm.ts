@@ -83,7 +83,7 @@ export async function playArm(deps: ArmDependencies, plan: ArmPlan): Promise<Arm
     baseTest: state.baseTest,
     rounds: state.rounds,
     test: scoreOf(rows),
-    robustnessDrop: await robustnessDrop(deps, plan, state.champion, await files.read<RequestScoreRow>(scoresRef!)),
+    ...(await reword(deps, plan, state.champion, await files.read<RequestScoreRow>(scoresRef!))),
     byType: Object.fromEntries(
       rows.filter((row) => row.artifactType !== 'all').map((row) => [row.artifactType, row.score]),
     ),
@@ -272,13 +272,13 @@ function scoreOf(rows: readonly EvaluationRow[]): ArmScore {
   return { score, successRate, edgeSuccessRate };
 }
 
-/** Score on half of the test requests less the score on the same requests with other names and another wording. */
-async function robustnessDrop(
+/** Half of the test requests with other names and another wording: the score on them, and what they lose by it. */
+async function reword(
   { engine, dataFolder }: ArmDependencies,
   { config, seed }: ArmPlan,
   model: ModelReference | null,
   scores: readonly RequestScoreRow[],
-): Promise<number> {
+): Promise<Pick<ArmResult, 'rewordedScore' | 'robustnessDrop'>> {
   const random = stream(seed, 'claims', 'robustness');
   const changed = scores.slice(0, Math.ceil(scores.length / 2)).map(({ artifactType, input, score }) => {
     const renamed = renameIdentifiers(artifactType, input, '', random).specification;
@@ -297,5 +297,6 @@ async function robustnessDrop(
   const after = changed.map(
     (row, place) => validateArtifact(row.artifactType, row.specification, generations[place]!.text).score,
   );
-  return mean(changed.map((row) => row.score)) - mean(after);
+  const rewordedScore = mean(after);
+  return { rewordedScore, robustnessDrop: mean(changed.map((row) => row.score)) - rewordedScore };
 }

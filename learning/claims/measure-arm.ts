@@ -52,8 +52,9 @@ export function measureArm(run: ArmResult, measure: ClaimMeasure, context: Measu
     }
     case 'scorePerLabel':
       return exact(areaPerLabel(run));
+    case 'rewordedScore':
     case 'robustnessDrop':
-      return exact(run.robustnessDrop);
+      return exact(run[measure]);
     default:
       return null;
   }

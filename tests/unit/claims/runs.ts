@@ -24,6 +24,7 @@ export function run(arm: string, seed: number, scores: readonly number[], change
     baseTest: at(40),
     rounds,
     test: at(scores.at(-1)!),
+    rewordedScore: scores.at(-1)! - 5,
     robustnessDrop: 5,
     byType: {},
     machine: { cpus: 2, loadAtStart: 1, loadAtEnd: 1 },
