@@ -2,6 +2,7 @@ import path from 'node:path';
 import { createControlActivities } from '../activities/control.js';
 import { createStoreActivities } from '../activities/index.js';
 import { createScheduleActivities } from '../activities/schedule.js';
+import { createTraceActivities } from '../activities/trace.js';
 import { Store } from '../store/store.js';
 import { runWorkerProcess, workflowBundle } from './worker-process.js';
 
@@ -16,6 +17,7 @@ await runWorkerProcess('store-worker', async ({ config, dataFolder }) => {
           ...createStoreActivities({ dataFolder, store }),
           ...createScheduleActivities({ store }),
           ...createControlActivities({ store }),
+          ...createTraceActivities({ store }),
         },
         maxConcurrentActivityTaskExecutions: config.workers.storeSlots,
       },

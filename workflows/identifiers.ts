@@ -14,6 +14,9 @@ export const trialWorkflowId = (loop: string, round: number, trial: number): str
 /** Workflow id of a look at a loop's statistics. */
 export const statisticsWorkflowId = (loop: string): string => `loop/${loop}/statistics`;
 
+/** Workflow id of a look at a loop's story. */
+export const traceWorkflowId = (loop: string): string => `loop/${loop}/trace`;
+
 /** Id of the model version that a round trains; also the name of its folder. */
 export const modelVersionId = (loop: string, round: number): string => `${loop}-round-${round}`;
 

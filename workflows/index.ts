@@ -1,5 +1,6 @@
 export { checkFeedback } from './check-feedback.js';
 export { reportStatistics } from './report-statistics.js';
+export { reportTrace } from './report-trace.js';
 export { importFeedback } from './import-feedback.js';
 export { measureBaseline } from './measure-baseline.js';
 export { runAdaptiveLoop } from './run-adaptive-loop.js';

@@ -14,6 +14,7 @@ import { lrCommand } from './commands/lr.js';
 import { mergeCommand } from './commands/merge.js';
 import { modelsCommand } from './commands/models.js';
 import { scheduleCommand } from './commands/schedule.js';
+import { traceCommand } from './commands/trace.js';
 import { trainCommand } from './commands/train.js';
 import { upCommand } from './commands/up.js';
 import { packageRoot } from './package-root.js';
@@ -41,6 +42,7 @@ Exit codes: 0 done · 1 fault of Ratchet · 2 usage or configuration · 3 data o
     loopCommand(),
     feedbackCommand(),
     scheduleCommand(),
+    traceCommand(),
     trainCommand(),
     generateCommand(),
     evaluateCommand(),

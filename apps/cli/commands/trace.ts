@@ -1,0 +1,91 @@
+import { Command } from 'commander';
+import { RatchetError } from '../../../config/errors.js';
+import { lockHolder, supervisorLockFile } from '../../../workers/lock.js';
+import { configuredAddress } from '../../../workers/server/locate.js';
+import {
+  readRecords,
+  readRecordsFromFile,
+  readTimeline,
+  type RoundTimeline,
+} from '../../../workers/trace/read-trace.js';
+import { outputOf, resolveConfig, withCommonOptions, type CommonOptions } from '../command-context.js';
+import { connectRunning } from '../loop-client.js';
+import { traceLines, type Trace } from '../render/trace.js';
+
+/** What `ratchet trace` is asked for. */
+interface TracedRun {
+  loop: string;
+  round?: number;
+  /** Only the round's training. */
+  training: boolean;
+}
+
+const NOT_RUNNING =
+  'nothing runs on this data folder: stages, attempts, workers, waits and where the time went are in the histories of Temporal; `npx ratchet up` starts it';
+
+/** `ratchet trace`: the story of a loop, a round or a training. */
+export function traceCommand(): Command {
+  const command = new Command('trace')
+    .description("Tell a run's story: what happened when, where the time went, what was decided and why")
+    .argument('<run>', 'loop, round or training, such as demo, demo/round-2 or demo/round-2/train')
+    .action(async (run: string, options: CommonOptions) => {
+      process.exitCode = await showTrace(run, options);
+    });
+  return withCommonOptions(command, [
+    'trace demo                  all rounds of a loop',
+    'trace demo/round-2          the stages of one round',
+    'trace demo/round-2/train    its training',
+    'trace demo --json',
+  ]);
+}
+
+async function showTrace(run: string, options: CommonOptions): Promise<number> {
+  const output = outputOf(options);
+  const asked = parseRun(run);
+  const trace = await readTrace(asked, options);
+  if (trace.records.rounds.length === 0) {
+    throw new RatchetError('E_NOT_FOUND', `The store knows no run "${run}".`, {
+      hint: 'Name a loop such as demo, or one of its rounds such as demo/round-1; --data names the data folder.',
+    });
+  }
+  output.object({ event: 'trace', run, ...trace.records, timelines: trace.timelines, missing: trace.missing });
+  for (const line of traceLines(trace, output.style)) output.line(line);
+  return 0;
+}
+
+/** @throws RatchetError `E_USAGE` for what names no run */
+export function parseRun(text: string): TracedRun {
+  const [, loop, round, part] =
+    /^(?:loop\/)?([a-z0-9][a-z0-9-]*)(?:\/round-(\d+)(?:\/(train|trial-\d+))?)?$/.exec(text) ?? [];
+  if (loop === undefined)
+    throw new RatchetError('E_USAGE', `"${text}" names no run.`, {
+      hint: 'Name a loop, a round or a training: demo, demo/round-2 or demo/round-2/train.',
+    });
+  return { loop, ...(round !== undefined && { round: Number(round) }), training: part !== undefined };
+}
+
+async function readTrace(asked: TracedRun, options: CommonOptions): Promise<Trace> {
+  const { config, dataFolder } = await resolveConfig(options);
+  const { loop, round } = asked;
+  const now = Date.now();
+  const runs =
+    lockHolder(supervisorLockFile(dataFolder)) !== null || configuredAddress(config.connection.address) !== null;
+  if (!runs) {
+    const records = await readRecordsFromFile(dataFolder, loop, round);
+    return { ...asked, records, timelines: [], now, missing: [NOT_RUNNING] };
+  }
+  const { client } = await connectRunning(config, dataFolder);
+  try {
+    const records = await readRecords(client, config.taskQueues, loop, round);
+    const timelines: RoundTimeline[] = [];
+    const missing: string[] = [];
+    for (const record of records.rounds) {
+      const timeline = await readTimeline(client, config.taskQueues, loop, record.round, now);
+      if (timeline === null) missing.push(`Temporal keeps no history of round ${record.round} any more`);
+      else timelines.push(timeline);
+    }
+    return { ...asked, records, timelines, now, missing };
+  } finally {
+    await client.connection.close();
+  }
+}
