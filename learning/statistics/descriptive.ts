@@ -32,6 +32,14 @@ export function slope(values: readonly number[]): number {
   return covariance / spread;
 }
 
+/** Median of the slopes between all pairs of points with different x (Theil 1950, Sen 1968); NaN without such a pair. */
+export function theilSenSlope(x: readonly number[], y: readonly number[]): number {
+  const slopes = x.flatMap((start, i) =>
+    x.slice(i + 1).flatMap((end, gap) => (end === start ? [] : [(y[i + 1 + gap]! - y[i]!) / (end - start)])),
+  );
+  return median(slopes);
+}
+
 /** Sum of squared deviations from the mean. */
 export function sumOfSquares(values: readonly number[]): number {
   const centre = mean(values);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { mean, median, quantile, slope } from '../../../learning/statistics/descriptive.js';
+import { mean, median, quantile, slope, theilSenSlope } from '../../../learning/statistics/descriptive.js';
 import { bootstrapOnIndices, pairedBootstrap } from '../../../learning/statistics/paired-bootstrap.js';
 import { signFlipTest } from '../../../learning/statistics/sign-flip-test.js';
 
@@ -27,6 +27,13 @@ describe('descriptive statistics', () => {
     expect([quantile([1, 2, 3, 4], 0.25), quantile([7], 0.9)]).toEqual([1.75, 7]);
     expect([slope([1, 3, 5, 7]), slope([4]), slope([2, 2])]).toEqual([2, 0, 0]);
     expect([mean([]), median([])]).toEqual([NaN, NaN]);
+  });
+
+  it('R4: the slope of Theil and Sen is that of most points, whatever a few others say', () => {
+    expect(theilSenSlope([0, 1, 2, 3, 4], [1, 3, 500, 7, 9])).toBe(2);
+    // Pairs: (0,0)-(1,1) 1, (0,0)-(3,2) 2/3, (1,1)-(3,2) 1/2.
+    expect(theilSenSlope([0, 1, 3], [0, 1, 2])).toBeCloseTo(2 / 3, 15);
+    expect([theilSenSlope([1, 1], [2, 5]), theilSenSlope([], [])]).toEqual([NaN, NaN]);
   });
 });
 

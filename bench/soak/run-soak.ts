@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { Client } from '@temporalio/client';
+import { LoopConfig } from '../../config/loop.js';
+import { RatchetConfig } from '../../config/schema.js';
+import { SMALL_LOOP } from '../../workers/chaos/small-loop.js';
+import { connectClient } from '../../workers/connection.js';
+import { up, type Running } from '../../workers/supervisor.js';
+import { loopWorkflowId, roundWorkflowId, trainingWorkflowId } from '../../workflows/identifiers.js';
+import type { runAdaptiveLoop } from '../../workflows/run-adaptive-loop.js';
+import type { LoopSample, Sample } from './drift.js';
+
+export interface SoakOptions {
+  minutes: number;
+  dataFolder: string;
+  /** Folder of the compiled workers. */
+  workers: string;
+  signal?: AbortSignal;
+  onLoop?(loop: LoopSample, processes: Sample[]): void;
+}
+
+const ROUNDS = 2;
+const WORKERS = ['store-worker', 'cpu-worker', 'gpu-worker'];
+
+/** The chaos runs' loop with fewer requests: every stage in a few seconds. */
+const config = RatchetConfig.parse({
+  ...SMALL_LOOP,
+  loop: {
+    ...SMALL_LOOP.loop,
+    rounds: ROUNDS,
+    selection: { budget: 12 },
+    batching: { min: 4 },
+    simulatedUsers: { requests: 16, testSpecifications: 4 },
+    training: { ...SMALL_LOOP.loop.training, numEpochs: 1 },
+  },
+});
+
+/** Runs small loops, one after the other, on one set of workers; between two of them it looks at the processes. */
+export async function runSoak(options: SoakOptions): Promise<{ processes: Sample[]; loops: LoopSample[] }> {
+  const { dataFolder, workers, signal } = options;
+  const running = await up({
+    config,
+    dataFolder,
+    anyPort: true,
+    workers: WORKERS.map((name) => ({ name, script: path.join(workers, `${name}.js`) })),
+  });
+  const client = await connectClient(config, running.address);
+  const processes: Sample[] = [];
+  const loops: LoopSample[] = [];
+  const started = performance.now();
+  const minutes = () => (performance.now() - started) / 60_000;
+  try {
+    while (minutes() < options.minutes && signal?.aborted !== true) {
+      const begun = performance.now();
+      const name = `soak-${randomUUID()}`;
+      await Promise.race([playLoop(client, name), running.failed]);
+      const historyLength = await longestHistory(client, name);
+      await rm(path.join(dataFolder, 'loops', name), { recursive: true, force: true });
+      const seen = lookAt(running, minutes());
+      const loop = { minutes: minutes(), seconds: (performance.now() - begun) / 1000, historyLength };
+      processes.push(...seen);
+      loops.push(loop);
+      options.onLoop?.(loop, seen);
+    }
+    return { processes, loops };
+  } finally {
+    await client.connection.close();
+    await running.stop();
+  }
+}
+
+async function playLoop(client: Client, name: string): Promise<void> {
+  const { store, cpu, gpu } = config.taskQueues;
+  await client.workflow.execute<typeof runAdaptiveLoop>('runAdaptiveLoop', {
+    taskQueue: config.taskQueues.loop,
+    workflowId: loopWorkflowId(name),
+    args: [
+      {
+        config: LoopConfig.parse({ ...config.loop, name }),
+        settings: { queues: { store, cpu, gpu }, heartbeatTimeoutSeconds: config.workers.heartbeatTimeoutSeconds },
+      },
+    ],
+  });
+}
+
+async function longestHistory(client: Client, name: string): Promise<number> {
+  const ids = [loopWorkflowId(name), roundWorkflowId(name, ROUNDS), trainingWorkflowId(name, ROUNDS)];
+  const lengths = await Promise.all(
+    ids.map(async (id) => (await client.workflow.getHandle(id).describe()).historyLength),
+  );
+  return Math.max(...lengths);
+}
+
+function lookAt(running: Running, minutes: number): Sample[] {
+  const own = { name: 'supervisor', pid: process.pid };
+  return [own, ...running.processes()].map(({ name, pid }) => ({
+    minutes,
+    name,
+    pid,
+    rss: residentBytes(pid),
+    openFiles: readdirSync(`/proc/${pid}/fd`).length,
+  }));
+}
+
+function residentBytes(pid: number): number {
+  return 1024 * Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+}
