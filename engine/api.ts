@@ -108,6 +108,25 @@ export interface StepReport {
   gradientNorm: number;
   learningRate: number;
   /** Scored (label) tokens of the step. */
+  /** Trains only some rows for some steps: one worker's part of a training that several share. */
+  segment?: TrainSegment;
+}
+
+/**
+ * One worker's local steps between two meetings of a data-parallel training. It starts from the weights of
+ * `initialAdapterDir` (a new adapter where there is none) with its own optimizer as it was after the segment before. Its
+ * output folder holds the optimizer beside the weights. `parameters.maxSteps` counts the steps of the whole training, which
+ * the schedule runs over.
+ */
+export interface TrainSegment {
+  /** This worker trains the rows whose place in the file is `shard` modulo `shards`; 0 … shards − 1. */
+  shard: number;
+  shards: number;
+  /** Steps of the whole training done before, and those it ends at; equal: nothing is trained, only validated. */
+  from: number;
+  to: number;
+  /** Output folder of this shard's segment before; a fresh optimizer where there is none. */
+  previousDir?: string;
   tokens: number;
   /** Means of what the objective reports beside its loss: rewards and accuracy of preferences, correct classes. */
   measures?: Record<string, number>;

@@ -115,6 +115,19 @@ export async function saveCheckpoint(
 }
 
 /** Reads one checkpoint; throws an Error that says what is wrong with it. */
+/**
+ * Identity of the checkpoint of a step: the hash of its checksums.
+ *
+ * @throws RatchetError `E_NOT_FOUND`, `E_DATA_FOLDER`
+ */
+export async function checkpointHash(folder: string, step: number): Promise<string> {
+  const file = join(folder, folderName(step), CHECKSUMS);
+  const text = await readFile(file).catch((error: unknown) => {
+    throw diskError(error, `reading ${file}`);
+  });
+  return sha256([text]);
+}
+
 async function readCheckpoint(path: string, step: number): Promise<Omit<LoadedCheckpoint, 'skipped'>> {
   const checksums = JSON.parse(await readFile(join(path, CHECKSUMS), 'utf8')) as Record<string, unknown>;
   for (const name of [TENSORS, STATE]) {

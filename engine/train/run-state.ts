@@ -84,12 +84,17 @@ export async function resumeRun(
     const kept = array(BEST + name);
     if (kept) best.set(name, kept);
   }
-  for (const [key, { data }] of loaded.tensors) {
+  restoreOptimizer(trainer, loaded.tensors, state.updates);
+  return { state, best: state.best ? best : null };
+}
+
+/** Puts the optimizer back to what {@link saveRun} kept of it among other tensors. */
+export function restoreOptimizer(trainer: TrainStep, tensors: ReadonlyMap<string, HostTensor>, updates: number): void {
+  for (const [key, { data }] of tensors) {
     const [, slot, name] = /^optimizer\.(\w+):(.+)$/s.exec(key) ?? [];
     if (slot === undefined || name === undefined) continue;
     const slots = trainer.optimizer.state.get(name) ?? {};
     trainer.optimizer.state.set(name, { ...slots, [slot]: data as Float32Array });
   }
-  trainer.optimizer.updates = state.updates;
-  return { state, best: state.best ? best : null };
+  trainer.optimizer.updates = updates;
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { configHash } from '../../config/hash.js';
 import type { TrainSpec } from '../api.js';
 import { diskError } from '../formats/disk-error.js';
+import { segmentStateHash } from './segment.js';
 
 /** Raised when the same spec would train to other bits, so that older checkpoints are not continued. */
 const ALGORITHM = 1;
@@ -53,3 +54,8 @@ export async function specHash(spec: TrainSpec): Promise<string> {
     validation: spec.validationFile === undefined ? null : await fileHash(spec.validationFile),
   });
 }
+    segment: spec.segment && {
+      ...spec.segment,
+      previousDir: undefined,
+      previous: await segmentStateHash(spec.segment),
+    },

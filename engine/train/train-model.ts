@@ -23,6 +23,7 @@ import { refuseTooLarge } from './memory-check.js';
 import { meanLoss, overfitWarning } from './overfit-watch.js';
 import { resumeRun, saveRun, startState, type BestWeights } from './run-state.js';
 import { specHash } from './spec-hash.js';
+import { ownRows, saveSegment, segmentSeed, startSegment } from './segment.js';
 import { TrainStep } from './step.js';
 import { noteReferences, objectiveOf, rowSource, type LoadedRows } from './row-source.js';
 import type { TokenRow } from './training-rows.js';
@@ -59,7 +60,7 @@ export async function trainModel(
   let newestStep: number | null = null;
   try {
     const resumed = await resumeRun(checkpoints, hash, trainer);
-    const state = resumed?.state ?? startState(hash);
+    const state = resumed?.state ?? (await startSegment(spec.segment, trainer, startState(hash)));
     const resumedFrom = resumed ? state.step : null;
     for (const done of state.validations) hooks.onValidation?.(done);
     newestStep = resumedFrom;
@@ -72,7 +73,8 @@ export async function trainModel(
       totalSteps,
       warmupSteps: warmupSteps(totalSteps, parameters.warmupRatio),
     });
-    if (resumed) schedule.setState(state.schedule);
+    if (state.schedule !== null) schedule.setState(state.schedule);
+    const end = spec.segment?.to ?? totalSteps;
     const save = async () => {
       refuseDamaged(trainer);
       state.schedule = schedule.getState();
@@ -90,7 +92,7 @@ export async function trainModel(
         hooks.signal.throwIfAborted();
       }
       const validationSteps = spec.validateEverySteps ?? epochSteps;
-      const due = state.step > 0 && (state.step % validationSteps === 0 || state.step === totalSteps);
+      const due = state.step > 0 && (state.step % validationSteps === 0 || state.step === end);
       if (due && validationBatches.length > 0 && state.validations.at(-1)?.step !== state.step) {
         const loss = await validate(trainer, validationBatches, hooks.signal);
         if (loss === null) continue;
@@ -108,7 +110,7 @@ export async function trainModel(
         }
       }
       stoppedEarly = patience !== undefined && state.best !== null && state.stale >= patience;
-      if (stoppedEarly || state.step >= totalSteps) break;
+      if (stoppedEarly || state.step >= end) break;
 
       const epoch = Math.floor(state.step / epochSteps);
       if (epochPlan.epoch !== epoch) epochPlan = { epoch, steps: planEpoch(train, plan, epoch) };
@@ -147,7 +149,15 @@ export async function trainModel(
         ...(runtime.device && { deviceReason: runtime.device.why }),
         milliseconds: performance.now() - started,
       },
-      hooks.beforeWrite,
+      {
+        ...(hooks.beforeWrite && { beforeWrite: hooks.beforeWrite }),
+        ...(spec.segment && {
+          add: (folder) => {
+            state.schedule = schedule.getState();
+            return saveSegment(folder, state, trainer);
+          },
+        }),
+      },
     );
   } catch (error) {
     throw withCheckpoint(error, checkpoints, newestStep);
@@ -167,7 +177,10 @@ interface Prepared {
 }
 
 async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared> {
-  const { parameters, seed, strategy, initialAdapterDir } = spec;
+  const { parameters, strategy, initialAdapterDir } = spec;
+  const seed = segmentSeed(spec.seed, spec.segment);
+  const labels = spec.newHead?.labels ?? (strategy === 'full' ? null : await adapterLabels(initialAdapterDir));
+  const options: LoadOptions = labels ? { newHead: { labels, seed } } : {};
   const model: LoadedModel & Partial<QuantizedModel> =
     strategy === 'qlora'
       ? await loadQuantizedModel(spec.modelDir)
@@ -182,7 +195,7 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
     template: await loadChatTemplate(spec.modelDir),
   });
   const none: LoadedRows = { rows: [], truncated: 0, unsupervised: 0 };
-  const train = await source.load(spec.trainFile);
+  const train = ownRows(await source.load(spec.trainFile), spec.segment);
   const validation = spec.validationFile === undefined ? none : await source.load(spec.validationFile);
   const adapter = strategy === 'full' ? null : await initialAdapter(spec, model);
   refuseTooLarge({

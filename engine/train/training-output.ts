@@ -39,7 +39,10 @@ export async function writeOutput(
   hash: string,
   trained: { weights: ReadonlyMap<string, HostTensor>; adapter: LoraAdapter | null },
   outcome: Omit<TrainResult, 'sha256' | 'outputDir'>,
-  beforeWrite?: () => Promise<void>,
+  hooks: {
+    beforeWrite?: () => Promise<void>;
+    /** Writes what else belongs into the folder. */ add?(folder: string): Promise<unknown>;
+  } = {},
 ): Promise<TrainResult> {
   const temporary = `${spec.outputDir.replace(/\/+$/, '')}.tmp-${process.pid}`;
   try {
@@ -55,7 +58,8 @@ export async function writeOutput(
     const { outputDir: _, ...stored } = result;
     const record = `${JSON.stringify({ specHash: hash, result: stored }, null, 2)}\n`;
     await writeAtomic(join(temporary, RECORD), [Buffer.from(record)]);
-    await beforeWrite?.();
+    await hooks.add?.(temporary);
+    await hooks.beforeWrite?.();
     await rm(spec.outputDir, { recursive: true, force: true });
     await rename(temporary, spec.outputDir);
     await syncFolder(dirname(spec.outputDir));
