@@ -21,8 +21,17 @@ export const FEEDBACK_TYPES = [
   'USER_CORRECTION',
   'EXPLICIT_POSITIVE',
   'EXPLICIT_NEGATIVE',
+  'EDIT',
+  'PREFERENCE',
+  'THUMBS_UP',
+  'THUMBS_DOWN',
+  'IMPLICIT',
 ] as const;
 export type FeedbackType = (typeof FEEDBACK_TYPES)[number];
+
+/** What somebody did with an answer without saying what they think of it. */
+export const IMPLICIT_ACTIONS = ['used', 'kept', 'abandoned', 'regenerated'] as const;
+export type ImplicitAction = (typeof IMPLICIT_ACTIONS)[number];
 
 /** One piece of feedback on one model output (requirements §5). Field names are fixed by the file format. */
 export interface FeedbackEvent {
@@ -37,7 +46,14 @@ export interface FeedbackEvent {
   validation_score: number;
   feedback_type: FeedbackType;
   context: { rag?: string; notes?: string };
+  /** Of `USER_CORRECTION` and `EDIT`: what the user made of the output. */
   corrected_output?: string;
+  /** Of `PREFERENCE`: the answer that the user likes less than `ai_output`. */
+  rejected_output?: string;
+  /** Of `IMPLICIT`. */
+  implicit_action?: ImplicitAction;
+  /** Who says it: a user, an annotator, a program. Trust in a source follows from how it agrees with the others. */
+  source?: string;
 }
 
 /** A row that could not be accepted, kept in the ledger with where it came from and why. */
@@ -81,6 +97,20 @@ export interface RewardRow {
   decay: number;
   difficultyFactor: number;
   balanceFactor: number;
+  /** Where a source is named: how far it is believed, 0–1. */
+  trust?: number;
+  /** Why the event is not believed: nothing is learned from it, and only the validator's score counts. */
+  distrusted?: string;
+}
+
+/** How far a source of feedback was believed in a round. */
+export interface SourceRow {
+  source: string;
+  /** 0–1; one half for a source that nobody can be compared with. */
+  trust: number;
+  /** Answers that others judged too. */
+  compared: number;
+  suspect: boolean;
 }
 
 export interface CurriculumRow {

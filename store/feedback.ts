@@ -6,7 +6,7 @@ import { insertRows } from './rows.js';
 import type { AppendResult, StoredEvent } from './types.js';
 
 const FIELDS =
-  'seq, id, ts, input_data, ai_output, artifact_type, model_used, validation_score, feedback_type, context, corrected_output';
+  'seq, id, ts, input_data, ai_output, artifact_type, model_used, validation_score, feedback_type, context, corrected_output, rejected_output, implicit_action, source';
 
 /** The ledger keeps at most this much of a refused row. */
 const RAW_CHARACTERS = 4096;
@@ -50,6 +50,10 @@ export function appendFeedback(
       }
     });
     await insertRows(connection, columns, 'feedback_events', accepted, { key: ['loop', 'id'] });
+    const signals = accepted.filter(
+      (event) => (event.rejected_output ?? event.implicit_action ?? event.source) !== undefined,
+    );
+    await insertRows(connection, columns, 'feedback_signals', signals, { key: ['loop', 'id'] });
     if (refused.length > 0) await rejectRows(database, refused);
     const places = [...known.values()].map((entry) => entry.seq);
     return {
@@ -93,14 +97,16 @@ export async function readFeedback(
   limit: number,
 ): Promise<StoredEvent[]> {
   const rows = await database.read(
-    `SELECT ${FIELDS} FROM feedback_events WHERE loop = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4`,
+    `SELECT ${FIELDS} FROM feedback_events LEFT JOIN feedback_signals USING (loop, id) WHERE loop = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4`,
     [loop, BigInt(afterSeq), BigInt(Math.min(uptoSeq, Number.MAX_SAFE_INTEGER)), BigInt(limit)],
   );
-  return rows.map(({ corrected_output, context, ...row }) => ({
-    ...row,
-    context: JSON.parse(context as string) as unknown,
-    ...(corrected_output === null ? {} : { corrected_output }),
-  })) as unknown as StoredEvent[];
+  return rows.map((row) =>
+    Object.fromEntries(
+      Object.entries(row)
+        .filter(([, value]) => value !== null)
+        .map(([name, value]) => [name, name === 'context' ? (JSON.parse(value as string) as unknown) : value]),
+    ),
+  ) as unknown as StoredEvent[];
 }
 
 /** Number of events after a cursor, and the newest place in the sequence (0 without events). */

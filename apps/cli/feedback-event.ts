@@ -1,5 +1,5 @@
-import type { ArtifactType, FeedbackEvent, FeedbackType } from '../../config/domain.js';
-import { ARTIFACT_TYPES, FEEDBACK_TYPES } from '../../config/domain.js';
+import type { ArtifactType, FeedbackEvent, FeedbackType, ImplicitAction } from '../../config/domain.js';
+import { ARTIFACT_TYPES, FEEDBACK_TYPES, IMPLICIT_ACTIONS } from '../../config/domain.js';
 import { RatchetError } from '../../config/errors.js';
 import { configHash } from '../../config/hash.js';
 
@@ -11,6 +11,9 @@ export interface FeedbackFlags {
   score: string;
   type?: string;
   correction?: string;
+  rejected?: string;
+  action?: string;
+  source?: string;
   model: string;
   notes?: string;
   ts?: string;
@@ -41,20 +44,24 @@ export function feedbackEvent(flags: FeedbackFlags, now: Date): FeedbackEvent {
     artifact_type: oneOf('--artifact-type', flags.artifactType, ARTIFACT_TYPES),
     model_used: flags.model,
     validation_score: score,
-    feedback_type:
-      flags.type === undefined ? typeOf(score, flags.correction) : oneOf('--type', flags.type, FEEDBACK_TYPES),
+    feedback_type: flags.type === undefined ? typeOf(score, flags) : oneOf('--type', flags.type, FEEDBACK_TYPES),
     context: flags.notes === undefined ? {} : { notes: flags.notes },
-    ...(flags.correction === undefined ? {} : { corrected_output: flags.correction }),
+    ...(flags.correction !== undefined && { corrected_output: flags.correction }),
+    ...(flags.rejected !== undefined && { rejected_output: flags.rejected }),
+    ...(flags.action !== undefined && { implicit_action: oneOf('--action', flags.action, IMPLICIT_ACTIONS) }),
+    ...(flags.source !== undefined && { source: flags.source }),
   };
   return { id: flags.id ?? `cli-${configHash(content).slice(0, 16)}`, ...content };
 }
 
-function typeOf(score: number, correction: string | undefined): FeedbackType {
+function typeOf(score: number, { correction, rejected, action }: FeedbackFlags): FeedbackType {
   if (correction !== undefined) return 'USER_CORRECTION';
+  if (rejected !== undefined) return 'PREFERENCE';
+  if (action !== undefined) return 'IMPLICIT';
   return score >= 70 ? 'SUCCESS' : 'VALIDATION_FAILURE';
 }
 
-function oneOf<T extends ArtifactType | FeedbackType>(option: string, text: string, values: readonly T[]): T {
+function oneOf<T extends ArtifactType | FeedbackType | ImplicitAction>(option: string, text: string, values: readonly T[]): T {
   const found = values.find((value) => value === text);
   if (found === undefined) {
     throw new RatchetError('E_USAGE', `${option} wants one of ${values.join(', ')}; got "${text}".`, {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ARTIFACT_TYPES, FEEDBACK_TYPES, type FeedbackEvent } from '../../config/domain.js';
+import { ARTIFACT_TYPES, FEEDBACK_TYPES, IMPLICIT_ACTIONS, type FeedbackEvent } from '../../config/domain.js';
 
 const text = z.string().refine((value) => !/\p{Surrogate}/u.test(value), 'holds half of a surrogate pair');
 const filled = text.refine((value) => value.trim() !== '', 'is empty');
@@ -20,10 +20,29 @@ const Event = z
     feedback_type: z.enum(FEEDBACK_TYPES, `is not one of ${FEEDBACK_TYPES.join(', ')}`),
     context: z.object({ rag: optionalText, notes: optionalText }).nullish(),
     corrected_output: optionalText,
+    rejected_output: optionalText,
+    implicit_action: z
+      .enum(IMPLICIT_ACTIONS, `is not one of ${IMPLICIT_ACTIONS.join(', ')}`)
+      .nullish()
+      .transform((value) => value ?? undefined),
+    source: filled
+      .refine((value) => value.length <= 200, 'is longer than 200 characters')
+      .nullish()
+      .transform((value) => value ?? undefined),
   })
-  .refine((event) => event.feedback_type !== 'USER_CORRECTION' || (event.corrected_output ?? '').trim() !== '', {
-    path: ['corrected_output'],
-    error: 'a USER_CORRECTION needs the corrected text',
+  .superRefine((event, checked) => {
+    const { feedback_type: type, ai_output, corrected_output, rejected_output, implicit_action } = event;
+    const refuse = (field: string, message: string) => checked.addIssue({ code: 'custom', path: [field], message });
+    if ((type === 'USER_CORRECTION' || type === 'EDIT') && (corrected_output ?? '').trim() === '')
+      refuse('corrected_output', `${type === 'EDIT' ? 'an EDIT' : 'a USER_CORRECTION'} needs the corrected text`);
+    if (type === 'PREFERENCE' && (rejected_output ?? ai_output) === ai_output)
+      refuse('rejected_output', 'a PREFERENCE needs another answer that the user likes less');
+    if (type === 'IMPLICIT' && implicit_action === undefined)
+      refuse('implicit_action', `IMPLICIT feedback needs one of ${IMPLICIT_ACTIONS.join(', ')}`);
+    if (type !== 'PREFERENCE' && rejected_output !== undefined)
+      refuse('rejected_output', 'only a PREFERENCE has another answer');
+    if (type !== 'IMPLICIT' && implicit_action !== undefined)
+      refuse('implicit_action', 'only IMPLICIT feedback has an action');
   });
 
 /**
@@ -38,12 +57,11 @@ export function validateFeedbackEvent(value: unknown): { event: FeedbackEvent } 
     const missing = field !== '' && !issue!.path.slice(0, -1).length && !Object.hasOwn(value as object, field);
     return { field, reason: missing ? 'is missing' : issue!.message };
   }
-  const { context, corrected_output, ...rest } = result.data;
-  return {
-    event: {
-      ...rest,
-      context: Object.fromEntries(Object.entries(context ?? {}).filter(([, member]) => member !== undefined)),
-      ...(corrected_output === undefined ? {} : { corrected_output }),
-    },
-  };
+  const { context, ...event } = result.data;
+  return { event: { ...present(event), context: present(context ?? {}) } };
+}
+
+/** Without the members that are absent. */
+function present<T extends object>(value: T): { [Key in keyof T]: Exclude<T[Key], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as never;
 }

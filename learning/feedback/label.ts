@@ -7,15 +7,20 @@ export interface Label {
 
 /**
  * The answer an event teaches, or null when it teaches none. A corrected output is a label whatever the type says;
- * `SUCCESS` and `EXPLICIT_POSITIVE` accept the output as it is; `VALIDATION_FAILURE` and `EXPLICIT_NEGATIVE` only say
- * what is wrong. Whether the label is good enough is for the quality gates.
+ * `SUCCESS`, `EXPLICIT_POSITIVE` and `THUMBS_UP` accept the output as it is; the other types only say what is wrong, or
+ * better than something else. Whether the label is good enough is for the quality gates.
  */
 export function labelOf(event: FeedbackEvent): Label | null {
   if (event.corrected_output !== undefined) return { text: event.corrected_output, source: 'correction' };
-  if (event.feedback_type === 'SUCCESS' || event.feedback_type === 'EXPLICIT_POSITIVE') {
+  if (isAccepted(event)) {
     return { text: event.ai_output, source: 'accepted' };
   }
   return null;
+}
+
+/** Whether the user takes the output as it is. */
+export function isAccepted({ feedback_type: type }: FeedbackEvent): boolean {
+  return type === 'SUCCESS' || type === 'EXPLICIT_POSITIVE' || type === 'THUMBS_UP';
 }
 
 /** How far a label of each origin is believed before the validator has spoken. */

@@ -18,16 +18,28 @@ export interface FeedbackPairs {
   rejected: RejectedRow[];
 }
 
+type AddPair = (
+  event: FeedbackEvent,
+  parts: Pick<PreferencePair, 'chosen' | 'rejected' | 'source' | 'margin' | 'eventIds'>,
+) => void;
+
 const RAW_LIMIT = 4096;
-const THUMBS: Partial<Record<FeedbackEvent['feedback_type'], number>> = { EXPLICIT_POSITIVE: 1, EXPLICIT_NEGATIVE: -1 };
+const THUMBS: Partial<Record<FeedbackEvent['feedback_type'], number>> = {
+  EXPLICIT_POSITIVE: 1,
+  THUMBS_UP: 1,
+  EXPLICIT_NEGATIVE: -1,
+  THUMBS_DOWN: -1,
+};
 
 /**
  * Pairs from what users said about stored answers:
  * - **edit**: a correction is better than the answer it corrects;
+ * - **comparison**: of two answers the one that the user prefers;
  * - **ranking**: of answers to one request the better scored one;
  * - **thumbs**: of answers to one request that score the same, one with thumbs up over one with thumbs down.
  *
- * Left out, with a row for the ledger: a correction that does not score above its answer, answers whose thumbs
+ * Left out, with a row for the ledger: a correction that does not score above its answer, a comparison that the validator
+ * contradicts, answers whose thumbs
  * contradict their scores, and a pair that other feedback turns around. Does not depend on the order of the events.
  */
 export function pairsFromFeedback(events: readonly FeedbackEvent[], options: FeedbackPairOptions = {}): FeedbackPairs {
@@ -45,10 +57,7 @@ export function pairsFromFeedback(events: readonly FeedbackEvent[], options: Fee
     else group.push(event);
   }
 
-  const add = (
-    event: FeedbackEvent,
-    parts: Pick<PreferencePair, 'chosen' | 'rejected' | 'source' | 'margin' | 'eventIds'>,
-  ) => {
+  const add: AddPair = (event, parts) => {
     const prompt = promptOf(event.input_data, event.context);
     const pair = preferencePair({ prompt, artifactType: event.artifact_type, ...parts });
     const earlier = found.get(pair.id);
@@ -58,6 +67,7 @@ export function pairsFromFeedback(events: readonly FeedbackEvent[], options: Fee
 
   for (const group of groups.values()) {
     for (const event of group) {
+      pairComparison(event, options.scoreOf, similarity, add, rejected);
       const correction = event.corrected_output;
       if (correction === undefined || correction.trim() === '' || correction === event.ai_output) continue;
       const lead = options.scoreOf && options.scoreOf(event, correction) - event.validation_score;
@@ -82,14 +92,29 @@ export function pairsFromFeedback(events: readonly FeedbackEvent[], options: Fee
   return { pairs: pairs.sort((a, b) => (a.id < b.id ? -1 : 1)), rejected };
 }
 
+/** The two answers of a `PREFERENCE`. */
+function pairComparison(
+  event: FeedbackEvent,
+  scoreOf: FeedbackPairOptions['scoreOf'],
+  similarity: (output: string, other: string) => number,
+  add: AddPair,
+  rejected: RejectedRow[],
+): void {
+  const { ai_output: chosen, rejected_output: worse, id } = event;
+  if (worse === undefined || chosen.trim() === '') return;
+  if (scoreOf && scoreOf(event, worse) > event.validation_score) {
+    const reason = `the answer that ${id} prefers scores lower than the other`;
+    rejected.push(ledgerRow('rejected_output', reason, { chosen, rejected: worse }));
+    return;
+  }
+  add(event, { chosen, rejected: worse, source: 'comparison', margin: 1 - similarity(chosen, worse), eventIds: [id] });
+}
+
 /** Ranking and thumbs among the answers to one request. */
 function pairGroup(
   group: readonly FeedbackEvent[],
   options: FeedbackPairOptions,
-  add: (
-    event: FeedbackEvent,
-    parts: Pick<PreferencePair, 'chosen' | 'rejected' | 'source' | 'margin' | 'eventIds'>,
-  ) => void,
+  add: AddPair,
   rejected: RejectedRow[],
 ): void {
   const eventsOf = new Map<string, FeedbackEvent[]>();

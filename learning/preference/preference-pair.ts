@@ -1,8 +1,8 @@
 import type { ArtifactType } from '../../config/domain.js';
 import { canonicalJson, sha256 } from '../../config/hash.js';
 
-/** Where a pair comes from: ranked answers to one request, a user's edit of an answer, or thumbs up and down. */
-export type PreferenceSource = 'ranking' | 'edit' | 'thumbs';
+/** Where a pair comes from: ranked answers to one request, a user's edit or comparison of answers, or thumbs up and down. */
+export type PreferenceSource = 'ranking' | 'edit' | 'comparison' | 'thumbs';
 
 /** A better and a worse answer to one request. The first four fields are the row that the engine's DPO trains on. */
 export interface PreferencePair {
@@ -13,7 +13,7 @@ export interface PreferencePair {
   rejected: string;
   artifactType: ArtifactType;
   source: PreferenceSource;
-  /** How much better, 0 … 1: the difference of the scores ÷ 100, or for an unscored edit 1 − similarity. */
+  /** How much better, 0 … 1: the difference of the scores ÷ 100, or for an unscored edit and a comparison 1 − similarity. */
   margin: number;
   /** Feedback events behind the pair; empty for fresh generations. */
   eventIds: string[];

@@ -11,6 +11,10 @@ export interface RewardInput {
    * approval, 0 for an explicit rejection. Absent when the user said nothing.
    */
   correctionSimilarity?: number;
+  /** How much of that is believed, 0–1; 1 when absent. */
+  opinionTrust?: number;
+  /** What a thumb, a comparison or an action adds to the base, −1 … 1; 0 when absent. */
+  hint?: number;
   /** Days (fractions count) between the event and the scoring; below 0 counts as 0. */
   ageDays: number;
   /** 0–1. */
@@ -26,7 +30,8 @@ const SCORE_SCALE = 20;
 
 /**
  * R1: a continuous reward, −1 … 1.
- * `base = tanh((score − 70) / 20)`; with a user's opinion `base = mean(base, 2·similarity − 1)`;
+ * `base = tanh((score − 70) / 20)`; with a user's opinion `base = mean(base, 2·similarity − 1)`, the opinion weighted by
+ * the trust in it; `base = clip(base + hint)`;
  * `reward = clip(base · decay^days · (base > 0 ? 1 + (weight − 1)·difficulty : 1) · √min(1, threshold / n))`.
  * Only positive rewards are amplified, and the clip comes last.
  */
@@ -49,7 +54,13 @@ export class EnhancedRewardCalculator {
     let base = Math.tanh((input.score - SCORE_CENTRE) / SCORE_SCALE);
     if (input.correctionSimilarity !== undefined) {
       requireRange('correctionSimilarity', input.correctionSimilarity, 0, 1);
-      base = (base + (2 * input.correctionSimilarity - 1)) / 2;
+      const { opinionTrust = 1 } = input;
+      requireRange('opinionTrust', opinionTrust, 0, 1);
+      base = (base + opinionTrust * (2 * input.correctionSimilarity - 1)) / (1 + opinionTrust);
+    }
+    if (input.hint !== undefined) {
+      requireRange('hint', input.hint, -1, 1);
+      base = Math.min(1, Math.max(-1, base + input.hint));
     }
     const ageDays = Math.max(0, input.ageDays);
     const decay = this.config.timeDecayRate ** ageDays;

@@ -1,3 +1,4 @@
+import type { FeedbackEvent, ImplicitAction } from '../../config/domain.js';
 import { RatchetError } from '../../config/errors.js';
 
 /** What a user let us know about an answer, directly or by what they did with it. */
@@ -9,14 +10,16 @@ export type FeedbackSignal =
   | { kind: 'edit'; similarity: number }
   | { kind: 'implicit'; action: ImplicitAction };
 
-export const IMPLICIT_ACTIONS = ['used', 'kept', 'abandoned', 'regenerated'] as const;
-export type ImplicitAction = (typeof IMPLICIT_ACTIONS)[number];
-
 /** An action can have many reasons, so none says more than ±0.3. */
 const IMPLICIT_REWARD: Record<ImplicitAction, number> = { used: 0.3, kept: 0.15, abandoned: -0.15, regenerated: -0.3 };
 
 /** How much a signal says beside others about the same answer. */
-const EVIDENCE: Record<FeedbackSignal['kind'], number> = { edit: 1, preference: 0.8, thumbs: 0.8, implicit: 0.2 };
+export const EVIDENCE: Record<FeedbackSignal['kind'], number> = {
+  edit: 1,
+  preference: 0.8,
+  thumbs: 0.8,
+  implicit: 0.2,
+};
 
 /**
  * The reward of one signal, −1 … 1.
@@ -43,6 +46,14 @@ export function signalReward(signal: FeedbackSignal): number {
     case 'implicit':
       return IMPLICIT_REWARD[signal.action];
   }
+}
+
+/** The signal of an event whose user said nothing outright: a comparison, a thumb or an action; null for other types. */
+export function signalOf({ feedback_type: type, implicit_action: action }: FeedbackEvent): FeedbackSignal | null {
+  if (type === 'PREFERENCE') return { kind: 'preference', wins: 1, losses: 0 };
+  if (type === 'THUMBS_UP' || type === 'THUMBS_DOWN')
+    return { kind: 'thumbs', up: type === 'THUMBS_UP' ? 1 : 0, down: type === 'THUMBS_DOWN' ? 1 : 0 };
+  return action === undefined ? null : { kind: 'implicit', action };
 }
 
 /** A signal and how far its source is believed, 0–1 (see {@link import('./source-trust.js').estimateTrust}). */

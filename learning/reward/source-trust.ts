@@ -16,6 +16,16 @@ export interface SourceTrust {
   suspect: boolean;
 }
 
+/** What is believed of an event that names its source. */
+export interface JudgedEvent {
+  /** What the sources together say of the answer, −1 … 1; null where this event says nothing of its own. */
+  value: number | null;
+  /** 0–1. */
+  trust: number;
+  /** Why the event is not believed. */
+  distrusted?: string;
+}
+
 export interface TrustReport {
   sources: Map<string, SourceTrust>;
   /** Of each item: the mean of its opinions weighted by trust, −1 … 1; the plain mean where all trust is 0. */
@@ -31,6 +41,8 @@ const PRIOR = { items: 4, agreement: 0.75 };
 const SUSPECT = { trust: 0.25, compared: 5 };
 const OUTLIER_DISTANCE = 1;
 const CONTESTED_SHARE = 1 / 3;
+/** Trust in a source that nobody can be compared with; from it on, what a source says counts fully. */
+export const UNKNOWN_TRUST = 2 * PRIOR.agreement - 1;
 const ITERATIONS = 50;
 const TOLERANCE = 1e-9;
 
@@ -48,7 +60,7 @@ const TOLERANCE = 1e-9;
 export function estimateTrust(opinions: readonly Opinion[]): TrustReport {
   const merged = mergeRepeated(opinions);
   const names = [...new Set(merged.map(({ source }) => source))];
-  const trust = new Map(names.map((source) => [source, 2 * PRIOR.agreement - 1]));
+  const trust = new Map(names.map((source) => [source, UNKNOWN_TRUST]));
   const compared = new Map<string, number>();
 
   for (let iteration = 0; iteration < ITERATIONS; iteration++) {

@@ -1,4 +1,5 @@
 import type { FeedbackEvent } from '../../config/domain.js';
+import { isAccepted } from '../feedback/label.js';
 import { levenshteinSimilarity } from '../metrics/levenshtein.js';
 import { FAILURE_THRESHOLD } from './hard-negative-miner.js';
 
@@ -11,9 +12,7 @@ const SAME_ANSWER = 0.95;
  * @param validate the score (0–100) that the validator gives the output now
  */
 export function falseNegativeReason(event: FeedbackEvent, validate: (event: FeedbackEvent) => number): string | null {
-  if (event.feedback_type === 'SUCCESS' || event.feedback_type === 'EXPLICIT_POSITIVE') {
-    return 'the user accepted the output';
-  }
+  if (isAccepted(event)) return 'the user accepted the output';
   const { ai_output: output, corrected_output: correction } = event;
   if (correction !== undefined && levenshteinSimilarity(output, correction) >= SAME_ANSWER) {
     return 'the correction changes next to nothing';

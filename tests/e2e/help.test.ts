@@ -27,6 +27,7 @@ describe('--help', () => {
         feedback                               Hand feedback to a loop
         schedule                               Check at fixed times whether a loop has enough new feedback
         train [options] <file>                 Train a model on a file of examples
+        fork [options] <run>                   Train on from a checkpoint of another run, with other settings
         generate [options] [prompts...]        Generate texts with a model and, where given, an adapter
         evaluate [options] <file>              Measure how good and how fast a model is on a file
         merge [options]                        Fold an adapter into its model, and write the whole model
@@ -190,8 +191,12 @@ describe('--help', () => {
         --artifact-type <type>  one of erd, code_prototype, architecture
         --score <number>        validation score, 0 to 100
         --type <type>           one of SUCCESS, VALIDATION_FAILURE, USER_CORRECTION, EXPLICIT_POSITIVE,
-                                EXPLICIT_NEGATIVE (default: by score and correction)
+                                EXPLICIT_NEGATIVE, EDIT, PREFERENCE, THUMBS_UP, THUMBS_DOWN, IMPLICIT
+                                (default: by the other options)
         --correction <text>     what the model should have answered
+        --rejected <text>       another answer that the user likes less
+        --action <action>       what the user did with the answer: used, kept, abandoned, regenerated
+        --source <name>         who says it
         --model <name>          model that answered (default: "unknown")
         --notes <text>          anything worth keeping
         --ts <time>             when, ISO 8601 (default: now)
@@ -272,6 +277,7 @@ describe('--help', () => {
         --config <file>                         JSON file of settings; flags win over it
         --resume                                go on with a run, and never start one
         --fresh                                 start over, and replace what an earlier run wrote
+        --keep-checkpoints                      keep the last checkpoints of a finished run, for `ratchet fork`
         --dry-run                               print what would be done, and do nothing
         --threads <number>                      threads of the kernels (default: all cores)
         --data <folder>                         data folder, where downloaded models are kept (default: data)

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { ARTIFACT_TYPES, FEEDBACK_TYPES } from '../../../config/domain.js';
+import { ARTIFACT_TYPES, FEEDBACK_TYPES, IMPLICIT_ACTIONS } from '../../../config/domain.js';
 import { RatchetError } from '../../../config/errors.js';
 import { importWorkflowId } from '../../../workflows/identifiers.js';
 import type { importFeedback, ImportFeedbackResult } from '../../../workflows/import-feedback.js';
@@ -35,8 +35,11 @@ export function feedbackCommand(): Command {
       .requiredOption('--output <text>', 'what the model answered')
       .requiredOption('--artifact-type <type>', `one of ${ARTIFACT_TYPES.join(', ')}`)
       .requiredOption('--score <number>', 'validation score, 0 to 100')
-      .option('--type <type>', `one of ${FEEDBACK_TYPES.join(', ')} (default: by score and correction)`)
+      .option('--type <type>', `one of ${FEEDBACK_TYPES.join(', ')} (default: by the other options)`)
       .option('--correction <text>', 'what the model should have answered')
+      .option('--rejected <text>', 'another answer that the user likes less')
+      .option('--action <action>', `what the user did with the answer: ${IMPLICIT_ACTIONS.join(', ')}`)
+      .option('--source <name>', 'who says it')
       .option('--model <name>', 'model that answered', 'unknown')
       .option('--notes <text>', 'anything worth keeping')
       .option('--ts <time>', 'when, ISO 8601 (default: now)')

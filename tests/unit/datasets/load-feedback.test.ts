@@ -113,7 +113,7 @@ describe('D8 loadFeedback', () => {
         "feedback.jsonl:4 ts: is not an ISO 8601 time with a zone, such as 2026-11-21T14:05:00Z",
         "feedback.jsonl:5 ts: is not an ISO 8601 time with a zone, such as 2026-11-21T14:05:00Z",
         "feedback.jsonl:6 artifact_type: is not one of erd, code_prototype, architecture",
-        "feedback.jsonl:7 feedback_type: is not one of SUCCESS, VALIDATION_FAILURE, USER_CORRECTION, EXPLICIT_POSITIVE, EXPLICIT_NEGATIVE",
+        "feedback.jsonl:7 feedback_type: is not one of SUCCESS, VALIDATION_FAILURE, USER_CORRECTION, EXPLICIT_POSITIVE, EXPLICIT_NEGATIVE, EDIT, PREFERENCE, THUMBS_UP, THUMBS_DOWN, IMPLICIT",
         "feedback.jsonl:8 validation_score: is above 100",
         "feedback.jsonl:9 validation_score: is not a number",
         "feedback.jsonl:10 : not JSON: NaN is no number there",
@@ -127,6 +127,40 @@ describe('D8 loadFeedback', () => {
       ]
     `);
     expect(rejected[0]!.raw).toBe('{"id": "torn", "ts": "2026-');
+  });
+
+  it('R1: reads edits, comparisons, thumbs and actions with their source, and says what is missing or too much', async () => {
+    const { events, rejected } = await load(
+      [
+        line({ id: 'e1', feedback_type: 'EDIT', corrected_output: 'b', source: 'ada' }),
+        line({ id: 'e2', feedback_type: 'PREFERENCE', rejected_output: 'worse' }),
+        line({ id: 'e3', feedback_type: 'THUMBS_DOWN' }),
+        line({ id: 'e4', feedback_type: 'IMPLICIT', implicit_action: 'regenerated' }),
+        line({ id: 'e5', feedback_type: 'EDIT' }),
+        line({ id: 'e6', feedback_type: 'PREFERENCE', rejected_output: event().ai_output }),
+        line({ id: 'e7', feedback_type: 'IMPLICIT' }),
+        line({ id: 'e8', feedback_type: 'IMPLICIT', implicit_action: 'liked' }),
+        line({ id: 'e9', rejected_output: 'worse' }),
+        line({ id: 'e10', implicit_action: 'used' }),
+        line({ id: 'e11', source: '' }),
+      ].join('\n'),
+    );
+    expect(events).toMatchObject([
+      { id: 'e1', corrected_output: 'b', source: 'ada' },
+      { id: 'e2', rejected_output: 'worse' },
+      { id: 'e3', feedback_type: 'THUMBS_DOWN' },
+      { id: 'e4', implicit_action: 'regenerated' },
+    ]);
+    expect(Object.keys(events[2]!)).not.toContain('source');
+    expect(rejected.map((row) => `${row.field}: ${row.reason}`)).toEqual([
+      'corrected_output: is missing',
+      'rejected_output: a PREFERENCE needs another answer that the user likes less',
+      'implicit_action: is missing',
+      'implicit_action: is not one of used, kept, abandoned, regenerated',
+      'rejected_output: only a PREFERENCE has another answer',
+      'implicit_action: only IMPLICIT feedback has an action',
+      'source: is empty',
+    ]);
   });
 
   it('names the byte of invalid UTF-8, also of a cut character', async () => {

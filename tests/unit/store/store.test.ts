@@ -28,6 +28,23 @@ describe('D8 durable feedback store', () => {
     ]);
   });
 
+  it('D8: what only some feedback has comes back with the event', async () => {
+    const store = await temporaryStore();
+    const events = [
+      event(1),
+      event(2, { feedback_type: 'PREFERENCE', rejected_output: 'worse', source: 'ada' }),
+      event(3, { feedback_type: 'IMPLICIT', implicit_action: 'kept' }),
+      event(4, { feedback_type: 'EDIT', corrected_output: 'better' }),
+    ];
+    await store.appendFeedback('a', events);
+    expect(await store.appendFeedback('a', events)).toMatchObject({ accepted: 0, duplicates: 4 });
+    await store.appendFeedback('b', [event(2)]);
+    const read = await store.pendingFeedback('a', 0);
+    expect(read.map(({ seq: _seq, ...rest }) => rest)).toEqual(events);
+    expect((await store.tableCounts())['feedback_signals']).toBe(2);
+    expect(Object.keys((await store.pendingFeedback('b', 0))[0]!)).not.toContain('source');
+  });
+
   it('D8: a duplicate id is ignored, also inside one call, and the answer names the same places', async () => {
     const store = await temporaryStore();
     expect(await store.appendFeedback('main', [event(1), event(2), event(1)])).toMatchObject({

@@ -36,6 +36,17 @@ describe('pairsFromFeedback', () => {
     expect(pairs[0]).toMatchObject({ prompt: 'a customer', eventIds: ['1'], artifactType: 'erd' });
   });
 
+  it('R8: of two answers the preferred one is better, unless the validator says the opposite', () => {
+    const events = [answer('1', 'x', 60, { feedback_type: 'PREFERENCE', rejected_output: 'y' })];
+    const options = { similarity: () => 0.25 };
+    expect(summary(events, options)).toEqual({ pairs: ['comparison x>y 0.75'], rejected: [] });
+    expect(summary(events, { ...options, scoreOf: () => 60 }).pairs).toEqual(['comparison x>y 0.75']);
+    expect(summary(events, { ...options, scoreOf: () => 61 })).toEqual({
+      pairs: [],
+      rejected: ['the answer that 1 prefers scores lower than the other'],
+    });
+  });
+
   it('R8: a correction that scores no better goes to the ledger', () => {
     expect(summary([edit('1', 'x', 80, 'worse')], { scoreOf: () => 30 })).toEqual({
       pairs: [],

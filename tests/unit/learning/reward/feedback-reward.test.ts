@@ -1,11 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  combinedReward,
-  IMPLICIT_ACTIONS,
-  signalReward,
-  type FeedbackSignal,
-} from '../../../../learning/reward/feedback-reward.js';
+import { IMPLICIT_ACTIONS } from '../../../../config/domain.js';
+import { combinedReward, signalReward, type FeedbackSignal } from '../../../../learning/reward/feedback-reward.js';
 
 const count = fc.nat(1000);
 const similarity = fc.double({ min: 0, max: 1, noNaN: true });
