@@ -159,6 +159,17 @@ export const RatchetConfig = z.strictObject({
     .array(Schedule)
     .default([])
     .describe('Timed checks for new feedback, a safety net beside the loop itself.'),
+  metrics: z
+    .strictObject({
+      port: port
+        .default(0)
+        .describe(
+          "Port of the store worker's Prometheus metrics; the cpu worker takes the next one, the gpu workers those after it. 0 serves none.",
+        ),
+      host: z.string().min(1).default('127.0.0.1').describe('Address the metrics are served on.'),
+    })
+    .prefault({})
+    .describe('Metrics for Prometheus, one endpoint a worker process.'),
   logging: z
     .strictObject({
       level: z

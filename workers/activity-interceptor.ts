@@ -8,19 +8,24 @@ const PROGRAMMING_ERRORS = ['TypeError', 'ReferenceError', 'RangeError', 'Syntax
 
 /**
  * Wraps every activity: while it runs, heartbeats say that the worker lives (with the details of the activity's own last
- * heartbeat), and what it throws becomes a failure whose type is the error code.
+ * heartbeat), what it throws becomes a failure whose type is the error code, and the log says how long it took.
  */
 export function interceptActivity(heartbeatMilliseconds: number): (context: Context) => ActivityInterceptors {
   return (context) => ({
     inbound: {
       async execute(input, next) {
         const stop = keepAlive(context, heartbeatMilliseconds);
+        const started = performance.now();
+        let outcome = 'failed';
         try {
-          return await next(input);
+          const result = await next(input);
+          outcome = 'completed';
+          return result;
         } catch (error) {
           throw toFailure(error);
         } finally {
           stop();
+          context.log.info('activity ended', { outcome, milliseconds: Math.round(performance.now() - started) });
         }
       },
     },

@@ -19,14 +19,29 @@ export function openLog(name: string, logging: RatchetConfig['logging'], dataFol
   return pino({ name, level: logging.level, timestamp: pino.stdTimeFunctions.isoTime }, file);
 }
 
-/** The SDK's logger interface over ours. */
+const OF_A_LOOP = /^loop\/([^/]+)(?:\/round-(\d+))?/;
+
+/** Loop and round of a line, by the workflow it belongs to. */
+function correlate(workflowId: unknown): { loop?: string; round?: number } {
+  const [, loop, round] = (typeof workflowId === 'string' && OF_A_LOOP.exec(workflowId)) || [];
+  return { ...(loop !== undefined && { loop }), ...(round !== undefined && { round: Number(round) }) };
+}
+
+/**
+ * The SDK's logger interface over ours. Lines of activities and workflows carry the ids of their workflow, run, activity
+ * and attempt from the SDK, and the loop and round from us.
+ */
 export function temporalLogger(log: Pino): Logger {
   const write = (level: LogLevel, message: string, meta: LogMetadata = {}) => {
-    const { [Symbol.for('__temporal_logger_timestamp')]: _timestamp, ...fields } = meta as Record<
-      string | symbol,
-      unknown
-    >;
-    log[level.toLowerCase() as 'trace' | 'debug' | 'info' | 'warn' | 'error'](fields, message);
+    const {
+      [Symbol.for('__temporal_logger_timestamp')]: _timestamp,
+      taskToken: _token,
+      ...fields
+    } = meta as Record<string | symbol, unknown>;
+    log[level.toLowerCase() as 'trace' | 'debug' | 'info' | 'warn' | 'error'](
+      { ...correlate(fields['workflowId']), ...fields },
+      message,
+    );
   };
   return {
     log: write,

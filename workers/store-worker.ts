@@ -4,10 +4,10 @@ import { createStoreActivities } from '../activities/index.js';
 import { createScheduleActivities } from '../activities/schedule.js';
 import { createTraceActivities } from '../activities/trace.js';
 import { Store } from '../store/store.js';
-import { runWorkerProcess, workflowBundle } from './worker-process.js';
+import { runWorkerProcess, workflowCode } from './worker-process.js';
 
 /** The owner of the DuckDB file; it runs the workflows as well, which are small and talk to the store most. */
-await runWorkerProcess('store-worker', async ({ config, dataFolder }) => {
+await runWorkerProcess('store-worker', async ({ config, dataFolder, traced }) => {
   const store = await Store.open(path.join(dataFolder, 'ratchet.duckdb'));
   return {
     workers: [
@@ -21,7 +21,7 @@ await runWorkerProcess('store-worker', async ({ config, dataFolder }) => {
         },
         maxConcurrentActivityTaskExecutions: config.workers.storeSlots,
       },
-      { taskQueue: config.taskQueues.loop, workflowBundle: workflowBundle() },
+      { taskQueue: config.taskQueues.loop, ...workflowCode(traced) },
     ],
     close: () => store.close(),
   };

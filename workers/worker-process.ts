@@ -8,15 +8,20 @@ import { isRatchetError, RatchetError } from '../config/errors.js';
 import { loadConfig } from '../config/load.js';
 import type { RatchetConfig } from '../config/schema.js';
 import { interceptActivity } from './activity-interceptor.js';
+import { measureActivities } from './activity-metrics.js';
 import { connectWorker } from './connection.js';
 import { openLog, temporalLogger } from './log.js';
+import { metricsOptions, reportProcess } from './metrics.js';
 import { exitWithSupervisor } from './orphan.js';
+import type { Tracing } from './tracing.js';
 
 export interface WorkerContext {
   config: RatchetConfig;
   /** Absolute path. */
   dataFolder: string;
   log: Logger;
+  /** Spans go to a collector: the interceptors must be among the workflows' code. */
+  traced: boolean;
 }
 
 /** What a process runs: one or more Temporal workers that share its connection, and how to close what they use. */
@@ -29,9 +34,14 @@ export interface WorkerPlan {
 export type WorkerMessage =
   { type: 'ready' } | { type: 'failed'; code: string; message: string; hint: string | null; retryable: boolean };
 
-/** The bundle that `npm run build` leaves in `dist`. */
-export function workflowBundle(): { codePath: string } {
-  return { codePath: path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../workflow-bundle.js') };
+/**
+ * The workflows' code: the bundle that `npm run build` leaves in `dist`. Where spans are wanted it is bundled anew, with
+ * the interceptors that make them, which takes seconds at the start of the worker.
+ */
+export function workflowCode(traced: boolean): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
+  const dist = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+  if (traced) return { workflowsPath: path.join(dist, 'workflows/index.js') };
+  return { workflowBundle: { codePath: path.join(dist, 'workflow-bundle.js') } };
 }
 
 /**
@@ -45,6 +55,7 @@ export async function runWorkerProcess(
 ): Promise<never> {
   let log: Logger | undefined;
   let plan: WorkerPlan | undefined;
+  let tracing: Tracing | null = null;
   let code = 0;
   try {
     const { values } = parseArgs({
@@ -65,9 +76,17 @@ export async function runWorkerProcess(
     exitWithSupervisor(log);
     process.on('uncaughtException', (error) => crash(log, error));
     process.on('unhandledRejection', (error) => crash(log, error));
-    Runtime.install({ logger: temporalLogger(log), shutdownSignals: ['SIGTERM', 'SIGINT', 'SIGQUIT'] });
-    plan = await prepare({ config, dataFolder, log });
-    await serve(plan, config, address, name);
+    Runtime.install({
+      logger: temporalLogger(log),
+      telemetryOptions: await metricsOptions(name, config.metrics, log),
+      shutdownSignals: ['SIGTERM', 'SIGINT', 'SIGQUIT'],
+    });
+    reportProcess(Runtime.instance().metricMeter);
+    const traced = isTraced();
+    // The libraries are loaded only where they are used.
+    tracing = traced ? (await import('./tracing.js')).startTracing(name) : null;
+    plan = await prepare({ config, dataFolder, log, traced });
+    await serve(plan, { config, address, name, plugins: tracing === null ? [] : [tracing.plugin] });
     log.info('stopped');
   } catch (error) {
     code = 1;
@@ -75,13 +94,25 @@ export async function runWorkerProcess(
   }
   try {
     await plan?.close?.();
+    await tracing?.close();
   } catch (error) {
     log?.error({ err: error }, 'closing failed');
   }
   process.exit(code);
 }
 
-async function serve(plan: WorkerPlan, config: RatchetConfig, address: string, name: string): Promise<void> {
+/** True where OpenTelemetry's own variables name a collector. */
+function isTraced({ env } = process): boolean {
+  return Boolean(env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] || env['OTEL_EXPORTER_OTLP_ENDPOINT']);
+}
+
+interface ServeOptions extends Pick<WorkerOptions, 'plugins'> {
+  config: RatchetConfig;
+  address: string;
+  name: string;
+}
+
+async function serve(plan: WorkerPlan, { config, address, name, plugins }: ServeOptions): Promise<void> {
   const connection = await connectWorker(config, address);
   const { workers: settings } = config;
   const workers = await Promise.all(
@@ -92,8 +123,9 @@ async function serve(plan: WorkerPlan, config: RatchetConfig, address: string, n
         maxHeartbeatThrottleInterval: settings.maxHeartbeatThrottleMilliseconds,
         defaultHeartbeatThrottleInterval: settings.defaultHeartbeatThrottleMilliseconds,
         stickyQueueScheduleToStartTimeout: '2 s',
-        interceptors: { activity: [interceptActivity(settings.heartbeatSeconds * 1000)] },
+        interceptors: { activity: [interceptActivity(settings.heartbeatSeconds * 1000), measureActivities] },
         ...options,
+        ...(plugins !== undefined && { plugins }),
         connection,
         namespace: config.connection.namespace,
       }),

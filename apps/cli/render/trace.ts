@@ -74,7 +74,8 @@ function loopLines({ loop, records, timelines, now, missing }: Trace, style: Sty
     `${style.bold(`loop ${loop}`)} · rounds ${rounds[0]!.round} to ${rounds.at(-1)!.round} · ${rounds[0]!.startedAt.slice(0, 10)} UTC`,
     '',
     ...renderTable(columns, rows, style),
-    ...(timed ? ['', timeLine(sumShares(timelines.map(({ time }) => time)), style)] : []),
+    '',
+    ...(timed ? [timeLine(sumShares(timelines.map(({ time }) => time)), style)] : []),
     ...rounds.flatMap((record) => shortDecisions(record, style)),
     ...(audit.length === 0 ? [] : ['', style.dim('changes')]),
     ...audit.map(
@@ -149,9 +150,11 @@ function stageLines(
     ),
     ...faults.map((fault) => style.yellow(`  tried again: ${fault}`)),
     ...(workflow.lostWorkflowTasks > 0
-      ? [style.yellow(`  ${workflow.lostWorkflowTasks} workflow tasks were lost and done again`)]
+      ? [style.yellow(`  workflow tasks lost and done again: ${workflow.lostWorkflowTasks}`)]
       : []),
-    ...(earlierRuns > 0 ? [style.yellow(`  ${earlierRuns} earlier runs of this round failed or were ended`)] : []),
+    ...(earlierRuns > 0
+      ? [style.yellow(`  earlier runs of this round that failed or were ended: ${earlierRuns}`)]
+      : []),
   ];
 }
 
@@ -221,13 +224,13 @@ function decisionLines(record: RoundRecord, style: Style): string[] {
   return lines.length === 0 ? [] : ['', ...lines];
 }
 
-/** Curriculum, selection and gate of a round in one line. */
+/** What a round chose, in one line; the gate's reason is in the table. */
 function shortDecisions(record: RoundRecord, style: Style): string[] {
   const shown = decisions(record).filter(([name]) =>
-    ['curriculum', 'selection', 'tuning', 'live watch', 'gate'].includes(name),
+    ['curriculum', 'selection', 'tuning', 'live watch'].includes(name),
   );
   if (shown.length === 0) return [];
-  return [`${label(nameOf(record), style)}${shown.map(([, text]) => text).join(' · ')}`];
+  return [`${label(`round ${record.round}`, style)}${shown.map(([, text]) => text).join(' · ')}`];
 }
 
 function outcome({ promoted, reason, status, round }: RoundRecord, style: Style): string {
