@@ -66,7 +66,7 @@ export async function fileLayer(file: string): Promise<Layer> {
   };
 }
 
-const TEMPORAL_VARIABLES: Record<string, string> = {
+export const TEMPORAL_VARIABLES: Record<string, string> = {
   TEMPORAL_ADDRESS: 'connection.address',
   TEMPORAL_NAMESPACE: 'connection.namespace',
   TEMPORAL_TLS: 'connection.tls.enabled',

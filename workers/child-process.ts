@@ -1,6 +1,8 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
+import { TEMPORAL_VARIABLES } from '../config/layers.js';
 import type { RatchetConfig } from '../config/schema.js';
+import { KEYS_VARIABLE } from './payload-encryption.js';
 import type { WorkerMessage } from './worker-process.js';
 
 export interface SupervisedOptions {
@@ -107,10 +109,16 @@ function appendQuietly(file: string, chunk: Buffer): void {
   }
 }
 
+/** What is in no configuration file. */
+const SECRETS = ['TEMPORAL_API_KEY', KEYS_VARIABLE];
+
+/** Variables that the resolved configuration holds; Temporal's own file and certificates as text are not among them. */
+const isSetting = (name: string) => name.startsWith('RATCHET_') || name in TEMPORAL_VARIABLES;
+
 /** Children read the resolved configuration; variables would be laid over it once more, above the flags. */
 function withoutOverrides(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(
-    Object.entries(env).filter(([name]) => !/^(RATCHET|TEMPORAL)_/.test(name) || name === 'TEMPORAL_API_KEY'),
+    Object.entries(env).filter(([name]) => !isSetting(name) || SECRETS.includes(name)),
   );
 }
 

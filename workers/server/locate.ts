@@ -1,8 +1,8 @@
 import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
-import { loadClientConfigProfile } from '@temporalio/envconfig';
 import { RatchetError } from '../../config/errors.js';
 import type { RatchetConfig } from '../../config/schema.js';
+import { temporalProfile } from '../temporal-profile.js';
 import { BINARY_NAME, cachedBinary, cacheFolder } from './cache.js';
 import { downloadServer } from './download.js';
 import { goInstallServer } from './go-install.js';
@@ -80,18 +80,7 @@ export async function locateServer(options: LocateOptions): Promise<LocatedServe
 
 /** The configured address of a running service; null when we are to start our own. */
 export function configuredAddress(address: string, env: NodeJS.ProcessEnv = process.env): string | null {
-  if (address !== '') return address;
-  try {
-    const overrideEnvVars = Object.fromEntries(
-      Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
-    );
-    return loadClientConfigProfile({ overrideEnvVars }).address || null;
-  } catch (error) {
-    throw new RatchetError('E_CONFIG_INVALID', `Temporal's own configuration is wrong: ${(error as Error).message}`, {
-      hint: 'Correct the TOML file that TEMPORAL_CONFIG_FILE (or ~/.config/temporalio/temporal.toml) names.',
-      cause: error,
-    });
-  }
+  return address !== '' ? address : temporalProfile(env).address || null;
 }
 
 async function findOnPath(searchPath: string): Promise<string | null> {
