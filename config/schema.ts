@@ -73,6 +73,12 @@ const Server = z.strictObject({
 const Workers = z.strictObject({
   cpuSlots: z.int().min(0).max(1024).default(0).describe('Activities a cpu worker runs at once; 0 takes the cores.'),
   gpuSlots: z.int().min(1).max(64).default(1).describe('Activities a gpu worker runs at once; one a device.'),
+  gpuWorkers: z
+    .int()
+    .min(1)
+    .max(64)
+    .default(1)
+    .describe('Gpu worker processes that `ratchet up` starts; the first takes the first GPU, the second the second.'),
   device: z
     .enum(['cpu', 'auto', 'cuda', 'webgpu', 'tfjs-node-gpu', 'tfjs-node'])
     .default('cpu')

@@ -5,15 +5,22 @@ import { RatchetError } from '../config/errors.js';
 import { acquireLock, type Lock, type LockHolder } from './lock.js';
 
 /**
- * Holds the device of a data folder: two gpu workers never train into the same checkpoints. Waits for a holder that is
- * still saving; throws E_LOCKED when it has not let go within the given time.
+ * Holds one of the devices of a data folder, the first that is free: as many gpu workers as there are devices, never two on
+ * one. Waits for a holder that is still saving; throws E_LOCKED when none has let go within the given time.
+ *
+ * @returns the lock, and the device's number from 0
  */
-export function holdDevice(dataFolder: string, waitMilliseconds: number): Promise<Lock<LockHolder>> {
-  const file = path.join(dataFolder, 'run', 'device-0.lock');
-  return hold(file, waitMilliseconds, ({ pid, startedAt }) => ({
-    message: `The device is held by process ${pid} since ${startedAt}.`,
+export async function holdDevice(
+  dataFolder: string,
+  waitMilliseconds: number,
+  devices = 1,
+): Promise<{ lock: Lock<LockHolder>; device: number }> {
+  const files = Array.from({ length: devices }, (_, device) => path.join(dataFolder, 'run', `device-${device}.lock`));
+  const lock = await hold(files, waitMilliseconds, ({ pid, startedAt }) => ({
+    message: `${devices === 1 ? 'The device is' : `All ${devices} devices are held; the first is`} held by process ${pid} since ${startedAt}.`,
     hint: `Stop that gpu worker (kill ${pid}); the next one takes over by itself.`,
   }));
+  return { lock, device: files.indexOf(lock.file) };
 }
 
 /**
@@ -25,7 +32,7 @@ export function holdDevice(dataFolder: string, waitMilliseconds: number): Promis
  * @throws RatchetError `E_LOCKED` when another process has not let go within the given time
  */
 export function holdGpu(gpu: string, waitMilliseconds: number, folder = machineFolder()): Promise<Lock<LockHolder>> {
-  return hold(path.join(folder, `gpu-${gpu}.lock`), waitMilliseconds, ({ pid, startedAt }) => ({
+  return hold([path.join(folder, `gpu-${gpu}.lock`)], waitMilliseconds, ({ pid, startedAt }) => ({
     message: `GPU ${gpu} is held by process ${pid} since ${startedAt}.`,
     hint: `Wait for it, stop it (kill ${pid}), or train on the cpu.`,
   }));
@@ -40,16 +47,20 @@ function machineFolder(): string {
 }
 
 async function hold(
-  file: string,
+  files: readonly string[],
   waitMilliseconds: number,
   describe: (holder: LockHolder) => { message: string; hint: string },
 ): Promise<Lock<LockHolder>> {
   const deadline = Date.now() + waitMilliseconds;
   for (;;) {
-    const attempt = acquireLock<LockHolder>(file, {});
-    if (attempt.acquired) return attempt.lock;
+    let holder: LockHolder | undefined;
+    for (const file of files) {
+      const attempt = acquireLock<LockHolder>(file, {});
+      if (attempt.acquired) return attempt.lock;
+      holder ??= attempt.holder;
+    }
     if (Date.now() > deadline) {
-      const { message, hint } = describe(attempt.holder);
+      const { message, hint } = describe(holder!);
       throw new RatchetError('E_LOCKED', message, { hint });
     }
     await new Promise((resolve) => setTimeout(resolve, 100));

@@ -7,7 +7,9 @@ import { runWorkerProcess } from './worker-process.js';
 /** Runs the engine: training, generation, evaluation. On a stop it cancels its activity at once: training saves first. */
 await runWorkerProcess('gpu-worker', async ({ config, dataFolder }) => {
   const patience = config.workers.shutdownGraceSeconds * 1000;
-  const lock = await holdDevice(dataFolder, patience);
+  const { gpuWorkers } = config.workers;
+  const { lock, device: place } = await holdDevice(dataFolder, patience, gpuWorkers);
+  if (gpuWorkers > 1) process.env['CUDA_VISIBLE_DEVICES'] ??= String(place);
   const { device } = await selectDevice({ device: config.workers.device });
   const isGpu = (GPU_DEVICES as readonly string[]).includes(device);
   const gpu = isGpu ? await holdGpu(process.env['CUDA_VISIBLE_DEVICES'] ?? '0', patience) : null;

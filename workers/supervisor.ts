@@ -45,10 +45,17 @@ export interface Running {
 }
 
 const folder = path.dirname(fileURLToPath(import.meta.url));
-const WORKERS = ['store-worker', 'cpu-worker', 'gpu-worker'].map((name) => ({
-  name,
-  script: path.join(folder, `${name}.js`),
-}));
+
+/** store, cpu, and a gpu worker for each device. */
+function workerProcesses({ gpuWorkers }: RatchetConfig['workers']): { name: string; script: string }[] {
+  const gpu = Array.from({ length: gpuWorkers }, (_, place) =>
+    place === 0 ? 'gpu-worker' : `gpu-worker-${place + 1}`,
+  );
+  return ['store-worker', 'cpu-worker', ...gpu].map((name) => ({
+    name,
+    script: path.join(folder, `${name.replace(/-\d+$/, '')}.js`),
+  }));
+}
 const READY_TIMEOUT = 120_000;
 
 /**
@@ -143,7 +150,7 @@ async function supervise(
     publish();
 
     const configFile = writeConfig(config, dataFolder);
-    const ready = (options.workers ?? WORKERS).map(
+    const ready = (options.workers ?? workerProcesses(config.workers)).map(
       ({ name, script }) =>
         new Promise<void>((resolve, reject) => {
           const child = new SupervisedProcess({

@@ -25,11 +25,18 @@ describe('the device of a data folder', () => {
     });
   });
 
+  it('W2: is one of several, the first that is free', async () => {
+    const folder = heldByChild();
+    const first = await holdDevice(folder, 0, 2);
+    expect(first.device).toBe(1);
+    first.lock.release();
+  });
+
   it('W2: is given to the one that waits as soon as the other has ended', async () => {
     const folder = heldByChild();
     const waiting = holdDevice(folder, 30_000);
     child.kill('SIGKILL');
-    const lock = await waiting;
+    const { lock } = await waiting;
     lock.release();
     expect(lock.file).toBe(path.join(folder, 'run', 'device-0.lock'));
   });
