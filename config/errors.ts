@@ -15,6 +15,7 @@ export const ERROR_CODES = {
   E_DATA_FOLDER: { exitCode: 4, retryable: false, meaning: 'The data folder cannot be created, read or written.' },
   E_DISK_FULL: { exitCode: 4, retryable: true, meaning: 'The disk has no space left.' },
   E_STORE: { exitCode: 4, retryable: true, meaning: 'The database failed or is closed.' },
+  E_STORAGE: { exitCode: 5, retryable: true, meaning: 'The storage that hosts share artifacts through failed.' },
   E_SERVER_UNAVAILABLE: { exitCode: 5, retryable: true, meaning: 'No Temporal server can be reached or started.' },
   E_PROVIDER: { exitCode: 5, retryable: true, meaning: 'A language-model provider failed or broke its protocol.' },
   E_LOCKED: { exitCode: 5, retryable: true, meaning: 'Another process owns the file or port.' },

@@ -136,6 +136,28 @@ const Workers = z.strictObject({
     .describe('Back-off of the supervisor when a worker process dies.'),
 });
 
+const Storage = z.strictObject({
+  kind: z
+    .enum(['data-folder', 'folder', 's3'])
+    .default('data-folder')
+    .describe('Where artifacts lie: in the data folder that all workers see, in another folder, or in a bucket.'),
+  folder: z.string().default('').describe('With folder: one that all hosts see, such as a network mount.'),
+  s3: z
+    .strictObject({
+      bucket: z.string().default('').describe('With s3: the bucket.'),
+      prefix: z.string().default('ratchet').describe('Keys begin with this.'),
+      region: z.string().default('us-east-1').describe('Region of the bucket.'),
+      endpoint: z
+        .string()
+        .regex(/^$|^https?:\/\/\S+$/, { error: 'must be a URL such as http://minio:9000' })
+        .default('')
+        .describe('URL of an S3-compatible service; empty is Amazon.'),
+      pathStyle: z.boolean().default(false).describe('Name the bucket in the path, as MinIO wants it.'),
+    })
+    .prefault({})
+    .describe('A bucket of Amazon S3 or of a compatible service; keys are read from AWS_… variables.'),
+});
+
 /**
  * The whole configuration: what `temporal.yaml`, run files, `RATCHET_…` variables and flags may say.
  * Resolve it with {@link import('./load.js').loadConfig}. Import it into workflow code as a type only.
@@ -155,6 +177,19 @@ export const RatchetConfig = z.strictObject({
     .prefault({})
     .describe('Names of the Temporal task queues.'),
   workers: Workers.prefault({}).describe('The worker processes.'),
+  sharing: z
+    .strictObject({
+      tenant: z
+        .string()
+        .max(64)
+        .default('')
+        .describe('Whose loop it is: tenants get equal shares of busy workers; empty: each loop is one of its own.'),
+      weight: z.number().min(0.001).max(1000).default(1).describe('Share of this tenant as a multiple of the others.'),
+      priority: z.int().min(1).max(5).default(3).describe('Work of a smaller number goes first, whoever it is of.'),
+    })
+    .prefault({})
+    .describe('How loops share workers; the Temporal service must have fairness switched on.'),
+  storage: Storage.prefault({}).describe('How workers on several hosts share artifacts.'),
   dataFolder: z
     .string()
     .min(1)
