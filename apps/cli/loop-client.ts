@@ -1,4 +1,5 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
+import type { Priority } from '@temporalio/common';
 import { RatchetError } from '../../config/errors.js';
 import { configHash } from '../../config/hash.js';
 import type { LoopConfig } from '../../config/loop.js';
@@ -16,6 +17,15 @@ export type LoopHandle = WorkflowHandle<typeof runAdaptiveLoop>;
 export function workflowSettings(config: RatchetConfig): WorkflowSettings {
   const { store, cpu, gpu } = config.taskQueues;
   return { queues: { store, cpu, gpu }, heartbeatTimeoutSeconds: config.workers.heartbeatTimeoutSeconds };
+}
+
+/** The loop's place among others on busy workers; its rounds, trainings and activities inherit it. */
+export function loopPriority({ sharing, loop }: Pick<RatchetConfig, 'sharing' | 'loop'>): Priority {
+  return {
+    priorityKey: sharing.priority,
+    fairnessKey: sharing.tenant || loop.name,
+    fairnessWeight: sharing.weight,
+  };
 }
 
 /** A client of the running installation: that of the data folder's supervisor, or the configured service. */
@@ -64,6 +74,7 @@ export async function startOrJoinLoop(
     taskQueue: config.taskQueues.loop,
     workflowId,
     args: [{ config: loop, settings: workflowSettings(config) }],
+    priority: loopPriority(config),
     memo: { configHash: hash },
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     workflowIdConflictPolicy: options.fresh ? 'TERMINATE_EXISTING' : 'USE_EXISTING',
