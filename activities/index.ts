@@ -9,6 +9,12 @@ import {
   type ClaimsGpuActivities,
 } from './claims.js';
 import { createCurriculumActivities } from './curriculum.js';
+import {
+  createDataParallelCpuActivities,
+  createDataParallelGpuActivities,
+  type DataParallelCpuActivities,
+  type DataParallelGpuActivities,
+} from './data-parallel.js';
 import type { Dependencies } from './dependencies.js';
 import { createFeedbackCpuActivities, createFeedbackGpuActivities, createFeedbackStoreActivities } from './feedback.js';
 import { createImportActivities } from './import-feedback.js';
@@ -30,11 +36,14 @@ export function createStoreActivities(deps: Dependencies & { store: Store }): St
 }
 
 /** Activities of the `cpu` queue. */
-export function createCpuActivities(deps: Dependencies): CpuActivities & ImportActivities & ClaimsCpuActivities {
+export function createCpuActivities(
+  deps: Dependencies,
+): CpuActivities & ImportActivities & ClaimsCpuActivities & DataParallelCpuActivities {
   return {
     ...createClaimsCpuActivities(deps),
     ...createImportActivities(deps),
     ...createFeedbackCpuActivities(deps),
+    ...createDataParallelCpuActivities(deps),
     ...createRewardActivities(deps),
     ...createCurriculumActivities(deps),
     ...createSelectionActivities(deps),
@@ -47,7 +56,9 @@ export function createCpuActivities(deps: Dependencies): CpuActivities & ImportA
 }
 
 /** Activities of the `gpu` queue. */
-export function createGpuActivities(deps: Dependencies & { engine: Engine }): GpuActivities & ClaimsGpuActivities {
+export function createGpuActivities(
+  deps: Dependencies & { engine: Engine },
+): GpuActivities & ClaimsGpuActivities & DataParallelGpuActivities {
   const gpu: GpuActivities = {
     ...createFeedbackGpuActivities(deps),
     ...createTuningGpuActivities(deps),
@@ -55,5 +66,9 @@ export function createGpuActivities(deps: Dependencies & { engine: Engine }): Gp
     ...createTrackingGpuActivities(deps),
   };
   // An experiment plays whole loops inside one activity, over the same stages.
-  return { ...gpu, ...createClaimsGpuActivities({ ...deps, cpu: createCpuActivities(deps), gpu }) };
+  return {
+    ...gpu,
+    ...createDataParallelGpuActivities(deps),
+    ...createClaimsGpuActivities({ ...deps, cpu: createCpuActivities(deps), gpu }),
+  };
 }

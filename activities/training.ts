@@ -1,5 +1,4 @@
-import path from 'node:path';
-import { Context } from '@temporalio/activity';
+import { rm } from 'node:fs/promises';
 import type { BatchRow, ExampleRow } from '../config/domain.js';
 import { configHash } from '../config/hash.js';
 import { formatPrompt } from '../datasets/index.js';
@@ -7,10 +6,10 @@ import type { Engine, TrainSpec } from '../engine/index.js';
 import { planTraining } from '../learning/training/plan-training.js';
 import type { Store } from '../store/store.js';
 import type { TrainingStepRow } from '../store/types.js';
-import { baseModelFolder, roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
-import { claimFence, currentHolder } from './fence.js';
-import { openTrainingLog, type TrainingRecord } from './run-log.js';
-import type { CpuActivities, GpuActivities, StoreActivities, TrainingHeartbeat } from './interfaces.js';
+import { baseModelFolder, roundFolder, RoundFiles, trialsFolder, type Dependencies } from './dependencies.js';
+import type { CpuActivities, GpuActivities, ModelReference, StoreActivities } from './interfaces.js';
+import type { TrainingRecord } from './run-log.js';
+import { runTraining } from './run-training.js';
 
 /** Stage 8, before the device: which rows, in which order, from which model. */
 export function createTrainingCpuActivities(deps: Dependencies): Pick<CpuActivities, 'planTraining'> {
@@ -55,43 +54,19 @@ export function createTrainingGpuActivities(
       // Other parameters are another run: its checkpoints and its output must not be mistaken for this one's.
       const run = `${roundFolder(key)}/training-${configHash({ parameters, planRef }).slice(0, 12)}`;
       const output = `${roundFolder(key)}/models/${outputName}-${configHash(parameters).slice(0, 8)}`;
-      const heartbeat: TrainingHeartbeat = { step: 0, totalSteps: 0, loss: Number.NaN, checkpoint: null };
-      const fence = await claimFence(files.path(run), currentHolder(context.info));
-      const log = openTrainingLog(files.path(`${run}/log.jsonl`));
-      const alive = setInterval(() => context.heartbeat({ ...heartbeat }), 1000);
-      try {
-        const result = await deps.engine.train(
-          trainingSpec(files, { key, config, planRef, validationRef, parameters, initialModel }, run, output),
-          {
-            signal: context.cancellationSignal,
-            beforeWrite: fence.check,
-            onStep: (report) => {
-              log.append({ kind: 'step', ...report });
-              Object.assign(heartbeat, { step: report.step, totalSteps: report.totalSteps, loss: report.loss });
-              context.heartbeat({ ...heartbeat });
-            },
-            onCheckpoint: (checkpoint) => {
-              heartbeat.checkpoint = path.relative(deps.dataFolder, checkpoint.path);
-              log.append({ kind: 'checkpoint', ...checkpoint, path: heartbeat.checkpoint });
-              context.heartbeat({ ...heartbeat });
-            },
-          },
-        );
-        return {
-          run: {
-            steps: result.steps,
-            trainLoss: result.trainLoss,
-            validationLoss: result.validationLoss,
-            bestStep: result.bestStep,
-            stoppedEarly: result.stoppedEarly,
-            truncatedRows: result.truncatedRows,
-          },
-          model: { id: outputName, path: output, sha256: result.sha256 },
-          logRef: await files.write(key, 'training-log', log.rows),
-        };
-      } finally {
-        clearInterval(alive);
-      }
+      const { result, log } = await runTraining(deps, run, trainingSpec(files, input, run, output));
+      return {
+        run: {
+          steps: result.steps,
+          trainLoss: result.trainLoss,
+          validationLoss: result.validationLoss,
+          bestStep: result.bestStep,
+          stoppedEarly: result.stoppedEarly,
+          truncatedRows: result.truncatedRows,
+        },
+        model: { id: outputName, path: output, sha256: result.sha256 },
+        logRef: await files.write(key, objective ? 'preference-log' : 'training-log', log),
+      };
     },
   };
 }
@@ -105,7 +80,7 @@ export function trainingSpec(
 ): TrainSpec {
   const { key, config, planRef, validationRef, parameters, initialModel } = input;
   // What the round or a trial chose lies above the settings; what it does not choose is theirs.
-  const { checkpointEverySteps, ...settings } = config.training;
+  const { checkpointEverySteps, dataParallel: _, ...settings } = config.training;
   return {
     modelDir: baseModelFolder(config),
     strategy: config.strategy,

@@ -21,8 +21,7 @@ export const SELECTION_STRATEGIES = [
   'badge',
 ] as const;
 
-/** Everything that decides what a loop does. Stored, with its hash, with every round. */
-export const LoopConfig = z.strictObject({
+const LoopSettings = z.strictObject({
   name: z
     .string()
     .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, { error: 'must be lower-case letters, digits and hyphens, at most 63' })
@@ -264,3 +263,40 @@ export const LoopConfig = z.strictObject({
     .describe("A simulated annotator (the validator and the generator's reference) plays the users."),
 });
 export type LoopConfig = z.infer<typeof LoopConfig>;
+      dataParallel: z
+        .strictObject({
+          workers: z
+            .int()
+            .min(1)
+            .max(64)
+            .default(1)
+            .describe('Gpu workers that share a training, each with its part of the rows and of every update.'),
+          localSteps: z.int().min(1).default(10).describe('Optimizer steps of each worker between two averages.'),
+          outer: z
+            .strictObject({
+              kind: z
+                .enum(['average', 'nesterov'])
+                .default('average')
+                .describe('How adapters are brought together; nesterov is DiLoCo.'),
+              learningRate: z
+                .number()
+                .positive()
+                .default(1)
+                .describe('Of the step to the mean; 1 goes all the way. DiLoCo takes 0.7.'),
+              momentum: z.number().min(0).lt(1).default(0.9).describe('Momentum of nesterov.'),
+            })
+            .prefault({})
+            .describe('The outer optimizer.'),
+        })
+        .prefault({})
+        .describe('One training on several workers; with one worker nothing is shared.'),
+
+/** Everything that decides what a loop does. Stored, with its hash, with every round. */
+export const LoopConfig = LoopSettings.refine(
+  ({ strategy, training }) => !(strategy === 'full' && training?.dataParallel?.workers > 1),
+  {
+    error: 'several workers share the training of an adapter; strategy full has none',
+    path: ['training', 'dataParallel', 'workers'],
+    when: isMap,
+  },
+);

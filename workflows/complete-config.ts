@@ -7,7 +7,31 @@ const LATER_SETTINGS = {
   reward: { scheme: 'continuous', similarity: 'combined' },
   selection: { strategy: 'active-learner', fallback: false },
   gate: { checks: ['non-empty', 'score', 'groundedness', 'duplicate'] },
-  tracking: { gate: 'mean', alpha: 0.05, minimumGain: 0, maximumPairs: 600, rollback: false },
+  tracking: {
+    gate: 'mean',
+    alpha: 0.05,
+    minimumGain: 0,
+    maximumPairs: 600,
+    rollback: false,
+    approval: false,
+    approvalTimeoutHours: 24,
+  },
+  preference: {
+    inputs: 60,
+    samples: 4,
+    temperature: 1,
+    minimumLead: 0,
+    minimumPairs: 20,
+    maximumPairs: 500,
+    loss: 'sigmoid',
+    beta: 0.1,
+    learningRate: 5e-5,
+    batchSize: 8,
+    numEpochs: 1,
+  },
+  training: {
+    dataParallel: { workers: 1, localSteps: 10, outer: { kind: 'average', learningRate: 1, momentum: 0.9 } },
+  },
   tuning: { trials: 50, sampler: 'default', pruner: 'median', parallel: 1, warmStart: 3, space: {} },
 } as const;
 

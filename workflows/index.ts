@@ -8,3 +8,4 @@ export { runClaims } from './run-claims.js';
 export { runRound } from './run-round.js';
 export { runTrial } from './run-trial.js';
 export { trainAdapter } from './train-adapter.js';
+export { trainInParallel, trainOuterRound } from './train-in-parallel.js';

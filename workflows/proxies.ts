@@ -1,4 +1,5 @@
-import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import { ActivityCancellationType, proxyActivities, type ActivityOptions } from '@temporalio/workflow';
+import type { ControlActivities } from '../activities/control.js';
 import type { CpuActivities, GpuActivities, StoreActivities } from '../activities/interfaces.js';
 
 /** What a workflow must know of the machines it runs on; resolved once, from the configuration, by whoever starts it. */
@@ -21,20 +22,30 @@ export interface Activities {
 export function connectActivities(settings: WorkflowSettings): Activities {
   const { queues, heartbeatTimeoutSeconds } = settings;
   return {
-    store: proxyActivities<StoreActivities>({
+    store: {
       taskQueue: queues.store,
       startToCloseTimeout: '30 s',
       heartbeatTimeout: `${Math.min(10, heartbeatTimeoutSeconds)} s`,
       retry: { initialInterval: '200 ms', maximumInterval: '10 s', maximumAttempts: 20 },
-    }),
-    cpu: proxyActivities<CpuActivities>({
+    },
+    cpu: {
+  const options = activityOptions(settings);
+  return {
+    store: proxyActivities<StoreActivities>(options.store),
+    cpu: proxyActivities<CpuActivities>(options.cpu),
+    gpu: proxyActivities<GpuActivities>(options.gpu),
+  };
+}
+
+/** How the activities of each queue are scheduled. */
+export function activityOptions(settings: WorkflowSettings): Record<keyof Activities, ActivityOptions> {
       taskQueue: queues.cpu,
       startToCloseTimeout: '10 min',
       heartbeatTimeout: `${Math.max(5, heartbeatTimeoutSeconds)} s`,
       cancellationType: ActivityCancellationType.TRY_CANCEL,
       retry: { initialInterval: '500 ms', maximumInterval: '10 s', maximumAttempts: 10 },
-    }),
-    gpu: proxyActivities<GpuActivities>({
+    },
+    gpu: {
       taskQueue: queues.gpu,
       startToCloseTimeout: '24 h',
       heartbeatTimeout: `${heartbeatTimeoutSeconds} s`,

@@ -1,3 +1,4 @@
+import { ChildWorkflowCancellationType, executeChild, ParentClosePolicy, workflowInfo } from '@temporalio/workflow';
 import type { ModelReference, RoundKey, TrainingSummary } from '../activities/interfaces.js';
 import type { ArtifactRef, TrainingParameters } from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
@@ -5,6 +6,7 @@ import { hasCode } from './failure.js';
 import { modelVersionId } from './identifiers.js';
 import { connectActivities, type WorkflowSettings } from './proxies.js';
 
+import { trainInParallel } from './train-in-parallel.js';
 export interface TrainAdapterInput {
   key: RoundKey;
   config: LoopConfig;
@@ -24,8 +26,9 @@ export interface TrainAdapterResult {
 }
 
 /**
- * Trains one model version. When the device runs out of memory the minibatch is halved and the gradient accumulation
- * grown so that an update still sees as many rows; at one row the failure is final.
+ * Trains one model version, on one worker or (`training.dataParallel`) on several. When the device runs out of memory the
+ * minibatch is halved and the gradient accumulation grown so that an update still sees as many rows; at one row the failure
+ * is final.
  */
 export async function trainAdapter(input: TrainAdapterInput): Promise<TrainAdapterResult> {
   const { key, config, settings, planRef, validationRef, initialModel } = input;
@@ -37,6 +40,15 @@ export async function trainAdapter(input: TrainAdapterInput): Promise<TrainAdapt
       const trained = await gpu.trainModel({
         key,
         config,
+      if (config.training.dataParallel?.workers > 1 && objective === undefined) {
+        const trained = await executeChild(trainInParallel, {
+          workflowId: `${workflowInfo().workflowId}/parallel`,
+          args: [{ ...input, parameters, outputName }],
+          cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+          parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+        });
+        return { ...trained, parameters };
+      }
         planRef,
         validationRef,
         parameters,
