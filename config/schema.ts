@@ -96,7 +96,7 @@ const Workers = z.strictObject({
     .number()
     .min(1)
     .max(3600)
-    .default(15)
+    .default(7)
     .describe('Silence after which a long activity counts as lost and is started again.'),
   maxHeartbeatThrottleMilliseconds: z
     .int()

@@ -32,7 +32,7 @@ const config = RatchetConfig.parse({
     rounds: ROUNDS,
     selection: { budget: 12 },
     batching: { min: 4 },
-    simulatedUsers: { requests: 16, testSpecifications: 4 },
+    simulatedUsers: { requests: 20, testSpecifications: 10 },
     training: { ...SMALL_LOOP.loop.training, numEpochs: 1 },
   },
 });

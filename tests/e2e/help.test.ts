@@ -26,6 +26,8 @@ describe('--help', () => {
         loop                                   Start a loop on your own feedback, look at it, steer it
         feedback                               Hand feedback to a loop
         schedule                               Check at fixed times whether a loop has enough new feedback
+        trace [options] <run>                  Tell a run's story: what happened when, where the time went, what was
+                                               decided and why
         train [options] <file>                 Train a model on a file of examples
         fork [options] <run>                   Train on from a checkpoint of another run, with other settings
         generate [options] [prompts...]        Generate texts with a model and, where given, an adapter
@@ -215,6 +217,33 @@ describe('--help', () => {
       "
     `);
   });
+  it('of trace', async () => {
+    expect(await help('trace')).toMatchInlineSnapshot(`
+      "
+      Usage: ratchet trace [options] <run>
+
+      Tell a run's story: what happened when, where the time went, what was decided and why
+
+      Arguments:
+        run                loop, round or training, such as demo, demo/round-2 or demo/round-2/train
+
+      Options:
+        --data <folder>    data folder (default: data, or dataFolder of the configuration)
+        --config <file>    configuration file (default: temporal.yaml where there is one)
+        --set <key=value>  override one key of the configuration; may be repeated
+        --json             print JSON lines only
+        --verbose          print more, and the stack of an error
+        -h, --help         display help for command
+
+      Examples:
+        $ ratchet trace demo                  all rounds of a loop
+        $ ratchet trace demo/round-2          the stages of one round
+        $ ratchet trace demo/round-2/train    its training
+        $ ratchet trace demo --json
+      "
+    `);
+  });
+
   it('of train', async () => {
     expect(await help('train')).toMatchInlineSnapshot(`
       "
