@@ -5,6 +5,7 @@ import type { DeviceRequest } from '../devices/index.js';
 import type { Engine, Evaluation, Generation, TrainHooks, TrainResult } from '../api.js';
 import {
   fromFault,
+  toFault,
   type EngineReply,
   type EngineRequest,
   type EngineResult,
@@ -80,6 +81,11 @@ export function createEngine(options: EngineOptions = {}): Engine {
     else job.reject(reply.aborted ? (job.signal?.reason ?? closedError()) : fromFault(reply.fault));
   }
 
+  async function answer(id: number, beforeWrite: TrainHooks['beforeWrite']): Promise<void> {
+    const fault = await Promise.resolve(beforeWrite?.()).then(() => null, toFault);
+    if (worker) send(worker, { kind: 'answer', id, fault });
+  }
+
   function submit(
     make: (id: number) => EngineRequest,
     signal: AbortSignal | undefined,
@@ -105,8 +111,13 @@ export function createEngine(options: EngineOptions = {}): Engine {
         if (reply.kind === 'checkpoint') hooks.onCheckpoint?.(reply.checkpoint);
         if (reply.kind === 'warning') hooks.onWarning?.(reply.warning);
         if (reply.kind === 'validation') hooks.onValidation?.(reply.validation);
+        if (reply.kind === 'before-write') void answer(reply.id, hooks.beforeWrite);
       };
-      return (await submit((id) => ({ kind: 'train', id, spec }), hooks.signal, onProgress)) as TrainResult;
+      return (await submit(
+        (id) => ({ kind: 'train', id, spec, guarded: hooks.beforeWrite !== undefined }),
+        hooks.signal,
+        onProgress,
+      )) as TrainResult;
     },
     async generate(spec, hooks = {}) {
       const onProgress = (reply: EngineReply) => {

@@ -6,7 +6,15 @@ import { generateTexts } from '../generate/generate.js';
 import { CompileCache } from '../trace/index.js';
 import { KEPT_GRAPHS } from '../train/step.js';
 import { trainModel, type TrainRuntime } from '../train/train-model.js';
-import { toFault, type EngineReply, type EngineRequest, type EngineResult, type EngineWorkerData } from './messages.js';
+import {
+  fromFault,
+  toFault,
+  type Fault,
+  type EngineReply,
+  type EngineRequest,
+  type EngineResult,
+  type EngineWorkerData,
+} from './messages.js';
 
 /** The engine's thread: one job at a time, in the order in which they came. */
 const port = parentPort!;
@@ -15,6 +23,8 @@ const { threads, device } = workerData as EngineWorkerData;
 let training: Promise<TrainRuntime> | null = null;
 const inferenceGraphs = createSharedGraphs();
 const controllers = new Map<number, AbortController>();
+/** Jobs that wait for their caller's answer. */
+const asked = new Map<number, (fault: Fault | null) => void>();
 let queue: Promise<void> = Promise.resolve();
 
 const reply = (message: EngineReply): void => port.postMessage(message);
@@ -31,6 +41,7 @@ async function run(request: Extract<EngineRequest, { spec: unknown }>, signal: A
         reply({ kind: 'warning', id, warning }),
       onValidation: (validation: Extract<EngineReply, { kind: 'validation' }>['validation']) =>
         reply({ kind: 'validation', id, validation }),
+      ...(request.guarded && { beforeWrite: () => ask(id) }),
       signal,
     };
     return trainModel(request.spec, hooks, await (training ??= startTraining()));
@@ -42,6 +53,14 @@ async function run(request: Extract<EngineRequest, { spec: unknown }>, signal: A
 }
 
 async function startTraining(): Promise<TrainRuntime> {
+/** Resolves when the caller allows a write; rejects with the caller's reason when not. */
+function ask(id: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    asked.set(id, (fault) => (fault === null ? resolve() : reject(fromFault(fault))));
+    reply({ kind: 'before-write', id });
+  });
+}
+
   const selected = await selectDevice(device);
   return { device: selected, graphs: new CompileCache(KEPT_GRAPHS, { threads, ...executionOf(selected.device) }) };
 }
@@ -60,6 +79,7 @@ async function serve(request: Extract<EngineRequest, { spec: unknown }>, signal:
 port.on('message', (request: EngineRequest) => {
   if (request.kind === 'abort') controllers.get(request.id)?.abort();
   else if (request.kind === 'close') {
+  else if (request.kind === 'answer') asked.get(request.id)?.(request.fault);
     for (const controller of controllers.values()) controller.abort();
     void queue.then(() => port.close());
   } else {

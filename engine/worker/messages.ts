@@ -23,10 +23,14 @@ export type EngineResult = TrainResult | Generation[] | Evaluation;
 
 /** From the caller's thread to the worker. */
 export type EngineRequest =
-  | { kind: 'train'; id: number; spec: TrainSpec }
+  /** `guarded`: the caller wants to be asked before anything is written. */
+  | { kind: 'train'; id: number; spec: TrainSpec; guarded: boolean }
   | { kind: 'generate'; id: number; spec: GenerateSpec }
   | { kind: 'evaluate'; id: number; spec: EvaluateSpec }
   | { kind: 'abort'; id: number }
+  | { kind: 'embed'; id: number; spec: EmbedSpec }
+  /** To `before-write`: null allows it. */
+  | { kind: 'answer'; id: number; fault: Fault | null }
   | { kind: 'close' };
 
 /** From the worker to the caller's thread. */
@@ -36,6 +40,8 @@ export type EngineReply =
   | { kind: 'warning'; id: number; warning: TrainWarning }
   | { kind: 'validation'; id: number; validation: ValidationReport }
   | { kind: 'progress'; id: number; done: number; total: number }
+  /** The job waits for the answer. */
+  | { kind: 'before-write'; id: number }
   | { kind: 'done'; id: number; value: EngineResult }
   | { kind: 'failed'; id: number; aborted: boolean; fault: Fault };
 

@@ -1,7 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { RatchetError } from '../../../config/errors.js';
 import { createEngine } from '../../../engine/index.js';
 import type { TrainSpec, TrainWarning } from '../../../engine/api.js';
 import { jsonLines, tinyRows, tinySpec, writeTinyModel } from './tiny-model.js';
@@ -47,6 +49,22 @@ it('rejects an aborted job with the reason and goes on with the next one', async
   const resumed = await engine.train(spec('b'));
   expect(resumed.resumedFrom).toBe(checkpoints.at(-1));
   expect(resumed.sha256).toBe((await engine.train(spec('a'))).sha256);
+});
+
+it('W2: asks before it writes, and leaves everything as it is when it may not', async () => {
+  let asked = 0;
+  const refused = engine.train(spec('fenced'), {
+    beforeWrite: async () => {
+      asked += 1;
+      if (asked > 1) throw new RatchetError('E_LOCKED', 'another attempt writes here', { retryable: false });
+    },
+  });
+  await expect(refused).rejects.toMatchObject({ code: 'E_LOCKED', retryable: false });
+  // The checkpoint of step 3 was allowed, that of step 6 was not.
+  const [kept] = await readdir(join(folder, 'fenced-checkpoints'));
+  expect(await readdir(join(folder, 'fenced-checkpoints', kept!))).toEqual(['step-00000003']);
+  expect(existsSync(join(folder, 'fenced'))).toBe(false);
+  expect((await engine.train(spec('fenced'), { beforeWrite: async () => undefined })).resumedFrom).toBe(3);
 });
 
 it('N5: passes the warning of a run that memorises its rows on', async () => {
