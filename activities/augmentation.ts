@@ -2,8 +2,9 @@ import type { ArtifactType, ExampleRow } from '../config/domain.js';
 import { stream, type Stream } from '../config/random.js';
 import { contextVariation, paraphrase, permuteOutput, renameIdentifiers, validateArtifact } from '../datasets/index.js';
 import { DataAugmenter, type AugmentationOperator } from '../learning/augmentation/data-augmenter.js';
-import { RoundFiles, type Dependencies } from './dependencies.js';
+import { roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
 import type { CpuActivities } from './interfaces.js';
+import { openRewriter } from './rewriter.js';
 
 type Variant = { specification: string; output: string } | null;
 
@@ -44,14 +45,22 @@ export function createAugmentationActivities(deps: Dependencies): Pick<CpuActivi
     async augmentExamples({ key, config, examplesRef }) {
       const examples = await files.read<ExampleRow>(examplesRef);
       if (!config.components.augmentation) return files.write(key, 'examples', examples);
-      const augmented = await new DataAugmenter(config.augmentation.factor).augmentTrainingData(
+      const { factor, backTranslation, provider } = config.augmentation;
+      const rewrites = files.path(`${roundFolder(key)}/rewrites.jsonl`);
+      const augmenter = new DataAugmenter(factor, {
+        useBackTranslation: backTranslation,
+        ...(backTranslation && provider && { rewriter: openRewriter(provider, rewrites) }),
+      });
+      const augmented = await augmenter.augmentTrainingData(
         examples,
         OPERATORS,
         (row) => validateArtifact(row.artifactType, row.input, row.target).score,
         { seed: config.seed },
       );
-      await files.write(key, 'augmentation-rejected', augmented.rejected);
-      return files.write(key, 'examples', augmented.examples);
+      return {
+        ...(await files.write(key, 'examples', augmented.examples)),
+        rejectedRef: await files.write(key, 'augmentation-rejected', augmented.rejected),
+      };
     },
   };
 }

@@ -35,6 +35,11 @@ export function roundFolder(key: RoundKey): string {
   return `loops/${key.loop}/round-${key.round}`;
 }
 
+/** Folder of what the trials of a round's tuning leave behind, for as long as the round needs it. */
+export function trialsFolder(key: RoundKey): string {
+  return `${roundFolder(key)}/trials`;
+}
+
 /** Folder of the base model: absolute, below the working directory, or one that ships with Ratchet. */
 export function baseModelFolder(config: LoopConfig): string {
   const candidates = [path.resolve(config.model), path.join(packageRoot(), config.model)];

@@ -16,9 +16,12 @@ import {
   type DataParallelGpuActivities,
 } from './data-parallel.js';
 import type { Dependencies } from './dependencies.js';
+import { createEmbeddingActivities } from './embeddings.js';
+import { createEnsembleActivities } from './ensemble.js';
 import { createFeedbackCpuActivities, createFeedbackGpuActivities, createFeedbackStoreActivities } from './feedback.js';
 import { createImportActivities } from './import-feedback.js';
 import type { CpuActivities, GpuActivities, ImportActivities, StoreActivities } from './interfaces.js';
+import { createPreferenceCpuActivities, createPreferenceGpuActivities } from './preference.js';
 import { createRewardActivities } from './reward.js';
 import { createSelectionActivities } from './selection.js';
 import { createTrackingCpuActivities, createTrackingGpuActivities, createTrackingStoreActivities } from './tracking.js';
@@ -40,10 +43,10 @@ export function createCpuActivities(
   deps: Dependencies,
 ): CpuActivities & ImportActivities & ClaimsCpuActivities & DataParallelCpuActivities {
   return {
+    ...createDataParallelCpuActivities(deps),
     ...createClaimsCpuActivities(deps),
     ...createImportActivities(deps),
     ...createFeedbackCpuActivities(deps),
-    ...createDataParallelCpuActivities(deps),
     ...createRewardActivities(deps),
     ...createCurriculumActivities(deps),
     ...createSelectionActivities(deps),
@@ -51,6 +54,7 @@ export function createCpuActivities(
     ...createBatchingActivities(deps),
     ...createTuningActivities(),
     ...createTrainingCpuActivities(deps),
+    ...createPreferenceCpuActivities(deps),
     ...createTrackingCpuActivities(deps),
   };
 }
@@ -63,6 +67,9 @@ export function createGpuActivities(
     ...createFeedbackGpuActivities(deps),
     ...createTuningGpuActivities(deps),
     ...createTrainingGpuActivities(deps),
+    ...createEmbeddingActivities(deps),
+    ...createEnsembleActivities(deps),
+    ...createPreferenceGpuActivities(deps),
     ...createTrackingGpuActivities(deps),
   };
   // An experiment plays whole loops inside one activity, over the same stages.

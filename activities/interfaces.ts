@@ -7,6 +7,7 @@
  */
 import type {
   ArtifactRef,
+  ArtifactType,
   CurriculumRow,
   CurriculumStage,
   CurriculumState,
@@ -21,6 +22,7 @@ import type {
   TrainingParameters,
 } from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
+import type { ObjectiveSpec } from '../engine/index.js';
 import type { FallbackMode, FallbackState } from '../learning/selection/random-fallback.js';
 import type { SequentialTestState } from '../learning/statistics/sequential-test.js';
 import type { PromotionDecision } from '../learning/tracking/promotion-gate.js';
@@ -77,11 +79,37 @@ export interface AnswerRow {
   finished: boolean;
 }
 
+/** A text of a round as a unit vector. */
+export interface EmbeddingRow {
+  /** SHA-256 of the text. */
+  text: string;
+  vector: number[];
+}
+
+/** How each model of an ensemble answers the request of one event. */
+export interface VotesRow {
+  eventId: string;
+  answers: string[];
+}
+
+/** Several answers of one model to one request. */
+export interface SampledAnswersRow {
+  artifactType: ArtifactType;
+  input: string;
+  outputs: string[];
+}
+
 /** Task queue `gpu`: whatever runs the engine. One slot a device. */
 export interface GpuActivities {
   /** Answers the simulated users' requests with the champion (null: the base model). Rows: {@link AnswerRow}. */
   answerRequests(
     input: RoundInput & { champion: ModelReference | null; requestsRef: ArtifactRef },
+  ): Promise<ArtifactRef>;
+  /** Embeds requests, and outputs with their corrections, with the base model. Rows: {@link EmbeddingRow}. */
+  embedFeedback(input: RoundInput & { feedbackRef: ArtifactRef }): Promise<ArtifactRef>;
+  /** Answers the requests that the stage admits with each model (null: the base model). Rows: {@link VotesRow}. */
+  askEnsemble(
+    input: RoundInput & { feedbackRef: ArtifactRef; curriculumRef: ArtifactRef; models: (ModelReference | null)[] },
   ): Promise<ArtifactRef>;
   /**
    * Trains one adapter; resumes from the newest valid checkpoint on disk; heartbeats {@link TrainingHeartbeat}.
@@ -96,8 +124,22 @@ export interface GpuActivities {
       initialModel: ModelReference | null;
       /** Name of the model version that is written, `<loop>-round-<n>`. */
       outputName: string;
+      /** Absent: prompts with completions. Present: the plan's rows are preference pairs, and the initial model the reference. */
+      objective?: ObjectiveSpec;
     },
   ): Promise<{ run: TrainingSummary; model: ModelReference; logRef: ArtifactRef }>;
+  /**
+   * Answers requests of the round several times with the champion (null: the base model), from streams of the round's seed.
+   * Requests that were validated on are left out. Rows: {@link SampledAnswersRow}.
+   */
+  sampleAnswers(
+    input: RoundInput & {
+      feedbackRef: ArtifactRef;
+      examplesRef: ArtifactRef;
+      earlierExamplesRef: ArtifactRef | null;
+      champion: ModelReference | null;
+    },
+  ): Promise<ArtifactRef>;
   /** Trains one trial of the tuning stage up to an epoch; the next call goes on from its checkpoint. */
   trainTrial(
     input: RoundInput & {
@@ -139,7 +181,13 @@ export interface CpuActivities {
   /** The simulated users' verdict on the answers. Rows: {@link FeedbackEvent}. */
   simulateFeedback(input: RoundInput & { requestsRef: ArtifactRef; answersRef: ArtifactRef }): Promise<ArtifactRef>;
   /** Stage 2. Rows: {@link RewardRow}. */
-  scoreRewards(input: RoundInput & { feedbackRef: ArtifactRef }): Promise<ArtifactRef>;
+  scoreRewards(input: RoundInput & { feedbackRef: ArtifactRef; embeddingsRef?: ArtifactRef }): Promise<
+    ArtifactRef & {
+      /** Where events name their sources. Rows: `SourceRow`, and {@link RejectedRow} for what is not believed. */
+      sourcesRef?: ArtifactRef;
+      distrustedRef?: ArtifactRef;
+    }
+  >;
   /** Stage 3. Rows: {@link CurriculumRow}; `admitted` follows `curriculum.stage`. */
   organizeCurriculum(
     input: RoundInput & { feedbackRef: ArtifactRef; rewardsRef: ArtifactRef; curriculum: CurriculumState },
@@ -155,6 +203,10 @@ export interface CpuActivities {
       curriculumRef: ArtifactRef;
       /** Answers with their uncertainty; null where the feedback came from real users. */
       answersRef: ArtifactRef | null;
+      /** Where texts are compared by embeddings. */
+      embeddingsRef?: ArtifactRef;
+      /** Answers of an ensemble; absent where the strategy needs none, or there are too few models. */
+      votesRef?: ArtifactRef;
       /** Known labels are not taken twice, and what is validated on is never trained on later. */
       earlierExamplesRef: ArtifactRef | null;
       /** How the strategy did against random selection, where a random slice is kept. */
@@ -172,7 +224,12 @@ export interface CpuActivities {
     slicesRef?: ArtifactRef;
   }>;
   /** Stage 5. Mixes in hard negatives, then adds label-preserving variants. Originals and variants: {@link ExampleRow}. */
-  augmentExamples(input: RoundInput & { examplesRef: ArtifactRef }): Promise<ArtifactRef>;
+  augmentExamples(input: RoundInput & { examplesRef: ArtifactRef }): Promise<
+    ArtifactRef & {
+      /** Variants whose label did not hold. Rows: {@link RejectedRow}. */
+      rejectedRef?: ArtifactRef;
+    }
+  >;
   /** Stage 6. Sizes the round over this round's and the earlier examples. Rows: {@link BatchRow}. */
   assembleBatches(
     input: RoundInput & {
@@ -194,6 +251,20 @@ export interface CpuActivities {
       champion: ModelReference | null;
     },
   ): Promise<{ planRef: ArtifactRef; validationRef: ArtifactRef | null; initialModel: ModelReference | null }>;
+  /**
+   * Stage 8. Pairs of a better and a worse answer: from the round's feedback and labels, and from the champion's sampled
+   * answers ranked by the validator. Rows: `PreferencePair`, with the prompt as the model reads it.
+   */
+  collectPreferences(
+    input: RoundInput & {
+      feedbackRef: ArtifactRef;
+      rewardsRef: ArtifactRef;
+      examplesRef: ArtifactRef;
+      earlierExamplesRef: ArtifactRef | null;
+      /** Null: pairs from feedback alone. */
+      samplesRef: ArtifactRef | null;
+    },
+  ): Promise<{ pairsRef: ArtifactRef; rejectedRef: ArtifactRef; ready: boolean; reason: string }>;
   /** Stage 9. Asks whether the scores of the same requests prove the challenger better; `state` holds the pairs before. */
   judgeChallenger(
     input: RoundInput & { championRef: ArtifactRef; challengerRef: ArtifactRef; state: SequentialTestState | null },
@@ -246,7 +317,16 @@ export interface ImportActivities {
 
 /** Tables that `recordStage` fills from an artifact's rows. */
 export type StageTable =
-  'rewards' | 'curriculum' | 'selections' | 'slices' | 'examples' | 'batches' | 'yields' | 'rejected';
+  | 'rewards'
+  | 'sources'
+  | 'curriculum'
+  | 'selections'
+  | 'slices'
+  | 'examples'
+  | 'batches'
+  | 'preferences'
+  | 'yields'
+  | 'rejected';
 
 /** Task queue `store`: the only owner of the DuckDB file. */
 export interface StoreActivities {
@@ -263,6 +343,8 @@ export interface StoreActivities {
   }): Promise<{ ref: ArtifactRef; cursor: number; count: number }>;
   /** Number of events after the cursor. */
   countPending(input: { loop: string; after: number }): Promise<number>;
+  /** The newest model versions of a loop, the newest first. */
+  recentModels(input: { loop: string; limit: number }): Promise<ModelReference[]>;
   /** Marks a round as running. */
   startRound(input: RoundInput & { feedbackCursor: number }): Promise<void>;
   /** Loads an artifact's rows into the stage's table. */
@@ -295,6 +377,8 @@ export interface StoreActivities {
     logRef: ArtifactRef;
     /** Model the run started from; null for the base model. */
     parent: string | null;
+    /** What the rows were; prompts with completions when absent. */
+    rows?: 'preference';
   }): Promise<void>;
   recordEvaluations(input: { key: RoundKey; rows: EvaluationRow[] }): Promise<void>;
   /** Makes the model the loop's champion. */
@@ -310,7 +394,7 @@ export interface StoreActivities {
   loopStatistics(input: { loop: string }): Promise<Statistics>;
   /** Closes a round and keeps the loop's state after it, so that a new start of the loop goes on from there. */
   finishRound(input: { key: RoundKey; result: RoundResult; state: LoopState }): Promise<void>;
-  /** The state kept by the newest `finishRound`; null for a loop without rounds. */
+  /** The state kept by the newest `finishRound`, or that a later request has put the loop into; null without rounds. */
   loopState(input: { loop: string }): Promise<LoopState | null>;
 }
 
@@ -363,12 +447,28 @@ export interface RoundResult {
   after: ScoreSummary;
   /** Model this round trained; null when it trained none. */
   model: ModelReference | null;
+  /** What came of learning from pairs, where it is on. */
+  preference?: PreferenceResult;
+}
+
+/** A training on preference pairs after the round's training. */
+export interface PreferenceResult {
+  pairs: number;
+  /** 0 when there were too few pairs. */
+  steps: number;
+  /** Mean loss of the last epoch; ln 2 before the first step. */
+  loss: number | null;
+  reason: string;
 }
 
 /** Where a loop stands after a round; small enough to live in workflow state and to continue as new with. */
 export interface LoopState {
-  /** Last finished round; 0 after the baseline. */
+  /** Number of the last round; 0 after the baseline. A number is never given twice, not to a superseded round's successor either. */
   round: number;
+  /** How many numbers up to `round` are of rounds that were superseded; absent for none. */
+  superseded?: number;
+  /** The last request that put the loop into another state, and the rounds it gave up: repeated, it is known. */
+  steering?: { id: string; superseded: number[] };
   /** Position of the last feedback event a round has used. */
   cursor: number;
   curriculum: CurriculumState;

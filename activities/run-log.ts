@@ -47,6 +47,16 @@ class RunLog<Row> {
 export const openTrainingLog = (file: string): RunLog<TrainingRecord> =>
   new RunLog(file, ({ kind, step }) => `${kind} ${step}`);
 
+/** What a language model made of a text. */
+export interface RewriteRecord {
+  /** Names the question: the same one is not asked twice. */
+  question: string;
+  answer: string;
+}
+
+/** The answers that a language model has given for a round: a step that is tried again makes the same rows of them. */
+export const openRewriteLog = (file: string): RunLog<RewriteRecord> => new RunLog(file, ({ question }) => question);
+
 /** The validations of a run. */
 export const openValidationLog = (file: string): RunLog<ValidationReport> => new RunLog(file, ({ step }) => step);
 

@@ -12,6 +12,7 @@ import { annotate, groundedness, taskId, validateArtifact } from '../datasets/in
 import { labelOf, labelTrust, type Label } from '../learning/feedback/label.js';
 import { candidateKey, QualityGates, type LabelCandidate } from '../learning/feedback/quality-gates.js';
 import { selectRandom, type SelectionCandidate } from '../learning/selection/active-learner.js';
+import { believed } from '../learning/reward/judge-sources.js';
 import { chooseExamples } from '../learning/selection/choose-examples.js';
 import { falseNegativeReason } from '../learning/selection/false-negatives.js';
 import { FAILURE_THRESHOLD, HardNegativeMiner } from '../learning/selection/hard-negative-miner.js';
@@ -20,7 +21,8 @@ import { fallbackMode, recordYields, type FallbackState } from '../learning/sele
 import { uncertaintyOf } from '../learning/selection/uncertainty.js';
 import { splitTrainValidation } from '../learning/tracking/split.js';
 import { RoundFiles, type Dependencies } from './dependencies.js';
-import type { AnswerRow, CpuActivities } from './interfaces.js';
+import { readEmbeddings } from './embeddings.js';
+import type { AnswerRow, CpuActivities, VotesRow } from './interfaces.js';
 
 /** Trust in a label that the simulated annotator would give: it is right but for its rate of wrong labels. */
 const annotatorTrust = (config: LoopConfig): number => 1 - (config.simulatedUsers?.wrongLabels ?? 0);
@@ -37,14 +39,23 @@ export function createSelectionActivities(deps: Dependencies): Pick<CpuActivitie
   const files = new RoundFiles(deps.dataFolder);
   return {
     async selectExamples(input) {
-      const { key, config, feedbackRef, rewardsRef, curriculumRef, answersRef, earlierExamplesRef, fallback } = input;
+      const { key, config, feedbackRef, rewardsRef, curriculumRef, earlierExamplesRef, fallback } = input;
+      const { answersRef, votesRef, embeddingsRef } = input;
       const events = await files.read<FeedbackEvent>(feedbackRef);
-      const rewards = new Map((await files.read<RewardRow>(rewardsRef)).map((row) => [row.eventId, row.reward]));
+      const rewardRows = await files.read<RewardRow>(rewardsRef);
+      const rewards = new Map(rewardRows.map((row) => [row.eventId, row.reward]));
       const lessons = new Map((await files.read<CurriculumRow>(curriculumRef)).map((row) => [row.eventId, row]));
       const entropies = new Map<string, number>();
       for (const answer of answersRef === null ? [] : await files.read<AnswerRow>(answersRef)) {
         entropies.set(answer.id, answer.meanEntropy);
       }
+
+      const votes = new Map<string, string[]>();
+      for (const row of votesRef === undefined ? [] : await files.read<VotesRow>(votesRef)) {
+        votes.set(row.eventId, row.answers);
+      }
+
+      const embed = embeddingsRef && (await readEmbeddings(files, embeddingsRef));
 
       // Without the variants, which would be counted as rows that train and push every new label to the other side.
       const earlier = (earlierExamplesRef === null ? [] : await files.read<ExampleRow>(earlierExamplesRef)).filter(
@@ -52,9 +63,18 @@ export function createSelectionActivities(deps: Dependencies): Pick<CpuActivitie
       );
 
       const candidates = events
+        .filter(believed(rewardRows))
         .filter((event) => lessons.get(event.id)?.admitted)
         .map((event) => toCandidate(event, config, entropies.get(taskId(event.artifact_type, event.input_data))))
-        .filter((candidate) => candidate !== null);
+        .filter((candidate) => candidate !== null)
+        .map((candidate): Candidate => {
+          const answers = votes.get(candidate.eventId);
+          return {
+            ...candidate,
+            ...(answers !== undefined && { votes: answers }),
+            ...(embed !== undefined && { vector: embed(candidate.text) }),
+          };
+        });
       const difficultyOf = (id: string) => lessons.get(id)!.difficulty;
       const { selected, rows, hardNegatives } = select(candidates, config, key.round, difficultyOf, fallback);
 

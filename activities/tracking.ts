@@ -159,8 +159,7 @@ export function createTrackingStoreActivities(
     },
 
     async loopState({ loop }) {
-      const finished = (await store.rounds(loop)).filter((round) => round.summary !== undefined);
-      return (finished.at(-1)?.summary as LoopState | undefined) ?? null;
+      return (await store.newestState(loop)) as LoopState | null;
     },
 
     async recordEvaluations({ rows }) {
@@ -168,12 +167,17 @@ export function createTrackingStoreActivities(
     },
 
     async promoteModel({ key, model, reason }) {
-      // Once a round: a late repeat must not undo a later round's promotion.
-      await store.applyOnce(roundFolder(key), 'promote', () => store.setChampion(key.loop, model.id, reason));
+      // Once a round: a late repeat must not undo a later round's promotion, nor a reset that came meanwhile.
+      await store.applyOnce(roundFolder(key), 'promote', async () => {
+        if (!(await store.isSuperseded(key.loop, key.round))) await store.setChampion(key.loop, model.id, reason);
+      });
     },
 
     async rollBackModel({ key, model, reason }) {
-      await store.applyOnce(roundFolder(key), 'roll-back', () => store.rollBack(key.loop, model?.id ?? null, reason));
+      await store.applyOnce(roundFolder(key), 'roll-back', async () => {
+        if (await store.isSuperseded(key.loop, key.round)) return;
+        await store.rollBack(key.loop, model?.id ?? null, reason);
+      });
     },
 
     recordPromotion: ({ key, row }) => store.recordPromotion(key.loop, key.round, row),
@@ -194,11 +198,13 @@ export function createTrackingStoreActivities(
 /** Which write fills which table. */
 const record: Record<StageTable, (store: Store, key: RoundKey, rows: never[]) => Promise<number>> = {
   rewards: (store, { loop, round }, rows) => store.recordRewards(loop, round, rows),
+  sources: (store, { loop, round }, rows) => store.recordSources(loop, round, rows),
   curriculum: (store, { loop, round }, rows) => store.recordCurriculum(loop, round, rows),
   selections: (store, { loop, round }, rows) => store.recordSelections(loop, round, rows),
   slices: (store, { loop, round }, rows) => store.recordSelectionSlices(loop, round, rows),
   yields: (store, { loop, round }, rows) => store.recordLabelYields(loop, round, rows),
   examples: (store, { loop, round }, rows) => store.recordExamples(loop, round, rows),
+  preferences: (store, { loop, round }, rows) => store.recordPreferences(loop, round, rows),
   batches: (store, { loop, round }, rows) => store.recordBatches(loop, round, rows),
   rejected: (store, _key, rows) => store.rejectRows(rows),
 };

@@ -49,8 +49,8 @@ export function createTrainingGpuActivities(
 ): Pick<GpuActivities, 'trainModel'> {
   const files = new RoundFiles(deps.dataFolder);
   return {
-    async trainModel({ key, config, planRef, validationRef, parameters, initialModel, outputName }) {
-      const context = Context.current();
+    async trainModel({ outputName, ...input }) {
+      const { key, planRef, parameters, objective } = input;
       // Other parameters are another run: its checkpoints and its output must not be mistaken for this one's.
       const run = `${roundFolder(key)}/training-${configHash({ parameters, planRef }).slice(0, 12)}`;
       const output = `${roundFolder(key)}/models/${outputName}-${configHash(parameters).slice(0, 8)}`;
@@ -78,7 +78,7 @@ export function trainingSpec(
   run: string,
   output: string,
 ): TrainSpec {
-  const { key, config, planRef, validationRef, parameters, initialModel } = input;
+  const { key, config, planRef, validationRef, parameters, initialModel, objective } = input;
   // What the round or a trial chose lies above the settings; what it does not choose is theirs.
   const { checkpointEverySteps, dataParallel: _, ...settings } = config.training;
   return {
@@ -91,17 +91,19 @@ export function trainingSpec(
     checkpointDir: files.path(`${run}/checkpoints`),
     checkpointEverySteps,
     seed: config.seed + key.round,
-    parameters: { ...settings, ...parameters },
+    // Packing mixes rows, and pairs are compared whole.
+    parameters: { ...settings, ...parameters, ...(objective && { packing: false }) },
+    ...(objective && { objective }),
     ...(config.components.tracking && { patience: config.tracking.patience }),
     // With a curriculum the file's order, easy to hard, is the lesson plan of the first epoch.
-    shuffleFirstEpoch: !config.components.curriculum,
+    shuffleFirstEpoch: objective !== undefined || !config.components.curriculum,
   };
 }
 
 /** Stage 8, the store's part. */
 export function createTrainingStoreActivities(
   deps: Dependencies & { store: Store },
-): Pick<StoreActivities, 'recordTraining' | 'earlierExamples'> {
+): Pick<StoreActivities, 'recordTraining' | 'earlierExamples' | 'recentModels'> {
   const files = new RoundFiles(deps.dataFolder);
   return {
     async earlierExamples({ key }) {
@@ -109,13 +111,22 @@ export function createTrainingStoreActivities(
       return examples.length === 0 ? null : files.write(key, 'earlier-examples', examples);
     },
 
-    async recordTraining({ key, parameters, planRef, run, model, parent, logRef }) {
-      const id = `${roundFolder(key)}/train`;
+    async recentModels({ loop, limit }) {
+      const counted: ModelReference[] = [];
+      for (const { id, path, sha256, round } of (await deps.store.modelVersions(loop)).toReversed()) {
+        if (counted.length === limit) break;
+        if (!(await deps.store.isSuperseded(loop, round))) counted.push({ id, path, sha256 });
+      }
+      return counted;
+    },
+
+    async recordTraining({ key, parameters, planRef, run, model, parent, logRef, rows }) {
+      const id = `${roundFolder(key)}/${rows ?? 'train'}`;
       await deps.store.recordTrainingRun({
         id,
         loop: key.loop,
         round: key.round,
-        kind: 'round',
+        kind: rows ?? 'round',
         status: 'completed',
         parameters: { ...parameters },
         trainFile: planRef,
@@ -146,6 +157,8 @@ export function createTrainingStoreActivities(
         champion: false,
         ...(parent !== null && { parentId: parent }),
       });
+      // The trials have led to this run; nothing reads their checkpoints and models any more.
+      await rm(files.path(trialsFolder(key)), { recursive: true, force: true });
     },
   };
 }

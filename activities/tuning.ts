@@ -11,7 +11,7 @@ import { defaultParameters } from '../learning/tuning/search-space.js';
 import { finishTrial, reportValue } from '../learning/tuning/study.js';
 import type { Store } from '../store/store.js';
 import { claimFence, currentHolder } from './fence.js';
-import { roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
+import { roundFolder, RoundFiles, trialsFolder, type Dependencies } from './dependencies.js';
 import type { CpuActivities, GpuActivities, RoundKey, StoreActivities } from './interfaces.js';
 import { trainingSpec } from './training.js';
 import { openValidationLog } from './run-log.js';
@@ -33,7 +33,7 @@ export function createTuningGpuActivities(deps: Dependencies & { engine: Engine 
     async trainTrial({ key, config, planRef, validationRef, parameters, initialModel, number, untilEpoch }) {
       const context = Context.current();
       // A smaller minibatch after a lack of memory is another run.
-      const run = `${roundFolder(key)}/trials/${number}-${parameters.batchSize}`;
+      const run = `${trialsFolder(key)}/${number}-${parameters.batchSize}`;
       const fence = await claimFence(files.path(run), currentHolder(context.info));
       const log = openValidationLog(files.path(path.join(run, 'validations.jsonl')));
       const stop = new AbortController();

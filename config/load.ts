@@ -167,7 +167,9 @@ function nodeAt(path: Path): SchemaNode | undefined {
 function hintForUnknown(key: string, siblings: string[], keys: ConfigKey[]): string {
   const near = suggestion(key, siblings);
   if (near !== '') return near;
-  const elsewhere = keys.filter((known) => known.path.split('.').at(-1) === key).map((known) => known.path);
+  const namesakes = keys.filter((known) => known.path.split('.').at(-1) === key);
+  const settings = namesakes.filter((known) => !known.section);
+  const elsewhere = (settings.length > 0 ? settings : namesakes).map((known) => known.path);
   return elsewhere.length > 0 ? `; it belongs at ${elsewhere.join(' or ')}` : `; known here: ${siblings.join(', ')}`;
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ProviderConfig } from './provider.js';
 import { OPTIMIZERS, SCHEDULES } from './training-choices.js';
 
 const fraction = z.number().min(0).max(1);
@@ -13,6 +14,8 @@ export const SELECTION_STRATEGIES = [
   'entropy',
   'margin',
   'least-confidence',
+  'vote-entropy',
+  'consensus-divergence',
   'density-weighted',
   'k-center',
   'mmr',
@@ -54,12 +57,18 @@ const LoopSettings = z.strictObject({
         .default(true)
         .describe('Validate, stop early and promote only a better model; without it the newest model is used.'),
       preferenceLearning: z
-        .literal(false)
+        .boolean()
         .default(false)
-        .describe("Preference learning; comes with the engine's DPO objective."),
+        .describe('After the training, learn from pairs of a better and a worse answer (DPO).'),
     })
     .prefault({})
     .describe('Switches of the loop; each can be changed between rounds.'),
+  embeddings: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Compare texts by the base model's pooled states, too: corrections with outputs, and requests for diversity.",
+    ),
   reward: z
     .strictObject({
       scheme: z
@@ -70,6 +79,10 @@ const LoopSettings = z.strictObject({
         .enum(['combined', 'character'])
         .default('combined')
         .describe('How an output is compared with its correction: edits and BLEU, or edits alone (v1).'),
+      trust: z
+        .boolean()
+        .default(true)
+        .describe('Believe sources of feedback, where events name them, as far as they agree with the others.'),
       timeDecayRate: z.number().gt(0).max(1).default(0.95).describe('Reward kept per day of age.'),
       difficultyWeight: z.number().min(1).default(1.5).describe('Factor on a positive reward at difficulty 1.'),
       balanceThreshold: z.int().min(1).default(100).describe('Events of one artifact type above which rewards shrink.'),
@@ -99,6 +112,12 @@ const LoopSettings = z.strictObject({
         .enum(SELECTION_STRATEGIES)
         .default('active-learner')
         .describe('How active learning chooses; active-learner weighs uncertainty, diversity and quality.'),
+      ensemble: z
+        .int()
+        .min(2)
+        .max(8)
+        .default(3)
+        .describe("Newest models that answer for the strategies which look at an ensemble's disagreement."),
       fallback: z
         .boolean()
         .default(false)
@@ -109,6 +128,15 @@ const LoopSettings = z.strictObject({
   augmentation: z
     .strictObject({
       factor: z.number().min(1).max(5).default(2).describe('Size of the augmented set over the original one.'),
+      backTranslation: z
+        .boolean()
+        .default(false)
+        .describe('Add requests that the provider has translated to French and back.'),
+      provider: ProviderConfig.optional().describe('Language model that translates.'),
+    })
+    .refine((augmentation) => !augmentation.backTranslation || augmentation.provider !== undefined, {
+      error: 'backTranslation needs a provider',
+      when: isMap,
     })
     .prefault({})
     .describe('How much the training set grows.'),
@@ -172,6 +200,12 @@ const LoopSettings = z.strictObject({
         .boolean()
         .default(false)
         .describe('Bring the former champion back when the users score the new one worse.'),
+      approval: z.boolean().default(false).describe('Ask a person before a model becomes champion.'),
+      approvalTimeoutHours: z
+        .number()
+        .positive()
+        .default(24)
+        .describe('Without an answer for this long the champion stays.'),
     })
     .prefault({})
     .describe('Split, success, early stopping, promotion and rollback.'),
@@ -250,19 +284,6 @@ const LoopSettings = z.strictObject({
         .positive()
         .default(1)
         .describe("LoRA+: learning rate of the adapter's second matrix as a multiple of the first's."),
-    })
-    .prefault({})
-    .describe('Hyperparameters of a training run.'),
-  simulatedUsers: z
-    .strictObject({
-      requests: z.int().min(20).default(240).describe('Requests a round that the simulated users make.'),
-      wrongLabels: fraction.default(0.05).describe('Share of corrections that are wrong.'),
-      testSpecifications: z.int().min(10).default(300).describe('Held-out specifications the tracker evaluates on.'),
-    })
-    .optional()
-    .describe("A simulated annotator (the validator and the generator's reference) plays the users."),
-});
-export type LoopConfig = z.infer<typeof LoopConfig>;
       dataParallel: z
         .strictObject({
           workers: z
@@ -290,6 +311,43 @@ export type LoopConfig = z.infer<typeof LoopConfig>;
         })
         .prefault({})
         .describe('One training on several workers; with one worker nothing is shared.'),
+    })
+    .prefault({})
+    .describe('Hyperparameters of a training run.'),
+  preference: z
+    .strictObject({
+      inputs: z
+        .int()
+        .min(0)
+        .default(60)
+        .describe('Requests of a round that the champion answers again; 0 takes pairs from feedback alone.'),
+      samples: z.int().min(2).max(5).default(4).describe('Answers to each of them.'),
+      temperature: z.number().positive().max(5).default(1).describe('Temperature they are drawn with.'),
+      minimumLead: z
+        .number()
+        .min(0)
+        .max(100)
+        .default(0)
+        .describe('Points by which the better answer of a pair must lead; equal scores never make a pair.'),
+      minimumPairs: z.int().min(1).default(20).describe('With fewer pairs a round learns none.'),
+      maximumPairs: z.int().min(1).default(500).describe('Pairs a round learns at most.'),
+      loss: z.enum(['sigmoid', 'ipo', 'hinge']).default('sigmoid').describe("DPO's loss."),
+      beta: z.number().positive().default(0.1).describe('How closely the model is held to the reference.'),
+      learningRate: z.number().positive().default(5e-5).describe('Peak learning rate.'),
+      batchSize: z.int().min(1).default(8).describe('Pairs in a forward pass.'),
+      numEpochs: z.number().positive().default(1).describe('Passes over the pairs.'),
+    })
+    .prefault({})
+    .describe("Learning from pairs, when components.preferenceLearning is on; the reference is the round's adapter."),
+  simulatedUsers: z
+    .strictObject({
+      requests: z.int().min(20).default(240).describe('Requests a round that the simulated users make.'),
+      wrongLabels: fraction.default(0.05).describe('Share of corrections that are wrong.'),
+      testSpecifications: z.int().min(10).default(300).describe('Held-out specifications the tracker evaluates on.'),
+    })
+    .optional()
+    .describe("A simulated annotator (the validator and the generator's reference) plays the users."),
+});
 
 /** Everything that decides what a loop does. Stored, with its hash, with every round. */
 export const LoopConfig = LoopSettings.refine(
@@ -300,3 +358,4 @@ export const LoopConfig = LoopSettings.refine(
     when: isMap,
   },
 );
+export type LoopConfig = z.infer<typeof LoopConfig>;

@@ -1,5 +1,6 @@
 import type { DeviceName } from './devices/index.js';
 import type { ObjectiveSpec } from './objectives/objective-spec.js';
+import type { WeightPrecision } from './quantization/half-weights.js';
 import type { OptimizerName, OptimizerSpec } from './optim/create-optimizer.js';
 import type { ScheduleName, ScheduleSpec } from './optim/schedules/create-schedule.js';
 
@@ -14,6 +15,8 @@ export interface TrainingRow {
   id: string;
   prompt: string;
   completion: string;
+  /** A chat template wrote the prompt: the tokenizer puts no begin token in front. */
+  fromTemplate?: boolean;
 }
 
 /** A conversation: the model's chat template writes it, and what the assistant says is learned. */
@@ -39,6 +42,11 @@ export interface TrainSpec {
   modelDir: string;
   /** What the model is made for, when left out: next tokens, the target text or the class. */
   objective?: ObjectiveSpec;
+  /**
+   * Classifiers: a new head for these classes, drawn with `seed`, in place of the file's, if it has one. The adapter's (or
+   * model's) folder then names them in a config.json, and keeps the whole head. Not with a model to continue from.
+   */
+  newHead?: { labels: string[] };
   /** `qlora`: an adapter on weights kept as NF4 with double quantisation, 4.13 bits each. */
   strategy: 'lora' | 'qlora' | 'full';
   /** PEFT folder to continue from (lora) or model folder (full). */
@@ -50,6 +58,8 @@ export interface TrainSpec {
   outputDir: string;
   checkpointDir: string;
   checkpointEverySteps: number;
+  /** Hash of the checkpoint of another run that this one went on from. */
+  origin?: string;
   seed: number;
   parameters: {
     learningRate: number;
@@ -90,6 +100,11 @@ export interface TrainSpec {
     lengthGrouping?: boolean;
     /** Compute each layer a second time in the backward pass instead of keeping its activations: less memory, more time. */
     gradientCheckpointing?: boolean;
+    /**
+     * What the frozen weights of lora (and what qlora does not pack) rest in: 16 bits halve their memory, and round them.
+     * The adapter, norms and biases stay in float32, and so does all arithmetic. Float32 when left out.
+     */
+    precision?: WeightPrecision;
   };
   /** Optimizer steps between two validations; one an epoch when left out. The last step is always followed by one. */
   validateEverySteps?: number;
@@ -99,15 +114,6 @@ export interface TrainSpec {
   minimumImprovement?: number;
   /** Shuffle each epoch with the stream (seed, epoch, 'order'); false keeps the file's order (curriculum) in the first epoch. */
   shuffleFirstEpoch?: boolean;
-}
-
-export interface StepReport {
-  step: number;
-  totalSteps: number;
-  loss: number;
-  gradientNorm: number;
-  learningRate: number;
-  /** Scored (label) tokens of the step. */
   /** Trains only some rows for some steps: one worker's part of a training that several share. */
   segment?: TrainSegment;
 }
@@ -127,6 +133,15 @@ export interface TrainSegment {
   to: number;
   /** Output folder of this shard's segment before; a fresh optimizer where there is none. */
   previousDir?: string;
+}
+
+export interface StepReport {
+  step: number;
+  totalSteps: number;
+  loss: number;
+  gradientNorm: number;
+  learningRate: number;
+  /** Scored (label) tokens of the step. */
   tokens: number;
   /** Means of what the objective reports beside its loss: rewards and accuracy of preferences, correct classes. */
   measures?: Record<string, number>;
@@ -201,6 +216,8 @@ export interface GenerateSpec {
   /** PEFT folder, or null for the base model alone. */
   adapterDir: string | null;
   prompts: string[];
+  /** A chat template wrote the prompts (all, or each one): the tokenizer puts no begin token in front. */
+  fromTemplate?: boolean | boolean[];
   maxNewTokens: number;
   /** 0 = greedy. */
   temperature: number;
@@ -242,6 +259,17 @@ export interface Generation {
   finished: boolean;
   /** Of a beam: what it was ranked by. */
   score?: number;
+}
+
+export interface EmbedSpec {
+  modelDir: string;
+  /** PEFT folder, or null for the base model alone. */
+  adapterDir: string | null;
+  texts: string[];
+  /** Tokens a text may have; what the model takes when left out. A longer one is cut. */
+  maxLength?: number;
+  /** Texts of a forward pass; 16 when left out. */
+  batchSize?: number;
 }
 
 export interface EvaluateSpec {
@@ -302,5 +330,10 @@ export interface Engine {
     spec: EvaluateSpec,
     hooks?: { onProgress?(done: number, total: number): void; signal?: AbortSignal },
   ): Promise<Evaluation>;
+  /** Texts as unit vectors: the mean of the model's last hidden states. */
+  embed(
+    spec: EmbedSpec,
+    hooks?: { onProgress?(done: number, total: number): void; signal?: AbortSignal },
+  ): Promise<Float32Array[]>;
   close(): Promise<void>;
 }

@@ -20,6 +20,7 @@ export {
   type FineTuningScores,
   type FineTuningSettings,
 } from './fine-tuning/fine-tuning-trainer.js';
+export { embedTexts } from './evaluate/embed-texts.js';
 export { evaluateModel } from './evaluate/evaluate-model.js';
 export { generateTexts } from './generate/generate.js';
 export { loadModel, type LoadedModel, type LoadOptions } from './nn/load-model.js';

@@ -9,7 +9,7 @@ import { readKey } from './http/read-key.js';
 import { Budget } from './policies/budget.js';
 import { recordCallsTo } from './policies/call-recorder.js';
 import type { Backend, Provider } from './provider.js';
-import type { ProviderConfig } from './provider-config.js';
+import type { ProviderConfig } from '../config/provider.js';
 
 export interface OpenOptions {
   /** Defaults to `process.env`. */

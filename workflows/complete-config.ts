@@ -3,9 +3,11 @@ import type { LoopConfig } from '../config/loop.js';
 /** The defaults of the settings that loops of version 0.1 were started without. */
 const LATER_SETTINGS = {
   preset: 'v2',
+  embeddings: false,
   components: { tuning: false, tracking: true },
-  reward: { scheme: 'continuous', similarity: 'combined' },
-  selection: { strategy: 'active-learner', fallback: false },
+  reward: { scheme: 'continuous', similarity: 'combined', trust: true },
+  selection: { strategy: 'active-learner', ensemble: 3, fallback: false },
+  augmentation: { backTranslation: false },
   gate: { checks: ['non-empty', 'score', 'groundedness', 'duplicate'] },
   tracking: {
     gate: 'mean',

@@ -7,9 +7,18 @@ export const roundWorkflowId = (loop: string, round: number): string => `loop/${
 /** Workflow id of a round's training. */
 export const trainingWorkflowId = (loop: string, round: number): string => `loop/${loop}/round-${round}/train`;
 
+/** Workflow id of a round's training on preference pairs. */
+export const preferenceWorkflowId = (loop: string, round: number): string => `loop/${loop}/round-${round}/preference`;
+
 /** Workflow id of one trial of a round's tuning. */
 export const trialWorkflowId = (loop: string, round: number, trial: number): string =>
   `loop/${loop}/round-${round}/trial-${trial}`;
+
+/** Workflow id of the note that somebody forked a round's training; `id` is that of the request. */
+export const forkNoteWorkflowId = (loop: string, id: string): string => `loop/${loop}/fork-${id}`;
+
+/** Workflow id of a look at a loop's audit trail. */
+export const auditWorkflowId = (loop: string): string => `loop/${loop}/audit`;
 
 /** Workflow id of a look at a loop's statistics. */
 export const statisticsWorkflowId = (loop: string): string => `loop/${loop}/statistics`;

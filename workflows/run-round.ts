@@ -8,10 +8,13 @@ import {
 import type { LoopState, RoundKey, RoundResult, ScoreSummary } from '../activities/interfaces.js';
 import type { ArtifactRef, CurriculumState, EvaluationRow, Stage } from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
+import { PromotionApproval, type Verdict } from './approve-promotion.js';
+import { askEnsemble } from './ask-ensemble.js';
 import { completeConfig } from './complete-config.js';
 import { trainingWorkflowId } from './identifiers.js';
+import { learnPreferences } from './learn-preferences.js';
 import { judgeChallenger, measureChampion, watchLiveScores, watchOver, type Champion } from './judge-champion.js';
-import { progressQuery } from './messages.js';
+import { progressQuery, type RoundProgress } from './messages.js';
 import { connectActivities, type Activities, type WorkflowSettings } from './proxies.js';
 import { trainAdapter } from './train-adapter.js';
 import { tuneParameters } from './tune-parameters.js';
@@ -42,8 +45,9 @@ export async function runRound(input: RunRoundInput): Promise<RoundOutcome> {
   const activities = connectActivities(settings);
   const { store, cpu, gpu } = activities;
   const key: RoundKey = { loop: config.name, round };
-  const progress = { round, stage: 'feedback' as Stage, feedbackEvents: 0, labels: 0 };
+  const progress: RoundProgress = { round, stage: 'feedback', feedbackEvents: 0, labels: 0 };
   setHandler(progressQuery, () => ({ ...progress }));
+  const approval = new PromotionApproval(progress);
   const record = (stage: Stage, table: Parameters<typeof store.recordStage>[0]['table'], ref: ArtifactRef) =>
     store.recordStage({ key, stage, table, ref });
   /** A component that is off leaves no rows; rounds of version 0.1 left them. */
@@ -82,8 +86,18 @@ export async function runRound(input: RunRoundInput): Promise<RoundOutcome> {
   const { result } = outcome;
 
   progress.stage = 'reward';
-  const rewardsRef = await cpu.scoreRewards({ key, config, feedbackRef: feedback.ref });
+  const embedded = config.embeddings
+    ? { embeddingsRef: await gpu.embedFeedback({ key, config, feedbackRef: feedback.ref }) }
+    : {};
+  const { sourcesRef, distrustedRef, ...rewardsRef } = await cpu.scoreRewards({
+    key,
+    config,
+    feedbackRef: feedback.ref,
+    ...embedded,
+  });
   await record('reward', 'rewards', rewardsRef);
+  if (sourcesRef !== undefined) await record('reward', 'sources', sourcesRef);
+  if (distrustedRef !== undefined) await record('reward', 'rejected', distrustedRef);
 
   progress.stage = 'curriculum';
   const curriculumRef = await cpu.organizeCurriculum({
@@ -99,6 +113,7 @@ export async function runRound(input: RunRoundInput): Promise<RoundOutcome> {
   const fallback =
     components.activeLearning && config.selection.fallback ? (state.fallback ?? { gains: [], rounds: 0 }) : undefined;
   const earlierExamplesRef = await store.earlierExamples({ key });
+  const votesRef = await askEnsemble(activities, { key, config, feedbackRef: feedback.ref, curriculumRef });
   const selected = await cpu.selectExamples({
     key,
     config,
@@ -106,6 +121,8 @@ export async function runRound(input: RunRoundInput): Promise<RoundOutcome> {
     rewardsRef,
     curriculumRef,
     answersRef,
+    ...embedded,
+    ...(votesRef !== undefined && { votesRef }),
     earlierExamplesRef,
     ...(fallback !== undefined && { fallback }),
   });
@@ -116,8 +133,9 @@ export async function runRound(input: RunRoundInput): Promise<RoundOutcome> {
   await record('selection', 'rejected', selected.rejectedRef);
 
   progress.stage = 'augmentation';
-  const examplesRef = await cpu.augmentExamples({ key, config, examplesRef: selected.examplesRef });
+  const { rejectedRef, ...examplesRef } = await cpu.augmentExamples({ key, config, examplesRef: selected.examplesRef });
   await record('augmentation', 'examples', examplesRef);
+  if (rejectedRef !== undefined) await record('augmentation', 'rejected', rejectedRef);
 
   progress.stage = 'batching';
   const batches = await cpu.assembleBatches({ key, config, examplesRef, earlierExamplesRef, curriculum });
@@ -154,16 +172,32 @@ export async function runRound(input: RunRoundInput): Promise<RoundOutcome> {
     cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
     parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
   });
-  const { model, run, logRef } = trained;
+  const { run, logRef } = trained;
   await store.recordTraining({
     key,
     parameters: trained.parameters,
     planRef: plan.planRef,
     run,
-    model,
+    model: trained.model,
     logRef,
     parent: plan.initialModel?.id ?? null,
   });
+  let { model } = trained;
+  if (components.preferenceLearning) {
+    const learned = await learnPreferences(activities, {
+      key,
+      config,
+      settings,
+      feedbackRef: feedback.ref,
+      rewardsRef,
+      examplesRef,
+      earlierExamplesRef,
+      champion: champion.champion,
+      trained,
+    });
+    ({ model } = learned);
+    result.preference = learned.result;
+  }
 
   progress.stage = 'tracking';
   if (components.tracking) champion = await measureChampion(activities, key, config, champion);
@@ -201,20 +235,23 @@ export async function runRound(input: RunRoundInput): Promise<RoundOutcome> {
     await store.recordFallback({ key, row: { ...measured.fallback, mode: measured.mode } });
     outcome.fallback = measured.fallback;
   }
+  let { promote, reason }: Verdict = tracked;
+  if (promote && config.tracking.approval)
+    ({ promote, reason } = await approval.ask(key, config, settings, { model: model.id, reason }));
   Object.assign(outcome, champion, { curriculum: tracked.curriculum });
   outcome.result = {
     ...result,
     trained: true,
-    promoted: tracked.promote,
-    reason: tracked.reason,
+    promoted: promote,
+    reason,
     steps: run.steps,
     loss: run.trainLoss,
     validationLoss: run.validationLoss,
     after: summarize(test.rows),
     model,
   };
-  if (!tracked.promote) return outcome;
-  await store.promoteModel({ key, model, reason: tracked.reason });
+  if (!promote) return outcome;
+  await store.promoteModel({ key, model, reason });
   const { validationScores: _scores, watch: _watch, ...kept } = outcome;
   return {
     ...kept,

@@ -2,11 +2,12 @@ import { ChildWorkflowCancellationType, executeChild, ParentClosePolicy, workflo
 import type { ModelReference, RoundKey, TrainingSummary } from '../activities/interfaces.js';
 import type { ArtifactRef, TrainingParameters } from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
+import type { ObjectiveSpec } from '../engine/index.js';
 import { hasCode } from './failure.js';
 import { modelVersionId } from './identifiers.js';
 import { connectActivities, type WorkflowSettings } from './proxies.js';
-
 import { trainInParallel } from './train-in-parallel.js';
+
 export interface TrainAdapterInput {
   key: RoundKey;
   config: LoopConfig;
@@ -15,6 +16,8 @@ export interface TrainAdapterInput {
   validationRef: ArtifactRef | null;
   parameters: TrainingParameters;
   initialModel: ModelReference | null;
+  /** Absent: prompts with completions. Present: the plan's rows are preference pairs, and the initial model the reference. */
+  objective?: ObjectiveSpec;
 }
 
 export interface TrainAdapterResult {
@@ -31,15 +34,12 @@ export interface TrainAdapterResult {
  * is final.
  */
 export async function trainAdapter(input: TrainAdapterInput): Promise<TrainAdapterResult> {
-  const { key, config, settings, planRef, validationRef, initialModel } = input;
+  const { key, config, settings, planRef, validationRef, initialModel, objective } = input;
   const { gpu } = connectActivities(settings);
-  const outputName = modelVersionId(key.loop, key.round);
+  const outputName = modelVersionId(key.loop, key.round) + (objective === undefined ? '' : '-preference');
   let parameters = input.parameters;
   for (;;) {
     try {
-      const trained = await gpu.trainModel({
-        key,
-        config,
       if (config.training.dataParallel?.workers > 1 && objective === undefined) {
         const trained = await executeChild(trainInParallel, {
           workflowId: `${workflowInfo().workflowId}/parallel`,
@@ -49,11 +49,15 @@ export async function trainAdapter(input: TrainAdapterInput): Promise<TrainAdapt
         });
         return { ...trained, parameters };
       }
+      const trained = await gpu.trainModel({
+        key,
+        config,
         planRef,
         validationRef,
         parameters,
         initialModel,
         outputName,
+        ...(objective !== undefined && { objective }),
       });
       return { ...trained, parameters };
     } catch (error) {

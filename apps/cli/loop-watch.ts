@@ -1,10 +1,10 @@
 import type { Client } from '@temporalio/client';
-import { defaultPayloadConverter } from '@temporalio/common';
+import { defaultPayloadConverter, type Payload, type PayloadCodec } from '@temporalio/common';
 import type { RoundResult, TrainingHeartbeat } from '../../activities/interfaces.js';
 import type { EvaluationRow, Stage } from '../../config/domain.js';
 import { ERROR_CODES, RatchetError, type ErrorCode } from '../../config/errors.js';
-import { roundWorkflowId, trainingWorkflowId } from '../../workflows/identifiers.js';
-import { progressQuery, statusQuery, type LoopStatus } from '../../workflows/messages.js';
+import { preferenceWorkflowId, roundWorkflowId, trainingWorkflowId } from '../../workflows/identifiers.js';
+import { progressQuery, statusQuery, type LoopStatus, type RoundProgress } from '../../workflows/messages.js';
 import type { LoopResult } from '../../workflows/run-adaptive-loop.js';
 import { pause } from './interrupt.js';
 import { describeLoop, type LoopHandle } from './loop-client.js';
@@ -26,6 +26,8 @@ export interface Snapshot {
   status: LoopStatus | null;
   stage: Stage | null;
   activity: Activity | null;
+  /** The model that waits for somebody's approval; null while none does. */
+  approval: RoundProgress['approval'] | null;
 }
 
 export interface Watcher {
@@ -107,17 +109,21 @@ async function follow(options: WatchOptions): Promise<WatchedResult | null> {
 export async function takeSnapshot(client: Client, handle: LoopHandle): Promise<Snapshot> {
   const status = (await attempt(() => handle.query(statusQuery))) ?? null;
   if (status === null || !['running', 'baseline'].includes(status.phase))
-    return { status, stage: null, activity: null };
+    return { status, stage: null, activity: null, approval: null };
   const round = client.workflow.getHandle(roundWorkflowId(status.name, status.round));
-  const stage = (await attempt(() => round.query(progressQuery)))?.stage ?? null;
-  const workflowId =
-    stage === 'training' ? trainingWorkflowId(status.name, status.round) : roundWorkflowId(status.name, status.round);
-  return { status, stage, activity: await pendingActivity(client, workflowId) };
+  const progress = await attempt(() => round.query(progressQuery));
+  const stage = progress?.stage ?? null;
+  const children = stage === 'training' ? [trainingWorkflowId, preferenceWorkflowId] : [];
+  let activity: Activity | null = null;
+  for (const workflowId of [...children, roundWorkflowId])
+    activity ??= await pendingActivity(client, workflowId(status.name, status.round));
+  return { status, stage, activity, approval: progress?.approval ?? null };
 }
 
 const NAMES: Record<string, Pick<Activity, 'name' | 'unit'>> = {
   trainModel: { name: '', unit: 'step' },
   answerRequests: { name: 'answering requests', unit: 'answers' },
+  sampleAnswers: { name: 'answering requests again', unit: 'answers' },
   evaluateModel: { name: 'evaluating', unit: 'answers' },
 };
 
@@ -126,9 +132,10 @@ async function pendingActivity(client: Client, workflowId: string): Promise<Acti
   const pending = description?.raw.pendingActivities?.[0];
   const known = NAMES[pending?.activityType?.name ?? ''];
   if (pending == null || known === undefined) return null;
-  const payload = pending.heartbeatDetails?.payloads?.[0];
+  const payloads = await decode(client.options.loadedDataConverter.payloadCodecs, pending.heartbeatDetails?.payloads);
+  const [payload] = payloads;
   const details =
-    payload == null ? {} : defaultPayloadConverter.fromPayload<Partial<TrainingHeartbeat & Generated>>(payload);
+    payload === undefined ? {} : defaultPayloadConverter.fromPayload<Partial<TrainingHeartbeat & Generated>>(payload);
   const { step, totalSteps, loss, done, total } = details ?? {};
   return {
     ...known,
@@ -137,6 +144,13 @@ async function pendingActivity(client: Client, workflowId: string): Promise<Acti
     loss: typeof loss === 'number' && Number.isFinite(loss) ? loss : null,
     attempt: pending.attempt ?? 1,
   };
+}
+
+/** What a worker that encrypts has sent, readable. */
+async function decode(codecs: readonly PayloadCodec[], payloads: Payload[] | null | undefined): Promise<Payload[]> {
+  let decoded = payloads ?? [];
+  for (const codec of codecs) decoded = await codec.decode(decoded);
+  return decoded;
 }
 
 /** Heartbeat of answering and evaluating. */

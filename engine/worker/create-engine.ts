@@ -131,6 +131,12 @@ export function createEngine(options: EngineOptions = {}): Engine {
       };
       return (await submit((id) => ({ kind: 'evaluate', id, spec }), hooks.signal, onProgress)) as Evaluation;
     },
+    async embed(spec, hooks = {}) {
+      const onProgress = (reply: EngineReply) => {
+        if (reply.kind === 'progress') hooks.onProgress?.(reply.done, reply.total);
+      };
+      return (await submit((id) => ({ kind: 'embed', id, spec }), hooks.signal, onProgress)) as Float32Array[];
+    },
     async close() {
       closed = true;
       worker?.ref();

@@ -1,10 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { executionOf, selectDevice } from '../devices/index.js';
+import { embedTexts } from '../evaluate/embed-texts.js';
 import { evaluateModel } from '../evaluate/evaluate-model.js';
 import { createSharedGraphs } from '../generate/compiled-model.js';
 import { generateTexts } from '../generate/generate.js';
-import { CompileCache } from '../trace/index.js';
-import { KEPT_GRAPHS } from '../train/step.js';
+import { createTrainingGraphs } from '../train/step.js';
 import { trainModel, type TrainRuntime } from '../train/train-model.js';
 import {
   fromFault,
@@ -49,10 +49,10 @@ async function run(request: Extract<EngineRequest, { spec: unknown }>, signal: A
   const onProgress = (done: number, total: number) => reply({ kind: 'progress', id, done, total });
   if (request.kind === 'evaluate')
     return evaluateModel(request.spec, { onProgress, signal }, { graphs: inferenceGraphs });
+  if (request.kind === 'embed') return embedTexts(request.spec, { onProgress, signal }, { graphs: inferenceGraphs });
   return generateTexts(request.spec, { onProgress, signal }, { graphs: inferenceGraphs });
 }
 
-async function startTraining(): Promise<TrainRuntime> {
 /** Resolves when the caller allows a write; rejects with the caller's reason when not. */
 function ask(id: number): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -61,8 +61,9 @@ function ask(id: number): Promise<void> {
   });
 }
 
+async function startTraining(): Promise<TrainRuntime> {
   const selected = await selectDevice(device);
-  return { device: selected, graphs: new CompileCache(KEPT_GRAPHS, { threads, ...executionOf(selected.device) }) };
+  return { device: selected, graphs: createTrainingGraphs({ threads, ...executionOf(selected.device) }) };
 }
 
 async function serve(request: Extract<EngineRequest, { spec: unknown }>, signal: AbortSignal): Promise<void> {
@@ -78,8 +79,8 @@ async function serve(request: Extract<EngineRequest, { spec: unknown }>, signal:
 
 port.on('message', (request: EngineRequest) => {
   if (request.kind === 'abort') controllers.get(request.id)?.abort();
-  else if (request.kind === 'close') {
   else if (request.kind === 'answer') asked.get(request.id)?.(request.fault);
+  else if (request.kind === 'close') {
     for (const controller of controllers.values()) controller.abort();
     void queue.then(() => port.close());
   } else {

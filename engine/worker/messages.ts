@@ -2,6 +2,7 @@ import { isRatchetError, RatchetError, type ErrorCode } from '../../config/error
 import type { DeviceRequest } from '../devices/index.js';
 import type {
   CheckpointReference,
+  EmbedSpec,
   EvaluateSpec,
   Evaluation,
   GenerateSpec,
@@ -19,7 +20,7 @@ export interface EngineWorkerData {
 }
 
 /** What a job gives back. */
-export type EngineResult = TrainResult | Generation[] | Evaluation;
+export type EngineResult = TrainResult | Generation[] | Evaluation | Float32Array[];
 
 /** From the caller's thread to the worker. */
 export type EngineRequest =
@@ -27,10 +28,10 @@ export type EngineRequest =
   | { kind: 'train'; id: number; spec: TrainSpec; guarded: boolean }
   | { kind: 'generate'; id: number; spec: GenerateSpec }
   | { kind: 'evaluate'; id: number; spec: EvaluateSpec }
-  | { kind: 'abort'; id: number }
   | { kind: 'embed'; id: number; spec: EmbedSpec }
   /** To `before-write`: null allows it. */
   | { kind: 'answer'; id: number; fault: Fault | null }
+  | { kind: 'abort'; id: number }
   | { kind: 'close' };
 
 /** From the worker to the caller's thread. */
@@ -39,9 +40,9 @@ export type EngineReply =
   | { kind: 'checkpoint'; id: number; checkpoint: CheckpointReference }
   | { kind: 'warning'; id: number; warning: TrainWarning }
   | { kind: 'validation'; id: number; validation: ValidationReport }
-  | { kind: 'progress'; id: number; done: number; total: number }
   /** The job waits for the answer. */
   | { kind: 'before-write'; id: number }
+  | { kind: 'progress'; id: number; done: number; total: number }
   | { kind: 'done'; id: number; value: EngineResult }
   | { kind: 'failed'; id: number; aborted: boolean; fault: Fault };
 

@@ -4,7 +4,7 @@ import { RatchetError } from '../../config/errors.js';
 import { stream } from '../../config/random.js';
 import { runChecks, type SelfTestResult } from '../self-test-result.js';
 import { proportionalQuotas } from './quotas.js';
-import { TokenSetIndex } from './token-sets.js';
+import { similarityIndex } from './vector-index.js';
 
 export interface SelectionCandidate {
   eventId: string;
@@ -15,6 +15,10 @@ export interface SelectionCandidate {
   uncertainty: number;
   /** Trust in the label, 0–1, see `labelTrust`. */
   quality: number;
+  /** The request's embedding; used in place of its words where every candidate has one. */
+  vector?: readonly number[];
+  /** How each model of an ensemble answers the request, for the strategies that look at their disagreement. */
+  votes?: readonly string[];
   /** Keys of things only one of which is worth choosing (a specification's hash): sharing one means diversity 0. */
   groups?: readonly string[];
 }
@@ -45,7 +49,7 @@ const DEFAULT_WEIGHTS: SelectionWeights = { uncertainty: 0.4, diversity: 0.3, qu
 /**
  * R6: chooses the examples worth learning from. Greedy farthest-first: each step takes the candidate with the largest
  * `w_u·uncertainty + w_d·diversity + w_q·quality`, where diversity is 1 − the largest Jaccard similarity (words and
- * word pairs) to what is already chosen, 1 for the first. The reported diversity and score are those of the moment of
+ * word pairs; or the cosine of embeddings) to what is already chosen, 1 for the first. The reported diversity and score are those of the moment of
  * choice; for the others, those at the end. The result does not depend on the order of the candidates; ties by id.
  */
 export class ActiveLearner {
@@ -64,7 +68,7 @@ export class ActiveLearner {
     const weights = { ...DEFAULT_WEIGHTS, ...this.defaults.weights, ...options.weights };
     const rows = sortedById(candidates);
     const left = quotasFor(rows, budget, quotas);
-    const index = new TokenSetIndex(rows.map((row) => row.text));
+    const index = similarityIndex(rows);
     const nearest = new Float64Array(rows.length);
     const scoreOf = (row: number) =>
       weights.uncertainty * rows[row]!.uncertainty +
@@ -165,7 +169,7 @@ function describeRows<T extends SelectionCandidate>(
   count: number,
   weights: SelectionWeights,
 ): Selection<T> {
-  const index = new TokenSetIndex(rows.map((row) => row.text));
+  const index = similarityIndex(rows);
   const nearest = new Float64Array(rows.length);
   const metadata = rows.map((row, position): SelectionRow => {
     const diversity = 1 - nearest[position]!;

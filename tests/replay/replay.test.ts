@@ -67,7 +67,7 @@ describe('W1 fresh histories', () => {
       training: { numEpochs: 1 },
     };
     const on = {
-      components: { tuning: true },
+      components: { tuning: true, preferenceLearning: true },
       selection: { fallback: true },
       tracking: { gate: 'sequential', maximumPairs: 12, rollback: true },
       tuning: { trials: 2, parallel: 2, space: { numEpochs: [1, 2] } },

@@ -38,6 +38,7 @@ const OFF = {
   hardNegativeMining: false,
   tuning: false,
   tracking: false,
+  preferenceLearning: false,
 };
 const SMALL = {
   rounds: 1,
@@ -45,6 +46,7 @@ const SMALL = {
   batching: { min: 1 },
   training: { numEpochs: 2 },
   tuning: { trials: 2, space: { numEpochs: [1, 2] as [number, number] } },
+  preference: { inputs: 12, samples: 3, minimumPairs: 1 },
 };
 
 describe('components', () => {

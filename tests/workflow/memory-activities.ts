@@ -101,6 +101,7 @@ export class MemoryLoop {
       earlierExamples: async ({ key }) =>
         key.round > 1 ? loop.write(file(key, 'earlier'), loop.read(loop.reference(`${key.loop}/1/examples`))) : null,
       bestParameters: async () => null,
+      recentModels: async () => [],
       openStudy: async ({ key, current }) => table(key, 'study', current),
       proposeTrials: async ({ from, count }) =>
         Array.from({ length: count }, (_, place) => ({ learningRate: 1e-4 * (1 + from + place) })),
@@ -160,6 +161,12 @@ export class MemoryLoop {
         validationRef: null,
         initialModel: input.champion,
       }),
+      collectPreferences: async (input) => ({
+        pairsRef: await derive(input, 'preferences', input.samplesRef ?? input.feedbackRef),
+        rejectedRef: loop.write(file(input.key, 'preferences-rejected'), []),
+        ready: true,
+        reason: 'enough pairs',
+      }),
       judgeChallenger: async () => {
         throw new RatchetError('E_INTERNAL', 'the loop in memory has no scores');
       },
@@ -199,6 +206,9 @@ export class MemoryLoop {
           model: { id: outputName, path: `models/${outputName}`, sha256 },
         };
       },
+      embedFeedback: async (input) => derive(input, 'embeddings', input.feedbackRef),
+      askEnsemble: async (input) => derive(input, 'votes', input.feedbackRef),
+      sampleAnswers: async (input) => derive(input, 'samples', input.feedbackRef),
       trainTrial: async ({ parameters }) => ({ validationLosses: [], loss: parameters.learningRate }),
       evaluateModel: async ({ key, model, split }) => ({
         rows: [evaluation(key, model, split)],

@@ -64,18 +64,34 @@ export class ScriptedEngine implements Engine {
     };
   }
 
-  async generate({ adapterDir, prompts }: Parameters<Engine['generate']>[0]): ReturnType<Engine['generate']> {
+  async generate({
+    adapterDir,
+    prompts,
+    temperature,
+    seed,
+  }: Parameters<Engine['generate']>[0]): ReturnType<Engine['generate']> {
     const skill = adapterDir === null ? 0.3 : readSkill(adapterDir);
-    return prompts.map((prompt) => {
+    return prompts.map((prompt, place) => {
       const colon = prompt.indexOf(': ');
       const artifactType = TYPES[prompt.slice(0, colon)]!;
       const specification = prompt.slice(colon + 2, -PROMPT_SEPARATOR.length);
-      const source = stream(1, 'scripted-engine', prompt);
+      const draw = temperature === 0 ? [] : [`${seed} ${place}`];
+      const source = stream(1, 'scripted-engine', prompt, ...draw);
       const right = source.float() < skill;
       const text = right
         ? referenceFor(artifactType, specification)
         : corruptArtifact(artifactType, specification, source, 3);
       return { text, tokens: [], meanLogProbability: -0.1, meanEntropy: right ? 0.05 : 0.5, finished: true };
+    });
+  }
+
+  /** Letter counts: alike texts have alike vectors. */
+  async embed({ texts }: Parameters<Engine['embed']>[0]): ReturnType<Engine['embed']> {
+    return texts.map((text) => {
+      const counts = new Float32Array(26);
+      for (const letter of text.toLowerCase().match(/[a-z]/g) ?? []) counts[letter.charCodeAt(0) - 97]! += 1;
+      const norm = Math.hypot(...counts) || 1;
+      return counts.map((count) => count / norm);
     });
   }
 

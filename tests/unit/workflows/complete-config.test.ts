@@ -6,13 +6,20 @@ describe('completeConfig', () => {
   const today = LoopConfig.parse({ name: 'old', components: { curriculum: false } });
 
   it('W1: gives a configuration of version 0.1 the defaults of what it did not know, and keeps the rest', () => {
-    const { preset: _preset, tuning: _tuning, ...old } = structuredClone(today) as Partial<LoopConfig>;
+    const {
+      preset: _preset,
+      tuning: _tuning,
+      preference: _preference,
+      embeddings: _embeddings,
+      ...old
+    } = structuredClone(today) as Partial<LoopConfig>;
     const drop = (section: object, names: string[]) => {
       for (const name of names) delete (section as Record<string, unknown>)[name];
     };
     drop(old.components!, ['tuning', 'tracking']);
-    drop(old.reward!, ['scheme', 'similarity']);
-    drop(old.selection!, ['strategy', 'fallback']);
+    drop(old.reward!, ['scheme', 'similarity', 'trust']);
+    drop(old.selection!, ['strategy', 'ensemble', 'fallback']);
+    drop(old.augmentation!, ['backTranslation']);
     drop(old.gate!, ['checks']);
     drop(old.tracking!, ['gate', 'alpha', 'minimumGain', 'maximumPairs', 'rollback']);
     expect(completeConfig(old as LoopConfig)).toEqual(today);
