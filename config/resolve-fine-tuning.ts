@@ -21,6 +21,7 @@ const ALIASES: Record<string, string> = {
   modelid: 'model',
   basemodel: 'model',
   experimentname: 'name',
+  numlabels: 'labels',
   strategy: 'trainingStrategy',
   maxseqlength: 'maxLength',
   maxsequencelength: 'maxLength',
@@ -79,7 +80,8 @@ export async function readFineTuningFile(file: string): Promise<Setting[]> {
   return entries.map(([path, name, value]) => ({ key: keyOf(name), value, where: `${shown}: ${path}` }));
 }
 
-function keyOf(name: string): string {
+/** The key that a name means; the name itself where it means none. */
+export function keyOf(name: string): string {
   const known = Object.keys(fineTuningSchema('generation').shape);
   return known.find((key) => plain(key) === plain(name)) ?? ALIASES[plain(name)] ?? name;
 }

@@ -31,7 +31,11 @@ async function bundleWorkflows(): Promise<void> {
   const hash = await bundleInputHash();
   const known = await readFile(`${bundle}.sha256`, 'utf8').catch(() => '');
   if (known === hash && (await stat(bundle).catch(() => null)) !== null) return;
-  const { code } = await bundleWorkflowCode({ workflowsPath: entry, logger: new DefaultLogger('WARN') });
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: entry,
+    failureConverterPath: path.join(dist, 'workflows/failure-converter.js'),
+    logger: new DefaultLogger('WARN'),
+  });
   await mkdir(dist, { recursive: true });
   await writeFile(`${bundle}.tmp`, code);
   await rename(`${bundle}.tmp`, bundle);

@@ -1,5 +1,6 @@
 import { isRatchetError } from '../config/errors.js';
 import { runEvaluateJob } from './jobs/evaluate-job.js';
+import { runForkJob } from './jobs/fork-job.js';
 import { runGenerateJob } from './jobs/generate-job.js';
 import { runMergeJob } from './jobs/merge-job.js';
 import type { EngineJob, JobContext, JobReply, JobRequest } from './jobs/messages.js';
@@ -28,6 +29,8 @@ function runJob(job: EngineJob, context: JobContext) {
   switch (job.kind) {
     case 'train':
       return runTrainJob(job, context);
+    case 'fork':
+      return runForkJob(job, context);
     case 'generate':
       return runGenerateJob(job, context);
     case 'evaluate':

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Payload, PayloadCodec } from '@temporalio/common';
+import type { WorkerOptions } from '@temporalio/worker';
 import { RatchetError } from '../config/errors.js';
 
 /** Environment variable of the keys: `id:base64`, the newest first, separated by commas. */
@@ -75,14 +76,20 @@ export class PayloadEncryption implements PayloadCodec {
 /** In a bundle of workflows that is loaded with it, failures are written so that they are encrypted as well. */
 const ENCODE_FAILURES = 'globalThis.RATCHET_ENCODES_FAILURES = true;';
 
-/** What a worker that encrypts is created with; `failures` is the path of the compiled `encoding-failures.js`. */
-export function encryptingWorker(codec: PayloadEncryption, failures: string) {
-  return { payloadCodecs: [codec], ...(codec.isOn && { failureConverterPath: failures }) };
-}
-
-/** The bundle of a worker that encrypts: failures that workflows make are told to encode themselves. */
-export function encryptingBundle(codec: PayloadEncryption, codePath: string): { codePath: string } | { code: string } {
-  return codec.isOn ? { code: `${ENCODE_FAILURES}${readFileSync(codePath, 'utf8')}` } : { codePath };
+/**
+ * Options of a worker, with which it encrypts where there are keys: what activities throw is converted by the compiled
+ * `encoding-failures.js` at the path `failures`, what workflows throw by the bundle itself.
+ */
+export function encryptedWorker<Options extends Pick<WorkerOptions, 'workflowBundle'>>(
+  codec: PayloadEncryption,
+  options: Options,
+  failures: string,
+): Options & Pick<WorkerOptions, 'dataConverter'> {
+  const dataConverter = { payloadCodecs: [codec], ...(codec.isOn && { failureConverterPath: failures }) };
+  const bundle = options.workflowBundle;
+  if (!codec.isOn || bundle === undefined || !('codePath' in bundle)) return { ...options, dataConverter };
+  const code = `${ENCODE_FAILURES}${readFileSync(bundle.codePath, 'utf8')}`;
+  return { ...options, dataConverter, workflowBundle: { code } };
 }
 
 function parseKey(entry: string, place: number): Key {

@@ -9,10 +9,15 @@ import { loadConfig } from '../config/load.js';
 import type { RatchetConfig } from '../config/schema.js';
 import { interceptActivity } from './activity-interceptor.js';
 import { measureActivities } from './activity-metrics.js';
-import { connectWorker } from './connection.js';
+import { connectWorker, namespaceOf } from './connection.js';
 import { openLog, temporalLogger } from './log.js';
 import { metricsOptions, reportProcess } from './metrics.js';
 import { exitWithSupervisor } from './orphan.js';
+import { encryptedWorker, PayloadEncryption } from './payload-encryption.js';
+import type { ArtifactStorage } from './storage/artifact-storage.js';
+import { ArtifactExchange } from './storage/exchange.js';
+import { openStorage } from './storage/open-storage.js';
+import { configuredAddress } from './server/locate.js';
 import type { Tracing } from './tracing.js';
 
 export interface WorkerContext {
@@ -56,6 +61,7 @@ export async function runWorkerProcess(
   let log: Logger | undefined;
   let plan: WorkerPlan | undefined;
   let tracing: Tracing | null = null;
+  let storage: ArtifactStorage | null = null;
   let code = 0;
   try {
     const { values } = parseArgs({
@@ -64,10 +70,10 @@ export async function runWorkerProcess(
     const loaded = await loadConfig({ file: values.config });
     const { config } = loaded;
     const dataFolder = path.resolve(values.data ?? loaded.dataFolder);
-    const address = values.address ?? config.connection.address;
-    if (address === '') {
+    const address = configuredAddress(values.address ?? config.connection.address);
+    if (address === null) {
       throw new RatchetError('E_USAGE', `The ${name} worker was given no address of a Temporal service.`, {
-        hint: 'Give --address host:port, or set connection.address.',
+        hint: 'Give --address host:port, set connection.address, or name one in a temporal.toml.',
       });
     }
     mkdirSync(dataFolder, { recursive: true });
@@ -85,8 +91,10 @@ export async function runWorkerProcess(
     const traced = isTraced();
     // The libraries are loaded only where they are used.
     tracing = traced ? (await import('./tracing.js')).startTracing(name) : null;
+    storage = await openStorage(config.storage);
     plan = await prepare({ config, dataFolder, log, traced });
-    await serve(plan, { config, address, name, plugins: tracing === null ? [] : [tracing.plugin] });
+    const exchange = storage === null ? [] : [new ArtifactExchange(dataFolder, storage).intercept];
+    await serve(plan, { config, address, name, exchange, plugins: tracing === null ? [] : [tracing.plugin] });
     log.info('stopped');
   } catch (error) {
     code = 1;
@@ -94,6 +102,7 @@ export async function runWorkerProcess(
   }
   try {
     await plan?.close?.();
+    storage?.close();
     await tracing?.close();
   } catch (error) {
     log?.error({ err: error }, 'closing failed');
@@ -110,11 +119,15 @@ interface ServeOptions extends Pick<WorkerOptions, 'plugins'> {
   config: RatchetConfig;
   address: string;
   name: string;
+  /** Interceptors that fetch and store the files of other hosts. */
+  exchange: ArtifactExchange['intercept'][];
 }
 
-async function serve(plan: WorkerPlan, { config, address, name, plugins }: ServeOptions): Promise<void> {
+async function serve(plan: WorkerPlan, { config, address, name, exchange, plugins }: ServeOptions): Promise<void> {
   const connection = await connectWorker(config, address);
   const { workers: settings } = config;
+  const encryption = PayloadEncryption.fromEnvironment();
+  const failures = path.resolve(path.dirname(fileURLToPath(import.meta.url)), 'encoding-failures.js');
   const workers = await Promise.all(
     plan.workers.map((options) =>
       Worker.create({
@@ -123,11 +136,13 @@ async function serve(plan: WorkerPlan, { config, address, name, plugins }: Serve
         maxHeartbeatThrottleInterval: settings.maxHeartbeatThrottleMilliseconds,
         defaultHeartbeatThrottleInterval: settings.defaultHeartbeatThrottleMilliseconds,
         stickyQueueScheduleToStartTimeout: '2 s',
-        interceptors: { activity: [interceptActivity(settings.heartbeatSeconds * 1000), measureActivities] },
-        ...options,
+        interceptors: {
+          activity: [interceptActivity(settings.heartbeatSeconds * 1000), measureActivities, ...exchange],
+        },
+        ...encryptedWorker(encryption, options, failures),
         ...(plugins !== undefined && { plugins }),
         connection,
-        namespace: config.connection.namespace,
+        namespace: namespaceOf(config, address),
       }),
     ),
   );

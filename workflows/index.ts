@@ -1,8 +1,10 @@
 export { checkFeedback } from './check-feedback.js';
+export { reportAudit } from './report-audit.js';
 export { reportStatistics } from './report-statistics.js';
 export { reportTrace } from './report-trace.js';
 export { importFeedback } from './import-feedback.js';
 export { measureBaseline } from './measure-baseline.js';
+export { noteFork } from './note-fork.js';
 export { runAdaptiveLoop } from './run-adaptive-loop.js';
 export { runClaims } from './run-claims.js';
 export { runRound } from './run-round.js';

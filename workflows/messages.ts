@@ -1,5 +1,5 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { Steering } from '../activities/control.js';
+import type { Destination, Steering } from '../activities/control.js';
 import type { LoopState } from '../activities/interfaces.js';
 import type { Stage } from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
@@ -41,8 +41,11 @@ export const pauseSignal = defineSignal<[by?: Steering]>('pause');
 export const resumeSignal = defineSignal<[by?: Steering]>('resume');
 /** Replaces the configuration (all but the name) from the next round on. The sender has checked it. */
 export const configureSignal = defineSignal<[config: LoopConfig]>('configure');
-/** Ends the loop after the running round. Cancel the workflow to end it at once (training saves a checkpoint). */
-export const stopSignal = defineSignal<[by?: Steering]>('stop');
+/**
+ * Ends the loop after the running round. Cancel the workflow to end it at once (training saves a checkpoint), after this
+ * signal with `now`, which notes it.
+ */
+export const stopSignal = defineSignal<[by?: Steering & { now?: boolean }]>('stop');
 /** A scheduled check: a round begins if there are at least `minFeedback` new events; `replyTo` is told what came of it. */
 export interface RoundDue {
   minFeedback: number;
@@ -60,6 +63,20 @@ export interface ComponentsRequest {
   actor: string;
   reason: string;
 }
+/** What somebody asks to have a loop put back to. */
+export interface SteerRequest extends Steering {
+  destination: Destination;
+}
+export interface SteerOutcome {
+  /** Rounds that do not count any more; a running one is given up. */
+  superseded: number[];
+  /** Number of the next round. */
+  nextRound: number;
+  /** Id of the model in use; null for the base model. */
+  champion: string | null;
+}
+/** Puts the loop back to the state after a round, or on with another model as champion; what was left behind is kept. */
+export const steerUpdate = defineUpdate<SteerOutcome, [request: SteerRequest]>('steer');
 /** Switches components on or off from the next round on; returns that round. */
 export const setComponentsUpdate = defineUpdate<number, [request: ComponentsRequest]>('setComponents');
 export const statusQuery = defineQuery<LoopStatus>('status');
@@ -70,7 +87,16 @@ export interface RoundProgress {
   /** Feedback events and labels of this round, as far as known. */
   feedbackEvents: number;
   labels: number;
+  /** The model that waits for somebody's approval, and what speaks for it; absent while none does. */
+  approval?: { model: string; reason: string };
 }
+
+/** Somebody's answer to a round that asks for approval. */
+export interface PromotionDecision extends Steering {
+  approve: boolean;
+}
+/** Update of a round workflow whose model waits for approval; refused when none does. Returns the model. */
+export const decidePromotionUpdate = defineUpdate<string, [decision: PromotionDecision]>('decidePromotion');
 
 /** Query of a round workflow (`loop/<name>/round-<n>`). */
 export const progressQuery = defineQuery<RoundProgress>('progress');

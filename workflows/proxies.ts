@@ -15,20 +15,20 @@ export interface Activities {
   gpu: GpuActivities;
 }
 
+/** Activities of the `store` queue that steer a loop and keep its audit trail. */
+export function connectControl({ queues }: WorkflowSettings): ControlActivities {
+  return proxyActivities<ControlActivities>({
+    taskQueue: queues.store,
+    startToCloseTimeout: '30 s',
+    retry: { initialInterval: '200 ms', maximumInterval: '10 s', maximumAttempts: 20 },
+  });
+}
+
 /**
  * Activities by task queue. A worker that is killed is noticed by its missing heartbeats (the activity interceptor sends
  * them), so the long start-to-close timeouts only bound an activity that hangs while its process lives.
  */
 export function connectActivities(settings: WorkflowSettings): Activities {
-  const { queues, heartbeatTimeoutSeconds } = settings;
-  return {
-    store: {
-      taskQueue: queues.store,
-      startToCloseTimeout: '30 s',
-      heartbeatTimeout: `${Math.min(10, heartbeatTimeoutSeconds)} s`,
-      retry: { initialInterval: '200 ms', maximumInterval: '10 s', maximumAttempts: 20 },
-    },
-    cpu: {
   const options = activityOptions(settings);
   return {
     store: proxyActivities<StoreActivities>(options.store),
@@ -39,6 +39,15 @@ export function connectActivities(settings: WorkflowSettings): Activities {
 
 /** How the activities of each queue are scheduled. */
 export function activityOptions(settings: WorkflowSettings): Record<keyof Activities, ActivityOptions> {
+  const { queues, heartbeatTimeoutSeconds } = settings;
+  return {
+    store: {
+      taskQueue: queues.store,
+      startToCloseTimeout: '30 s',
+      heartbeatTimeout: `${Math.min(10, heartbeatTimeoutSeconds)} s`,
+      retry: { initialInterval: '200 ms', maximumInterval: '10 s', maximumAttempts: 20 },
+    },
+    cpu: {
       taskQueue: queues.cpu,
       startToCloseTimeout: '10 min',
       heartbeatTimeout: `${Math.max(5, heartbeatTimeoutSeconds)} s`,
@@ -51,6 +60,6 @@ export function activityOptions(settings: WorkflowSettings): Record<keyof Activi
       heartbeatTimeout: `${heartbeatTimeoutSeconds} s`,
       cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
       retry: { initialInterval: '1 s', maximumInterval: '1 min', maximumAttempts: 10 },
-    }),
+    },
   };
 }

@@ -1,6 +1,7 @@
 import {
   allHandlersFinished,
   ApplicationFailure,
+  CancellationScope,
   ChildWorkflowCancellationType,
   condition,
   continueAsNew,
@@ -9,18 +10,17 @@ import {
   getExternalWorkflowHandle,
   isCancellation,
   ParentClosePolicy,
-  proxyActivities,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { ControlActivities, Steering } from '../activities/control.js';
+import type { Steering } from '../activities/control.js';
 import type { LoopState, RoundResult } from '../activities/interfaces.js';
 import type { EvaluationRow } from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
 import { completeConfig } from './complete-config.js';
 import { describeFailure } from './failure.js';
 import { roundWorkflowId } from './identifiers.js';
-import { measureBaseline } from './measure-baseline.js';
+import { measureBaseline, type Evaluations } from './measure-baseline.js';
 import {
   configureSignal,
   checkedSignal,
@@ -31,13 +31,15 @@ import {
   setComponentsUpdate,
   startRoundUpdate,
   statusQuery,
+  steerUpdate,
   stopSignal,
   type ComponentsRequest,
   type LoopStatus,
   type RoundDue,
 } from './messages.js';
-import { connectActivities, type WorkflowSettings } from './proxies.js';
+import { connectActivities, connectControl, type WorkflowSettings } from './proxies.js';
 import { runRound, type RoundOutcome } from './run-round.js';
+import { OVERTAKEN, requireDestination, SteeringWheel } from './steering.js';
 
 export interface RunAdaptiveLoopInput {
   config: LoopConfig;
@@ -69,6 +71,16 @@ const CHILD_OPTIONS = {
  * status, and a resume signal tries the round again.
  */
 export async function runAdaptiveLoop(input: RunAdaptiveLoopInput): Promise<LoopResult> {
+  try {
+    return await playRounds(input);
+  } catch (error) {
+    // Who had it cancelled is still being written down.
+    if (isCancellation(error)) await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
+    throw error;
+  }
+}
+
+async function playRounds(input: RunAdaptiveLoopInput): Promise<LoopResult> {
   const { settings, carried } = input;
   let config = completeConfig(input.config);
   const { store } = connectActivities(settings);
@@ -81,15 +93,14 @@ export async function runAdaptiveLoop(input: RunAdaptiveLoopInput): Promise<Loop
   const status: Pick<LoopStatus, 'phase' | 'pending' | 'error'> = { phase: 'baseline', pending: 0, error: null };
 
   setHandler(feedbackArrivedSignal, () => void (arrived = true));
-  const { recordSteering } = proxyActivities<ControlActivities>({
-    taskQueue: settings.queues.store,
-    startToCloseTimeout: '30 s',
-    retry: { initialInterval: '200 ms', maximumInterval: '10 s' },
-  });
+  const { recordSteering, steerLoop } = connectControl(settings);
   /** What somebody asks for takes effect at once; an audit trail that cannot be written must not end the loop. */
-  const audited = (action: string, effect: () => void) => async (by?: Steering) => {
+  const audited = (action: string, effect: () => void) => async (by?: Steering & { now?: boolean }) => {
     effect();
-    if (by !== undefined) await recordSteering({ ...by, loop: config.name, action }).catch(() => undefined);
+    if (by === undefined) return;
+    const { now, ...who } = by;
+    const entry = { ...who, loop: config.name, action, ...(now === true && { details: { now } }) };
+    await CancellationScope.nonCancellable(() => recordSteering(entry)).catch(() => undefined);
   };
   setHandler(
     pauseSignal,
@@ -124,10 +135,24 @@ export async function runAdaptiveLoop(input: RunAdaptiveLoopInput): Promise<Loop
     },
     { validator: ({ components }) => requireComponents(components, config.components) },
   );
+  const wheel = new SteeringWheel();
+  setHandler(
+    steerUpdate,
+    (request) =>
+      wheel.turn(
+        request,
+        () => state!,
+        (from) => {
+          const [loop, start] = [config.name, startOf(from, config)];
+          return steerLoop({ ...request, loop, state: from, start, begun: nextRound() - 1 });
+        },
+      ),
+    { validator: (request) => requireDestination(request, { state, ended: stopping || status.phase === 'finished' }) },
+  );
   setHandler(statusQuery, (): LoopStatus => ({
     name: config.name,
     round: status.phase === 'baseline' ? 0 : (state?.round ?? 0) + 1,
-    rounds: config.rounds,
+    rounds: config.rounds > 0 ? config.rounds + (state?.superseded ?? 0) : 0,
     stopping,
     minFeedback: config.minFeedback,
     components: config.components,
@@ -147,8 +172,11 @@ export async function runAdaptiveLoop(input: RunAdaptiveLoopInput): Promise<Loop
         if (isCancellation(error)) throw error;
         status.error = describeFailure(error);
         status.phase = 'failed';
-        await condition(() => status.error === null || stopping);
+        await condition(() => status.error === null || stopping || wheel.isTurning);
+        await wheel.settled();
         if (stopping) return false;
+        if (wheel.isTurning) status.error = null;
+        if (wheel.isTurning) return true;
       }
     }
   }
@@ -175,12 +203,16 @@ export async function runAdaptiveLoop(input: RunAdaptiveLoopInput): Promise<Loop
     }
   }
   let current = state as unknown as LoopState;
-  const isFinished = () => stopping || (config.rounds > 0 && current.round >= config.rounds);
+  const isFinished = () =>
+    stopping || (config.rounds > 0 && current.round - (current.superseded ?? 0) >= config.rounds);
 
-  while (!isFinished()) {
+  for (;;) {
+    await wheel.settled();
+    state = current = wheel.take(current);
+    if (isFinished()) break;
     if (paused) {
       status.phase = 'paused';
-      await condition(() => !paused || stopping);
+      await condition(() => !paused || stopping || wheel.isTurning);
       continue;
     }
     if (!requested && config.simulatedUsers === undefined) {
@@ -191,9 +223,13 @@ export async function runAdaptiveLoop(input: RunAdaptiveLoopInput): Promise<Loop
         status.pending = await store.countPending({ loop: config.name, after: current.cursor });
       });
       if (!counted) break;
+      if (wheel.isTurning) continue;
       if (status.pending < Math.min(config.minFeedback, ...checks.map((check) => check.minFeedback))) {
         await answer(checks, `${status.pending} new events are too few`);
-        await condition(() => arrived || requested || paused || stopping || due.length > 0, SAFETY_NET);
+        await condition(
+          () => arrived || requested || paused || stopping || due.length > 0 || wheel.isTurning,
+          SAFETY_NET,
+        );
         if (workflowInfo().continueAsNewSuggested) await startOver();
         continue;
       }
@@ -203,17 +239,20 @@ export async function runAdaptiveLoop(input: RunAdaptiveLoopInput): Promise<Loop
     const round = current.round + 1;
     const served = [...due];
     const done = await attempt(async () => {
-      const outcome = await executeChild(runRound, {
-        ...CHILD_OPTIONS,
-        workflowId: roundWorkflowId(config.name, round),
-        args: [{ round, config, settings, state: withoutResults(current) }],
-      });
+      const outcome = await wheel.play(() =>
+        executeChild(runRound, {
+          ...CHILD_OPTIONS,
+          workflowId: roundWorkflowId(config.name, round),
+          args: [{ round, config, settings, state: withoutResults(current) }],
+        }),
+      );
+      if (outcome === OVERTAKEN) return;
       const next = advance(current, outcome);
       await store.finishRound({ key: { loop: config.name, round }, result: outcome.result, state: next });
       state = current = next;
     });
     if (!done) break;
-    await answer(served, `round ${round} is done`);
+    await answer(served, `round ${round} is ${current.round === round ? 'done' : 'given up'}`);
     if (!isFinished()) await startOver();
   }
   status.phase = 'finished';
@@ -226,18 +265,27 @@ export async function runAdaptiveLoop(input: RunAdaptiveLoopInput): Promise<Loop
     return await continueAsNew<typeof runAdaptiveLoop>({
       config,
       settings,
-      carried: { state: current, paused, stopping, requested, due },
+      carried: { state: wheel.take(current), paused, stopping, requested, due },
     });
   }
 }
 
+/** The state that a loop begins with, for one that goes back to it: what else was measured of the base model is again. */
+function startOf({ baseline }: LoopState, config: LoopConfig): LoopState {
+  return startingState(config, { test: baseline, validation: [] });
+}
+
 /** Measures the base model and makes the state that the first round starts from. */
 async function begin(config: LoopConfig, settings: WorkflowSettings): Promise<LoopState> {
-  const { test, validation, validationScores } = await executeChild(measureBaseline, {
+  const measured = await executeChild(measureBaseline, {
     ...CHILD_OPTIONS,
     workflowId: roundWorkflowId(config.name, 0),
     args: [{ config, settings }],
   });
+  return startingState(config, measured);
+}
+
+function startingState(config: LoopConfig, { test, validation, validationScores }: Evaluations): LoopState {
   return {
     round: 0,
     cursor: 0,

@@ -7,6 +7,7 @@ import { demoCommand } from './commands/demo.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evaluateCommand } from './commands/evaluate.js';
 import { feedbackCommand } from './commands/feedback.js';
+import { forkCommand } from './commands/fork.js';
 import { generateCommand } from './commands/generate.js';
 import { linkLibtensorflowCommand } from './commands/link-libtensorflow.js';
 import { loopCommand } from './commands/loop.js';
@@ -44,6 +45,7 @@ Exit codes: 0 done · 1 fault of Ratchet · 2 usage or configuration · 3 data o
     scheduleCommand(),
     traceCommand(),
     trainCommand(),
+    forkCommand(),
     generateCommand(),
     evaluateCommand(),
     mergeCommand(),

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { RatchetError } from '../../config/errors.js';
 import type { CheckpointReference, HostTensor } from '../api.js';
 import { syncFolder, writeAtomic, writeSynced } from '../formats/atomic-write.js';
 import { diskError } from '../formats/disk-error.js';
@@ -40,7 +41,7 @@ function sha256(chunks: Iterable<Uint8Array>): string {
 }
 
 /** Steps that have a folder, newest first; an absent folder has none. */
-async function listSteps(folder: string): Promise<number[]> {
+export async function listSteps(folder: string): Promise<number[]> {
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw diskError(error, `listing the checkpoints in ${folder}`);
@@ -114,7 +115,6 @@ export async function saveCheckpoint(
   return { step, path, sha256: sha256([checksumText]) };
 }
 
-/** Reads one checkpoint; throws an Error that says what is wrong with it. */
 /**
  * Identity of the checkpoint of a step: the hash of its checksums.
  *
@@ -128,6 +128,7 @@ export async function checkpointHash(folder: string, step: number): Promise<stri
   return sha256([text]);
 }
 
+/** Reads one checkpoint; throws an Error that says what is wrong with it. */
 async function readCheckpoint(path: string, step: number): Promise<Omit<LoadedCheckpoint, 'skipped'>> {
   const checksums = JSON.parse(await readFile(join(path, CHECKSUMS), 'utf8')) as Record<string, unknown>;
   for (const name of [TENSORS, STATE]) {
@@ -138,6 +139,21 @@ async function readCheckpoint(path: string, step: number): Promise<Omit<LoadedCh
   if (saved.step !== step) throw new Error(`it was saved at step ${saved.step}`);
   const { tensors } = await readSafetensors(join(path, TENSORS), { widen: false });
   return { step, tensors, state: saved.state };
+}
+
+/**
+ * The checkpoint of a step.
+ *
+ * @throws RatchetError `E_CHECKPOINT_CORRUPT` when it is not whole
+ */
+export async function loadCheckpoint(folder: string, step: number): Promise<Omit<LoadedCheckpoint, 'skipped'>> {
+  const path = join(folder, folderName(step));
+  return readCheckpoint(path, step).catch((cause: Error) => {
+    throw new RatchetError('E_CHECKPOINT_CORRUPT', `${path} is not a whole checkpoint: ${cause.message}.`, {
+      hint: 'Take the checkpoint of another step.',
+      cause,
+    });
+  });
 }
 
 /**

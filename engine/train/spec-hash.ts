@@ -8,7 +8,7 @@ import { diskError } from '../formats/disk-error.js';
 import { segmentStateHash } from './segment.js';
 
 /** Raised when the same spec would train to other bits, so that older checkpoints are not continued. */
-const ALGORITHM = 1;
+const ALGORITHM = 2;
 
 /** SHA-256 (hex) of a file. @throws RatchetError `E_NOT_FOUND`, `E_DATA_FOLDER` */
 export async function fileHash(file: string): Promise<string> {
@@ -41,9 +41,11 @@ export async function specHash(spec: TrainSpec): Promise<string> {
     algorithm: ALGORITHM,
     strategy: spec.strategy,
     seed: spec.seed,
+    newHead: spec.newHead,
     parameters: spec.parameters,
     objective: spec.objective && { ...spec.objective, teacherDir: undefined },
     teacher: spec.objective?.kind === 'distillation' ? await folderHashes(spec.objective.teacherDir) : undefined,
+    origin: spec.origin,
     patience: spec.patience ?? null,
     minimumImprovement: spec.minimumImprovement,
     validateEverySteps: spec.validateEverySteps,
@@ -52,10 +54,10 @@ export async function specHash(spec: TrainSpec): Promise<string> {
     initial: spec.initialAdapterDir === undefined ? null : await folderHashes(spec.initialAdapterDir),
     train: await fileHash(spec.trainFile),
     validation: spec.validationFile === undefined ? null : await fileHash(spec.validationFile),
-  });
-}
     segment: spec.segment && {
       ...spec.segment,
       previousDir: undefined,
       previous: await segmentStateHash(spec.segment),
     },
+  });
+}

@@ -306,7 +306,7 @@ describe('--help', () => {
         --config <file>                         JSON file of settings; flags win over it
         --resume                                go on with a run, and never start one
         --fresh                                 start over, and replace what an earlier run wrote
-        --keep-checkpoints                      keep the last checkpoints of a finished run, for `ratchet fork`
+        --keep-checkpoints                      keep the last checkpoints of a finished run, to fork it
         --dry-run                               print what would be done, and do nothing
         --threads <number>                      threads of the kernels (default: all cores)
         --data <folder>                         data folder, where downloaded models are kept (default: data)

@@ -1,3 +1,4 @@
+import type { FineTuningConfig } from '../../config/fine-tuning.js';
 import type { Setting } from '../../config/resolve-fine-tuning.js';
 import type { LedgerEntry } from '../../datasets/index.js';
 import type { Generation, StepReport, TrainResult, TrainWarning, ValidationReport } from '../../engine/index.js';
@@ -27,6 +28,25 @@ export interface TrainJob {
   /** `resume` refuses to start over, `fresh` does start over; otherwise a run goes on where it can. */
   mode: 'auto' | 'resume' | 'fresh';
   dryRun: boolean;
+  /** A finished run keeps its checkpoints, so that others can go on from them. */
+  keepCheckpoints?: boolean;
+}
+
+/** `ratchet fork`. */
+export interface ForkJob {
+  kind: 'fork';
+  /** Output folder of a `ratchet train`, a folder with its `spec.json`, or `<loop>/round-<n>` of the data folder. */
+  run: string;
+  dataFolder: string;
+  /** Step of the checkpoint; null takes the newest. */
+  step: number | null;
+  outputDir: string;
+  /** Settings to change, as they were written. */
+  changes: Record<string, string>;
+  device: FineTuningConfig['device'];
+  threads?: number;
+  actor: string;
+  reason: string;
 }
 
 /** `ratchet generate`. */
@@ -70,11 +90,12 @@ export interface MergeJob extends EngineJobOptions {
   outputDir: string;
 }
 
-export type EngineJob = TrainJob | GenerateJob | EvaluateJob | MergeJob;
+export type EngineJob = TrainJob | ForkJob | GenerateJob | EvaluateJob | MergeJob;
 
 /** What each job gives back; a dry run gives its plan alone. */
 export interface JobResults {
   train: TrainResult | null;
+  fork: TrainResult;
   generate: { prompt: string; generations: Generation[] }[];
   evaluate: EvaluationResult;
   merge: MergeResult;
@@ -85,7 +106,7 @@ export type JobEvent =
   | { event: 'download'; file: string; done: number; size: number }
   | { event: 'note'; message: string }
   | ({ event: 'plan' } & TrainingPlan)
-  | ({ event: 'step'; epoch: number } & StepReport)
+  | ({ event: 'step'; /** Null for a run whose rows are not counted. */ epoch: number | null } & StepReport)
   | ({ event: 'validation' } & ValidationReport)
   | { event: 'checkpoint'; step: number; path: string }
   | ({ event: 'warning' } & TrainWarning)

@@ -9,12 +9,14 @@ import { RatchetError } from '../../config/errors.js';
 import type { FineTuningConfig } from '../../config/fine-tuning.js';
 import { resolveFineTuning, type Setting } from '../../config/resolve-fine-tuning.js';
 import { executionOf } from '../../engine/devices/index.js';
+import { newHeadLabels, readModelConfig, withLabels } from '../../engine/nn/new-head.js';
 import { selectDevice, trainModel, type TrainResult, type TrainRuntime, type TrainSpec } from '../../engine/index.js';
 import { CompileCache } from '../../engine/trace/index.js';
 import { KEPT_GRAPHS } from '../../engine/train/step.js';
+import { keepSpec } from '../../engine/train/fork-run.js';
 import { specHash } from '../../engine/train/spec-hash.js';
 import { acquireLock, type Lock, type LockHolder } from '../lock.js';
-import { findModel, readModelConfig } from './find-model.js';
+import { findModel } from './find-model.js';
 import type { JobContext, TrainJob } from './messages.js';
 import { objectiveOf, planTrainingRun, trainSpecOf } from './plan-training-run.js';
 
@@ -45,14 +47,34 @@ export async function runTrainJob(job: TrainJob, context: JobContext): Promise<T
     await refuseOther(spec);
     if (job.mode === 'resume') requireStarted(spec);
     context.emit({ event: 'plan', ...plan });
-    if (plan.refused.length > 0)
-      throw new RatchetError('E_OUT_OF_MEMORY', plan.refused.join(' '), {
-        hint: '--dry-run prints the plan without training.',
-      });
+    if (plan.refused) throw new RatchetError('E_OUT_OF_MEMORY', plan.refused.message, { hint: plan.refused.hint });
     const runtime = await runtimeOf(plan.config, job.threads);
+    await keepSpec(folder, spec);
     const result = await train(spec, runtime, plan.stepsPerEpoch, path.join(folder, 'log.jsonl'), context);
-    rmSync(spec.checkpointDir, { recursive: true, force: true });
+    if (!job.keepCheckpoints) rmSync(spec.checkpointDir, { recursive: true, force: true });
     return result;
+  } finally {
+    lock.release();
+  }
+}
+
+/**
+ * Runs a training whose spec is known into its output folder, which nobody else trains into meanwhile. `begin` is called
+ * before the first step, with the folder held. The checkpoints stay.
+ */
+export async function trainIntoFolder(
+  spec: TrainSpec,
+  { folder, device, threads }: { folder: string; device: FineTuningConfig['device']; threads?: number },
+  context: JobContext,
+  { begin }: { begin(): Promise<void> },
+): Promise<TrainResult> {
+  refuseForeign(spec.outputDir);
+  const lock = await holdFolder(folder);
+  try {
+    await refuseOther(spec);
+    await begin();
+    const runtime = await runtimeOf({ device, useGpu: null }, threads);
+    return await train(spec, runtime, null, path.join(folder, 'log.jsonl'), context);
   } finally {
     lock.release();
   }
@@ -71,18 +93,20 @@ async function prepare(job: TrainJob, outputDir: string, folder: string, context
     throw new RatchetError('E_CONFIG_INVALID', 'teacher: the objective distillation needs a model folder.', {
       hint: 'Give --teacher DIR.',
     });
+  const labels = config.task === 'classification' ? await newHeadLabels(modelDir, model, config.labels) : null;
   const data = await prepareTrainingData({
     file: job.file,
     ...(job.evalFile !== undefined && { evalFile: job.evalFile }),
     evalRatio: config.evalRatio,
     modelDir,
     maxLength: config.maxLength,
+    labels,
     objective: (kind) => objectiveOf(config, kind),
     curriculum: config.curriculum,
     seed: config.seed,
     folder,
   });
-  const plan = planTrainingRun(config, model, data, { modelDir, outputDir });
+  const plan = planTrainingRun(config, withLabels(model, labels), data, { modelDir, outputDir, newHead: labels });
   return { plan, spec: trainSpecOf(plan, model, folder) };
 }
 
@@ -96,7 +120,10 @@ function taskOf(asked: unknown, classifier: boolean): FineTuningConfig['task'] {
 }
 
 /** The device that the settings ask for, with room for the graphs of its shapes. */
-async function runtimeOf({ device, useGpu }: FineTuningConfig, threads: number | undefined): Promise<TrainRuntime> {
+async function runtimeOf(
+  { device, useGpu }: Pick<FineTuningConfig, 'device' | 'useGpu'>,
+  threads: number | undefined,
+): Promise<TrainRuntime> {
   const forced = useGpu === null ? {} : { useGpu };
   // A GPU that is only asked for in general may be any of them.
   const selected = await selectDevice({ device: useGpu === true && device === 'cpu' ? 'auto' : device, ...forced });
@@ -107,7 +134,7 @@ async function runtimeOf({ device, useGpu }: FineTuningConfig, threads: number |
 async function train(
   spec: TrainSpec,
   runtime: TrainRuntime,
-  stepsPerEpoch: number,
+  stepsPerEpoch: number | null,
   logFile: string,
   { emit, signal }: JobContext,
 ): Promise<TrainResult> {
@@ -118,7 +145,7 @@ async function train(
       signal,
       onStep: (report) => {
         log.append({ kind: 'step', ...report });
-        emit({ event: 'step', epoch: report.step / stepsPerEpoch, ...report });
+        emit({ event: 'step', epoch: stepsPerEpoch === null ? null : report.step / stepsPerEpoch, ...report });
       },
       onCheckpoint: ({ step, path: file, sha256 }) => {
         log.append({ kind: 'checkpoint', step, path: file, sha256 });

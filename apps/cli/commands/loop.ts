@@ -10,6 +10,7 @@ import { connectRunning, describeLoop, runningLoop, startOrJoinLoop } from '../l
 import { takeSnapshot, type Snapshot } from '../loop-watch.js';
 import type { Output } from '../output.js';
 import { setComponents, type SetOptions } from './loop-components.js';
+import { addLoopControl } from './loop-control.js';
 import { showStatistics } from './loop-stats.js';
 import { loopStatusLines, loopStatusObject } from '../render/loop-status.js';
 import { progressLine } from '../render/progress.js';
@@ -23,7 +24,7 @@ interface LoopOptions extends CommonOptions {
   reason?: string;
 }
 
-/** `ratchet loop start|status|stats|set|pause|resume|stop`: a loop on an installation that `ratchet up` keeps running. */
+/** `ratchet loop start|status|stats|set|pause|resume|stop|reset|rollback|approve|deny|audit`: a loop on an installation that `ratchet up` keeps running. */
 export function loopCommand(): Command {
   const loop = new Command('loop').description('Start a loop on your own feedback, look at it, steer it');
   const add = (name: string, description: string, action: (options: LoopOptions) => Promise<number>) => {
@@ -81,6 +82,7 @@ export function loopCommand(): Command {
     ),
     ['loop stop', 'loop stop --now'],
   );
+  addLoopControl(loop);
   return loop;
 }
 
@@ -169,11 +171,10 @@ function steer(action: keyof typeof DONE): (options: LoopOptions) => Promise<num
     const { name } = config.loop;
     try {
       const handle = await runningLoop(client, name);
-      if (action === 'stop' && options.now) await handle.cancel();
-      else {
-        const by = { id: randomUUID(), actor: userInfo().username, reason: options.reason ?? '' };
-        await handle.signal({ pause: pauseSignal, resume: resumeSignal, stop: stopSignal }[action], by);
-      }
+      const now = action === 'stop' && options.now === true;
+      const by = { id: randomUUID(), actor: userInfo().username, reason: options.reason ?? '', ...(now && { now }) };
+      await handle.signal({ pause: pauseSignal, resume: resumeSignal, stop: stopSignal }[action], by);
+      if (now) await handle.cancel();
       output.object({ event: action, name, now: options.now ?? false });
       output.line(`The loop ${name} ${options.now ? 'ends now' : DONE[action]}.`);
       return 0;

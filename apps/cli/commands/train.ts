@@ -19,6 +19,7 @@ interface TrainOptions extends EngineOptions {
   resume?: boolean;
   fresh?: boolean;
   dryRun?: boolean;
+  keepCheckpoints?: boolean;
   [flag: string]: unknown;
 }
 
@@ -31,6 +32,7 @@ const SETTING_FLAGS: { flags: string; description: string; key?: string; value?:
     flags: '--objective <name>',
     description: 'auto, causal, seq2seq, classification, dpo, simpo, orpo or distillation',
   },
+  { flags: '--labels <names>', description: 'classes, with commas or how many: a new head where the model lacks one' },
   { flags: '--epochs <number>', description: 'passes over the rows (default: 3)', key: 'numEpochs' },
   { flags: '--max-steps <number>', description: 'optimizer steps, instead of epochs' },
   { flags: '--batch-size <number>', description: 'rows of a forward pass (default: 4, classification 16)' },
@@ -38,13 +40,13 @@ const SETTING_FLAGS: { flags: string; description: string; key?: string; value?:
   { flags: '--gradient-checkpointing', description: 'compute activations twice instead of keeping them' },
   {
     flags: '--fp16',
-    description: 'ask for frozen weights in float16; the engine says what it does',
+    description: 'keep frozen weights in float16: half the memory, rounded',
     key: 'precision',
     value: 'float16',
   },
   {
     flags: '--bf16',
-    description: 'ask for frozen weights in bfloat16; the engine says what it does',
+    description: 'keep frozen weights rounded to bfloat16: half the memory',
     key: 'precision',
     value: 'bfloat16',
   },
@@ -99,6 +101,7 @@ export function trainCommand(): Command {
     .option('--config <file>', 'JSON file of settings; flags win over it')
     .option('--resume', 'go on with a run, and never start one')
     .option('--fresh', 'start over, and replace what an earlier run wrote')
+    .option('--keep-checkpoints', 'keep the last checkpoints of a finished run, to fork it')
     .option('--dry-run', 'print what would be done, and do nothing')
     .action(async (file: string, options: TrainOptions) => {
       process.exitCode = await train(file, options);
@@ -131,6 +134,7 @@ async function train(file: string, options: TrainOptions): Promise<number> {
         modelCache: path.join(dataFolder, 'models'),
         mode: options.fresh ? 'fresh' : options.resume ? 'resume' : 'auto',
         dryRun: options.dryRun ?? false,
+        keepCheckpoints: options.keepCheckpoints ?? false,
         ...(options.evalFile !== undefined && { evalFile: options.evalFile }),
         ...(options.threads !== undefined && { threads: options.threads }),
       },
@@ -162,13 +166,15 @@ export function settingsOf(options: Readonly<Record<string, unknown>>): Setting[
 /** A flag's text as a number where it is one, and as a list of names where commas say so. */
 function parsed(name: string, given: unknown): unknown {
   if (typeof given !== 'string') return given;
+  if (name === 'labels' && !/^\d+$/.test(given)) return given.split(',');
   if (name === 'targetModules') return given === 'all-linear' ? given : given.split(',');
   return given.trim() !== '' && Number.isFinite(Number(given)) && name !== 'model' && name !== 'teacher'
     ? Number(given)
     : given;
 }
 
-function tell(event: JobEvent, output: Output, progress: TrainingProgress, dryRun: boolean): void {
+/** Shows what a training tells on its way. */
+export function tell(event: JobEvent, output: Output, progress: TrainingProgress, dryRun = false): void {
   output.object(event.event === 'plan' && dryRun ? { ...event, dryRun } : event);
   switch (event.event) {
     case 'plan':
@@ -191,7 +197,8 @@ function tell(event: JobEvent, output: Output, progress: TrainingProgress, dryRu
   }
 }
 
-function comeBack(output: Output): number {
+/** What is said of a training that was stopped. */
+export function comeBack(output: Output): number {
   const command = comebackCommand(process.argv.slice(2));
   output.line('Stopped; a checkpoint was saved.');
   output.line(`Come back with: ${output.style.bold(command)}`);

@@ -22,6 +22,6 @@ export function loopStatusLines(name: string, run: string, snapshot: Snapshot, s
 }
 
 /** The same for `--json`. */
-export function loopStatusObject(name: string, run: string, { status, stage, activity }: Snapshot): object {
-  return { event: 'status', name, workflow: run, ...status, stage, activity };
+export function loopStatusObject(name: string, run: string, { status, ...doing }: Snapshot): object {
+  return { event: 'status', name, workflow: run, ...status, ...doing };
 }

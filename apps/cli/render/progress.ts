@@ -25,6 +25,8 @@ export function progressLine(snapshot: Snapshot, style: Style): string {
     case 'finished':
       return 'finished';
     case 'running':
+      if (snapshot.approval != null)
+        return `${style.bold(`round ${rounds}`)} · ${snapshot.approval.model} waits for approval: ${snapshot.approval.reason}`;
       return `${style.bold(`round ${rounds}`)} · ${snapshot.stage ?? 'starting'}${work(activity, style)}`;
   }
 }

@@ -63,7 +63,7 @@ export function planLines(plan: TrainingPlan, style: Style, all: boolean): strin
     ...(all ? first : []),
     ...(data.ledger === null ? [] : [style.yellow(`  all of them are in ${data.ledger}`)]),
     ...plan.notes.map((note) => style.yellow(`note: ${note}`)),
-    ...plan.refused.map((why) => style.red(`refused: ${why}`)),
+    ...(plan.refused ? [style.red(`refused: ${plan.refused.message} ${plan.refused.hint}`)] : []),
   ];
 }
 
@@ -89,7 +89,7 @@ export class TrainingProgress {
     learningRate,
     milliseconds,
     tokens,
-  }: StepReport & { epoch: number }): string {
+  }: StepReport & { epoch: number | null }): string {
     this.recent.push({ milliseconds, tokens });
     if (this.recent.length > 20) this.recent.shift();
     const time = this.recent.reduce((sum, part) => sum + part.milliseconds, 0);
@@ -97,7 +97,7 @@ export class TrainingProgress {
     const left = ((totalSteps - step) * time) / this.recent.length / 1000;
     return [
       `${bar(step / totalSteps, 20, this.style)} step ${step}/${totalSteps}`,
-      `epoch ${epoch.toFixed(2)}/${this.epochs.toFixed(this.epochs % 1 === 0 ? 0 : 2)}`,
+      ...(epoch === null ? [] : [`epoch ${epoch.toFixed(2)}/${this.epochs.toFixed(this.epochs % 1 === 0 ? 0 : 2)}`]),
       `loss ${loss(value)}`,
       `lr ${learningRate.toExponential(2)}`,
       `${count(Math.round(rate))} tokens/s`,

@@ -11,10 +11,18 @@ const snapshot = (changes: Partial<Snapshot> = {}): Snapshot => ({
   status: status(),
   stage: 'training',
   activity: training,
+  approval: null,
   ...changes,
 });
 
 describe('the live line', () => {
+  it('says whose approval a round waits for', () => {
+    const approval = { model: 'main-round-3', reason: 'validation score 40.0 → 52.5' };
+    expect(progressLine(snapshot({ stage: 'tracking', activity: null, approval }), plain)).toMatch(
+      / · main-round-3 waits for approval: validation score 40.0 → 52.5$/,
+    );
+  });
+
   it('shows what the loop does in every phase', () => {
     const evaluating = { name: 'evaluating', unit: 'answers', done: 10, total: 240, loss: null, attempt: 2 } as const;
     const error = { code: 'E_DISK_FULL', message: 'no space', hint: null };
