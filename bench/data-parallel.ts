@@ -44,7 +44,7 @@ const workers = fileURLToPath(new URL('../workers', import.meta.url));
 const measured: Measured[] = VARIANTS.map(({ name }) => ({ name, losses: [], steps: 0 }));
 const loads: number[] = [loadavg()[0]!];
 try {
-  await withTrainingWorkers({ dataFolder, gpuWorkers: 4, workers }, async ({ train }) => {
+  await withTrainingWorkers({ dataFolder, gpuWorkers: 4, workers, heartbeatTimeoutSeconds: 60 }, async ({ train }) => {
     for (const seed of seeds) {
       const data = { train: taskRows(seed, 'pool', rows), validation: taskRows(seed, 'validation', 128) };
       for (const [place, { name, dataParallel }] of VARIANTS.entries()) {

@@ -40,11 +40,11 @@ export function taskRows(seed: number, split: 'pool' | 'validation', count: numb
 
 /** Runs `body` with a Temporal server, a store, a cpu and some gpu workers, each a process of its own. */
 export async function withTrainingWorkers(
-  options: { dataFolder: string; gpuWorkers: number; workers: string },
+  options: { dataFolder: string; gpuWorkers: number; workers: string; heartbeatTimeoutSeconds: number },
   body: (workers: TrainingWorkers) => Promise<void>,
 ): Promise<void> {
-  const { dataFolder, gpuWorkers, workers } = options;
-  const config = RatchetConfig.parse({ workers: { gpuWorkers, heartbeatTimeoutSeconds: 5 } });
+  const { dataFolder, gpuWorkers, workers, heartbeatTimeoutSeconds } = options;
+  const config = RatchetConfig.parse({ workers: { gpuWorkers, heartbeatTimeoutSeconds } });
   const gpu = Array.from({ length: gpuWorkers }, (_, place) => ({
     name: `gpu-worker-${place + 1}`,
     script: 'gpu-worker',
@@ -58,7 +58,7 @@ export async function withTrainingWorkers(
   });
   const client = await connectClient(config, running.address);
   const { store, cpu, gpu: gpuQueue } = config.taskQueues;
-  const settings = { queues: { store, cpu, gpu: gpuQueue }, heartbeatTimeoutSeconds: 5 };
+  const settings = { queues: { store, cpu, gpu: gpuQueue }, heartbeatTimeoutSeconds };
   const write = (name: string, rows: TrainingRow[]): Promise<ArtifactRef> =>
     writeRows(dataFolder, `loops/${name}/round-1/rows.jsonl`, rows);
   try {

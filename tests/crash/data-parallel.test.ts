@@ -26,7 +26,7 @@ async function play(
   const dataFolder = mkdtempSync(path.join(tmpdir(), 'ratchet-parallel-'));
   onTestFinished(() => rmSync(dataFolder, { recursive: true, force: true, maxRetries: 5 }));
   let result: TrainAdapterResult | undefined;
-  await withTrainingWorkers({ dataFolder, gpuWorkers, workers }, async (running) => {
+  await withTrainingWorkers({ dataFolder, gpuWorkers, workers, heartbeatTimeoutSeconds: 5 }, async (running) => {
     const trained = running.train({ name: 'shared', seed: 5, training, ...rows });
     [result] = await Promise.all([trained, meanwhile(path.join(dataFolder, 'loops/shared/round-1'), running)]);
   });
