@@ -169,7 +169,7 @@ export function createDataParallelCpuActivities(deps: Dependencies): DataParalle
       const last = log.filter((record) => record.kind === 'step').slice(-plan.stepsPerEpoch);
       const tokens = last.reduce((sum, step) => sum + step.tokens, 0);
       return {
-        model: { ...model, id: outputName, path: output },
+        model: { id: outputName, path: output, sha256: await fileSha256(files.path(`${output}/${WEIGHTS}`)) },
         trainLoss: last.reduce((sum, { loss, tokens: own }) => sum + loss * own, 0) / tokens,
         logRef: await files.write(key, 'training-log', log),
       };
