@@ -25,7 +25,7 @@ export async function embedTexts(
   const limit = Math.min(spec.maxLength ?? Infinity, config.maxPositions);
   const addSpecialTokens = config.kind !== 'decoder';
   const tokens = spec.texts.map((text) => tokenizer.encode(text, { addSpecialTokens }).slice(0, limit));
-  const vectors = spec.texts.map(() => new Float32Array(config.hiddenSize));
+  const vectors: Float32Array[] = spec.texts.map(() => new Float32Array(config.hiddenSize));
   // Texts of one length together: less padding, fewer shapes.
   const places = tokens
     .map((ids, place) => ({ ids, place }))

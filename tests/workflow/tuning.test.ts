@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { RatchetError } from '../../config/errors.js';
@@ -57,6 +59,9 @@ describe('the tuning stage', () => {
       expect(best.objective).toBeLessThan(first.objective!);
       const runs = await loop.store.trainingRuns('tuned');
       expect(runs[0]!.parameters).toMatchObject(best.parameters);
+      // What the trials have left is needed no longer than their round.
+      for (const round of [1, 2])
+        expect(existsSync(path.join(loop.dataFolder, `loops/tuned/round-${round}/trials`))).toBe(false);
       // A pruned trial has not trained to its end.
       const epochs = (number: number) => loop.engine.epochs.filter((entry) => entry.startsWith(`${number}-`)).length;
       const pruned = trials.find(({ state, number }) => state === 'pruned' && number > 2)!;

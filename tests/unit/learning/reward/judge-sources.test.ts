@@ -112,7 +112,7 @@ describe('hints', () => {
   });
 
   it('R1: with a hint, too, rewards rise with the score and stay within −1 … 1', () => {
-    const types = fc.constantFrom('THUMBS_UP', 'THUMBS_DOWN', 'PREFERENCE', 'SUCCESS' as const);
+    const types = fc.constantFrom(...(['THUMBS_UP', 'THUMBS_DOWN', 'PREFERENCE', 'SUCCESS'] as const));
     const score = fc.double({ min: 0, max: 100, noNaN: true });
     fc.assert(
       fc.property(types, score, score, (type, a, b) => {
