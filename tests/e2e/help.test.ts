@@ -193,8 +193,8 @@ describe('--help', () => {
         --artifact-type <type>  one of erd, code_prototype, architecture
         --score <number>        validation score, 0 to 100
         --type <type>           one of SUCCESS, VALIDATION_FAILURE, USER_CORRECTION, EXPLICIT_POSITIVE,
-                                EXPLICIT_NEGATIVE, EDIT, PREFERENCE, THUMBS_UP, THUMBS_DOWN, IMPLICIT
-                                (default: by the other options)
+                                EXPLICIT_NEGATIVE, EDIT, PREFERENCE, THUMBS_UP, THUMBS_DOWN, IMPLICIT (default: by
+                                the other options)
         --correction <text>     what the model should have answered
         --rejected <text>       another answer that the user likes less
         --action <action>       what the user did with the answer: used, kept, abandoned, regenerated
