@@ -54,7 +54,7 @@ function preferenceRow(
     prompt.map((message) => ({ ...message })),
     { addGenerationPrompt: true },
   );
-  return { id, prompt: written, chosen, rejected };
+  return { id, prompt: written, chosen, rejected, fromTemplate: true };
 }
 
 const isPreference = ({ kind }: ObjectiveSpec): boolean => kind === 'dpo' || kind === 'simpo' || kind === 'orpo';

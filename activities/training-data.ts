@@ -19,6 +19,8 @@ export interface PrepareOptions {
   evalRatio: number;
   modelDir: string;
   maxLength: number;
+  /** Classes of a new head, or of an adapter's, instead of the model's own. */
+  labels?: readonly string[] | null;
   /** Given the kind of the file's first row, what is trained; null leaves it to the model. */
   objective(kind: TrainingExample['kind']): ObjectiveSpec | null;
   /** Order the training rows from short to long. */
@@ -86,6 +88,7 @@ export async function prepareTrainingData(options: PrepareOptions): Promise<Prep
   const asked = main.examples[0] === undefined ? null : options.objective(main.examples[0].example.kind);
   const inspector = await inspectRows(options.modelDir, {
     maxLength: options.maxLength,
+    labels: options.labels ?? null,
     ...(asked && { objective: asked }),
   });
   const counts = { truncated: 0, dropped: { ...main.report.dropped } };

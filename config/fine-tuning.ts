@@ -21,9 +21,7 @@ const common = {
   precision: z
     .enum(['float32', 'float16', 'bfloat16'])
     .default('float32')
-    .describe(
-      'Type that frozen weights should be kept in; the engine keeps float32, and says so where another is asked for.',
-    ),
+    .describe('Type that frozen weights rest in: 16 bits halve their memory and round them; arithmetic is float32.'),
   device: z
     .enum(['cpu', 'auto', 'cuda', 'webgpu', 'tfjs-node-gpu', 'tfjs-node'])
     .default('cpu')
@@ -105,6 +103,11 @@ const Classification = z.strictObject({
   task: z.literal('classification'),
   model: z.string().min(1).default('distilbert-base-uncased').describe('Model folder, hub repository or known id.'),
   batchSize: count.default(16).describe('Rows of a forward pass.'),
+  labels: z
+    .union([count, z.array(z.string().min(1)).min(1)])
+    .nullable()
+    .default(null)
+    .describe('Classes: their names, or how many. A model without a head for them gets a new one; null: its own.'),
   objective: z.enum(['auto', 'classification']).default('auto').describe('What is minimised.'),
   ...common,
 });

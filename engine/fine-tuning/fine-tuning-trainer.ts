@@ -4,6 +4,7 @@ import { configHash } from '../../config/hash.js';
 import { RatchetError } from '../../config/errors.js';
 import type { Engine, Evaluation, TrainHooks, TrainResult, TrainSpec, TrainingRow } from '../api.js';
 import { writeAtomic } from '../formats/atomic-write.js';
+import { newHeadLabels, readModelConfig } from '../nn/new-head.js';
 import { createEngine, type EngineOptions } from '../worker/create-engine.js';
 
 /** What a fine-tuning needs to know; all but the model has a value when left out ({@link FINE_TUNING_DEFAULTS}). */
@@ -18,6 +19,8 @@ export interface FineTuningSettings {
   numEpochs: number;
   batchSize: number;
   gradientAccumulationSteps: number;
+  /** What frozen weights rest in. */
+  precision: NonNullable<TrainSpec['parameters']['precision']>;
   loraRank: number;
   loraAlpha: number;
   loraDropout: number;
@@ -28,8 +31,10 @@ export interface FineTuningSettings {
   maxGradientNorm: number;
   checkpointSteps: number;
   seed: number;
-  /** Classes the model must have; null takes those of its config.json. */
+  /** How many classes the model has: one without a head for them gets a new one. Null takes those of its config.json. */
   numLabels: number | null;
+  /** The classes by name, instead of `numLabels`. */
+  labels: string[] | null;
 }
 
 /** The values that the documents name, and the engine's own where they name none. */
@@ -41,6 +46,7 @@ export const FINE_TUNING_DEFAULTS: Omit<FineTuningSettings, 'model'> = {
   numEpochs: 3,
   batchSize: 4,
   gradientAccumulationSteps: 4,
+  precision: 'float32',
   loraRank: 16,
   loraAlpha: 32,
   loraDropout: 0.1,
@@ -51,6 +57,7 @@ export const FINE_TUNING_DEFAULTS: Omit<FineTuningSettings, 'model'> = {
   checkpointSteps: 20,
   seed: 1,
   numLabels: null,
+  labels: null,
 };
 
 /** A JSONL file of {@link TrainingRow}, or the rows themselves (an id may be left out). */
@@ -102,8 +109,12 @@ export class FineTuningTrainer {
     const { config } = this;
     const folder = join(config.outputDir, experimentName);
     const validationFile = evaluation === null ? undefined : await this.fileOf(evaluation);
+    const labels = config.labels ?? config.numLabels;
+    const newHead =
+      labels === null ? null : await newHeadLabels(config.model, await readModelConfig(config.model), labels);
     const spec: TrainSpec = {
       modelDir: config.model,
+      ...(newHead && { newHead: { labels: newHead } }),
       strategy: config.trainingStrategy,
       trainFile: await this.fileOf(train),
       ...(validationFile !== undefined && { validationFile }),
@@ -132,7 +143,7 @@ export class FineTuningTrainer {
     const count = result.classes?.names.length ?? 0;
     if (numLabels !== null && numLabels !== count)
       throw new RatchetError('E_CONFIG_INVALID', `numLabels is ${numLabels}, but the model has ${count} classes.`, {
-        hint: 'Set id2label in the config.json of the model, or leave numLabels out.',
+        hint: 'Train it first, which gives it a head of as many, or leave numLabels out.',
       });
     return { accuracy: result.accuracy, f1: result.classes && macroF1(result.classes), evaluation: result };
   }

@@ -1,6 +1,7 @@
 import { access, copyFile, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { HostTensor } from '../api.js';
+import { parseModelConfig, type ClassifierConfig, type ModelConfig } from '../nn/config.js';
 import { syncFolder, writeAtomic } from './atomic-write.js';
 import { diskError } from './disk-error.js';
 import { writeSafetensors } from './safetensors.js';
@@ -13,17 +14,25 @@ const COPIED = [
   'chat_template.jinja',
 ];
 
+/** The class of transformers that has a classification head. */
+const CLASSIFIERS: Record<ClassifierConfig['architecture'], string> = {
+  distilbert: 'DistilBertForSequenceClassification',
+  bert: 'BertForSequenceClassification',
+  roberta: 'RobertaForSequenceClassification',
+};
+
 /**
  * Writes the files of a model into a folder that exists: the weights, the config of `modelDir` with the type that they
- * are written in, and its tokenizer.
+ * are written in and the classes of `config`, and its tokenizer.
  */
 export async function writeModelFiles(
   folder: string,
   modelDir: string,
   weights: ReadonlyMap<string, HostTensor>,
+  config: ModelConfig,
 ): Promise<void> {
   await writeSafetensors(join(folder, 'model.safetensors'), weights);
-  await writeAtomic(join(folder, 'config.json'), [Buffer.from(await floatConfig(modelDir))]);
+  await writeAtomic(join(folder, 'config.json'), [Buffer.from(await modelConfigJson(modelDir, config))]);
   for (const name of COPIED) await copyIfPresent(join(modelDir, name), join(folder, name));
 }
 
@@ -32,11 +41,12 @@ export async function writeModelFolder(
   folder: string,
   modelDir: string,
   weights: ReadonlyMap<string, HostTensor>,
+  config: ModelConfig,
 ): Promise<void> {
   const temporary = `${folder.replace(/\/+$/, '')}.tmp-${process.pid}`;
   try {
     await mkdir(temporary, { recursive: true });
-    await writeModelFiles(temporary, modelDir, weights);
+    await writeModelFiles(temporary, modelDir, weights, config);
     await rename(temporary, folder);
     await syncFolder(dirname(folder));
   } catch (error) {
@@ -45,11 +55,23 @@ export async function writeModelFolder(
   }
 }
 
-/** The model's config with the type the weights are written in. */
-async function floatConfig(modelDir: string): Promise<string> {
-  const config = JSON.parse(await readFile(join(modelDir, 'config.json'), 'utf8')) as Record<string, unknown>;
-  const { torch_dtype: _, quantization_config: _packed, ...rest } = config;
-  return `${JSON.stringify({ ...rest, dtype: 'float32' }, null, 2)}\n`;
+/** The config.json of `modelDir` with the type that weights are written in, and the classes of `config` where they are others. */
+export async function modelConfigJson(modelDir: string, config: ModelConfig): Promise<string> {
+  const file = join(modelDir, 'config.json');
+  const text = await readFile(file, 'utf8');
+  const { torch_dtype: _, quantization_config: _packed, ...rest } = JSON.parse(text) as Record<string, unknown>;
+  const classes = config.kind === 'classifier' ? newClasses(config, parseModelConfig(file, text)) : {};
+  return `${JSON.stringify({ ...rest, ...classes, dtype: 'float32' }, null, 2)}\n`;
+}
+
+function newClasses({ architecture, labels }: ClassifierConfig, own: ModelConfig): Record<string, unknown> {
+  if (own.kind === 'classifier' && own.labels.join('\n') === labels.join('\n')) return {};
+  return {
+    architectures: [CLASSIFIERS[architecture]],
+    num_labels: undefined,
+    id2label: Object.fromEntries(labels.map((label, i) => [i, label])),
+    label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
+  };
 }
 
 async function copyIfPresent(from: string, to: string): Promise<void> {

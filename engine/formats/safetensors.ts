@@ -18,6 +18,8 @@ export interface ReadOptions {
   widen?: boolean;
   /** Read only the tensors this returns true for; all are checked. */
   filter?: (name: string) => boolean;
+  /** What is kept of a tensor; asked right after it was read, before the next one is. */
+  convert?: ((name: string, tensor: HostTensor) => HostTensor) | undefined;
 }
 
 export interface TensorFile {
@@ -69,7 +71,7 @@ function toHostTensor(file: string, entry: TensorEntry, bytes: ArrayBuffer, wide
  * @throws RatchetError `E_MODEL_INVALID` naming file and tensor, `E_NOT_FOUND`, `E_DATA_FOLDER`
  */
 export async function readSafetensors(path: string, options: ReadOptions = {}): Promise<TensorFile> {
-  const { widen = true, filter } = options;
+  const { widen = true, filter, convert } = options;
   let handle: FileHandle | undefined;
   try {
     handle = await open(path, 'r');
@@ -90,7 +92,8 @@ export async function readSafetensors(path: string, options: ReadOptions = {}): 
     for (const entry of entries) {
       if (filter && !filter(entry.name)) continue;
       const bytes = await readExactly(path, handle, dataStart + entry.begin, entry.end - entry.begin);
-      tensors.set(entry.name, toHostTensor(path, entry, bytes, widen));
+      const tensor = toHostTensor(path, entry, bytes, widen);
+      tensors.set(entry.name, convert ? convert(entry.name, tensor) : tensor);
     }
     return { tensors, metadata };
   } catch (error) {

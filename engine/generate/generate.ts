@@ -4,6 +4,7 @@ import { checkGenerateSpec } from './check-spec.js';
 import { Decoder } from './decoder.js';
 import { generateTokens } from './generate-tokens.js';
 import { endIdsOf, loadAdaptedModel } from './load-adapted-model.js';
+import { encodePrompt } from '../tokenizer/encode-prompt.js';
 import { StopStrings } from './stop-strings.js';
 import type { BeamOptions } from './token-generation.js';
 
@@ -34,21 +35,23 @@ export async function generateTexts(
   const decoder = new Decoder(config, weights, runtime);
   const stops = new StopStrings(tokenizer, spec.stopStrings ?? []);
   // An encoder reads whole texts, with the tokens that its tokenizer ends them with.
-  const addSpecialTokens = config.kind === 'encoder-decoder';
+  const isWhole = config.kind === 'encoder-decoder';
+  const encode = (prompt: string, place: number) =>
+    isWhole
+      ? tokenizer.encode(prompt, { addSpecialTokens: true })
+      : encodePrompt(tokenizer, prompt, {
+          fromTemplate: Array.isArray(spec.fromTemplate) ? spec.fromTemplate[place] : spec.fromTemplate,
+        }).ids;
   try {
-    const generations = await generateTokens(
-      decoder,
-      spec.prompts.map((prompt) => tokenizer.encode(prompt, { addSpecialTokens })),
-      {
-        ...spec,
-        seed: spec.seed ?? 1,
-        batchSize: spec.batchSize ?? DEFAULT_BATCH,
-        endIds: spec.endIds ?? endIdsOf(config, tokenizer),
-        isStop: stops.isEmpty ? undefined : (tokens) => stops.end(tokens),
-        beams: beamsOf(spec),
-        ...hooks,
-      },
-    );
+    const generations = await generateTokens(decoder, spec.prompts.map(encode), {
+      ...spec,
+      seed: spec.seed ?? 1,
+      batchSize: spec.batchSize ?? DEFAULT_BATCH,
+      endIds: spec.endIds ?? endIdsOf(config, tokenizer),
+      isStop: stops.isEmpty ? undefined : (tokens) => stops.end(tokens),
+      beams: beamsOf(spec),
+      ...hooks,
+    });
     return generations.map((generation) => ({ text: stops.cut(tokenizer.decode(generation.tokens)), ...generation }));
   } finally {
     await decoder.release();

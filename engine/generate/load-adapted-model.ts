@@ -2,6 +2,7 @@ import type { HostTensor } from '../api.js';
 import { readAdapter } from '../formats/peft.js';
 import type { ModelConfig } from '../nn/config.js';
 import { loadModel } from '../nn/load-model.js';
+import { adapterLabels } from '../nn/new-head.js';
 import { loraFromPeft } from '../peft/from-peft.js';
 import { mergeLora } from '../peft/merge.js';
 import { loadTokenizer, type TextTokenizer } from '../tokenizer/tokenizer.js';
@@ -19,7 +20,12 @@ export interface AdaptedModel {
  * @throws RatchetError `E_NOT_FOUND`, `E_MODEL_INVALID`
  */
 export async function loadAdaptedModel(modelDir: string, adapterDir: string | null): Promise<AdaptedModel> {
-  const [{ config, weights }, tokenizer] = await Promise.all([loadModel(modelDir), loadTokenizer(modelDir)]);
+  const labels = await adapterLabels(adapterDir);
+  // An adapter of another head brings all of it: what is drawn in its place here is overwritten.
+  const [{ config, weights }, tokenizer] = await Promise.all([
+    loadModel(modelDir, labels ? { newHead: { labels, seed: 0 } } : {}),
+    loadTokenizer(modelDir),
+  ]);
   if (adapterDir === null) return { config, weights, tokenizer };
   const adapter = loraFromPeft(config, await readAdapter(adapterDir));
   return { config, weights: mergeLora(weights, adapter), tokenizer };

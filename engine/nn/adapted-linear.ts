@@ -1,5 +1,5 @@
 import { dequantized, findQuantized, quantizedLinear } from '../quantization/quantized-linear.js';
-import { addMatMul, linear, tf } from '../trace/index.js';
+import { addMatMul, isHalf, linear, project, tf, widened } from '../trace/index.js';
 import type { ModuleAdapter } from './adapters.js';
 import type { LayerContext } from './layer-context.js';
 import { linearModules, type LinearLayout } from './parameters.js';
@@ -22,14 +22,14 @@ export function linearModule(
   const product = (x: tf.Tensor, b?: tf.Tensor) =>
     quantized
       ? quantizedLinear(x, quantized, b)
-      : linear(x, context.parameter(`${name}.weight`), b ?? null, { transposeB: layout === 'out-in' });
+      : project(x, context.parameter(`${name}.weight`), b ?? null, { transposeB: layout === 'out-in' });
   const adapter = context.adapters?.modules[name];
   if (!adapter) return product(rows, bias);
   const input = context.adapters?.dropout?.(rows, name) ?? rows;
   const lowRank = linear(input, adapter.A, null, { transposeB: true });
   const adapted = (base: tf.Tensor) => addMatMul(lowRank, adapter.B, base, adapter.scale, true);
   if (!adapter.magnitude) return adapted(product(rows, bias));
-  const weight = quantized ? dequantized(quantized) : context.parameter(`${name}.weight`);
+  const weight = quantized ? dequantized(quantized) : floats(context.parameter(`${name}.weight`), rows);
   const gate = magnitudeGate(adapter.magnitude, rowNorms(weight, adapter, quantized ? 'out-in' : layout));
   if (input === rows) {
     const scaled = tf.mul(adapted(product(rows)), gate);
@@ -39,6 +39,8 @@ export function linearModule(
   const base = product(input);
   return tf.add(product(rows, bias), tf.sub(tf.mul(adapted(base), gate), base));
 }
+
+const floats = (weight: tf.Tensor, rows: tf.Tensor): tf.Tensor => (isHalf(weight) ? widened(weight, rows) : weight);
 
 /** Outputs and inputs of a module, which packed codes do not tell. */
 function sizes({ config }: LayerContext, name: string): [outputs: number, inputs: number] {

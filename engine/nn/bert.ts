@@ -25,7 +25,9 @@ export function forwardBert(
   for (let layer = 0; layer < config.layers; layer++) {
     const oneLayer = (own: LayerContext, x: tf.Tensor) => bertLayer(own, config, layer, x, bias);
     const prefix = bertLayerNames(config, layer).prefix;
-    rows = inputs.recompute ? recomputed(context, prefix, inputs.recompute, rows, oneLayer) : oneLayer(context, rows);
+    rows = inputs.recompute
+      ? recomputed(context, prefix, inputs.recompute, [rows], (own, x) => oneLayer(own, x!))
+      : oneLayer(context, rows);
     states.push(rows);
   }
   const hiddenStates = states.map((state) => tf.reshape(state, [batch, time, config.hiddenSize]));

@@ -52,7 +52,7 @@ export function forwardDecoder(
       rotary ? llamaLayer(own, layer, x, rotary, bias(window), before) : gpt2Layer(own, layer, x, bias(window), before);
     if (inputs.recompute) {
       const prefix = gpt2 ? `transformer.h.${layer}.` : `model.layers.${layer}.`;
-      rows = recomputed(context, prefix, inputs.recompute, rows, (own, x) => oneLayer(own, x).rows);
+      rows = recomputed(context, prefix, inputs.recompute, [rows], (own, x) => oneLayer(own, x!).rows);
       states.push(rows);
       continue;
     }

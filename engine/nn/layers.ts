@@ -1,4 +1,4 @@
-import { gelu, layerNorm, linear, rmsNorm, silu, tf } from '../trace/index.js';
+import { gelu, halfRows, isHalf, layerNorm, project, rmsNorm, silu, tf } from '../trace/index.js';
 import type { Activation } from './config.js';
 import type { LayerContext } from './layer-context.js';
 import type { LinearLayout } from './parameter-layout.js';
@@ -7,7 +7,7 @@ export { linearModule } from './adapted-linear.js';
 
 /** x·W, or x·Wᵀ for the `out-in` layout; `[rows, in]` to `[rows, out]`. */
 export function projectRows(rows: tf.Tensor, weight: tf.Tensor, layout: LinearLayout, bias?: tf.Tensor): tf.Tensor {
-  return linear(rows, weight, bias ?? null, { transposeB: layout === 'out-in' });
+  return project(rows, weight, bias ?? null, { transposeB: layout === 'out-in' });
 }
 
 /** The architecture's norm over the features: LayerNorm or RMSNorm. */
@@ -33,6 +33,7 @@ export function activate(kind: Activation, x: tf.Tensor): tf.Tensor {
  */
 export function lookUp(table: tf.Tensor, ids: tf.Tensor, frozenRow: number | null = null): tf.Tensor {
   const flat = tf.reshape(ids, [ids.size]) as tf.Tensor1D;
+  if (isHalf(table)) return halfRows(table, flat);
   if (frozenRow === null) return tf.gather(table, flat);
   const rows = table.shape[0]!;
   const look = tf.customGrad(((weights: tf.Tensor) => ({

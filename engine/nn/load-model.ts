@@ -1,18 +1,19 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { RatchetError } from '../../config/errors.js';
 import { stream } from '../../config/random.js';
 import type { HostTensor } from '../api.js';
-import { diskError } from '../formats/disk-error.js';
 import { readModelTensors } from '../formats/safetensors.js';
 import { unpackCheckpoint } from '../quantization/bitsandbytes.js';
-import { parseModelConfig, type ModelConfig } from './config.js';
+import { halved, halvedParameters, type WeightPrecision } from '../quantization/half-weights.js';
+import type { ModelConfig } from './config.js';
+import { readModelConfig } from './new-head.js';
 import { embeddingName, headModules, parameterShapes } from './parameters.js';
 
 export interface LoadedModel {
   config: ModelConfig;
-  /** Every parameter of the model by its Hugging Face name, float32; nothing else. */
+  /** Every parameter of the model by its Hugging Face name, float32 (or as asked, float16); nothing else. */
   weights: Map<string, HostTensor>;
+  /** Modules of the head that were drawn, because the file has none; they must be trained or saved to be had again. */
+  newModules?: string[];
 }
 
 export interface LoadOptions {
@@ -21,6 +22,8 @@ export interface LoadOptions {
    * biases 0) from the streams (seed, 'head', name). A body that the file has no pooler for gets a new one, too.
    */
   newHead?: { labels: readonly string[]; seed: number };
+  /** What the large weights rest in, see {@link halved}; float32 when left out. Each is rounded as it is read. */
+  precision?: WeightPrecision | undefined;
 }
 
 /**
@@ -32,14 +35,18 @@ export interface LoadOptions {
  *   `E_NOT_FOUND`
  */
 export async function loadModel(folder: string, options: LoadOptions = {}): Promise<LoadedModel> {
-  const file = join(folder, 'config.json');
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw diskError(error, `reading ${file}`);
-  });
-  const parsed = parseModelConfig(file, text);
-  const tensors = unpackCheckpoint(folder, parsed, (await readModelTensors(folder)).tensors);
+  const parsed = await readModelConfig(folder);
+  const rest = restingType(parsed, options);
+  const tensors = unpackCheckpoint(folder, parsed, (await readModelTensors(folder, { convert: rest })).tensors);
   const config = withNewHead(folder, withFoundHead(parsed, tensors), options);
-  return { config, weights: selectWeights(folder, config, tensors, options) };
+  return { config, ...selectWeights(folder, config, tensors, options) };
+}
+
+/** Brings a tensor of the file to the type that it rests in. */
+function restingType(config: ModelConfig, { precision = 'float32' }: LoadOptions) {
+  if (precision === 'float32') return undefined;
+  const names = new Set(halvedParameters(config).flatMap((name) => [...spellings(name)]));
+  return (name: string, tensor: HostTensor) => (names.has(name) ? halved(tensor, precision) : tensor);
 }
 
 /** T5's file, not its config, says whether the head is tied: transformers 5 always writes that it is. */
@@ -81,8 +88,9 @@ function selectWeights(
   config: ModelConfig,
   tensors: ReadonlyMap<string, HostTensor>,
   { newHead }: LoadOptions,
-): Map<string, HostTensor> {
+): Omit<LoadedModel, 'config'> {
   const weights = new Map<string, HostTensor>();
+  const newModules = new Set<string>();
   const faults: string[] = [];
   const head = headModules(config).map((module) => module.name);
   for (const [name, shape] of parameterShapes(config)) {
@@ -90,6 +98,7 @@ function selectWeights(
     const module = name.replace(/\.(weight|bias)$/, '');
     // The classifier is new even where the file has one: it was for other classes.
     const fresh = newHead && (module === head.at(-1) || (!found && head.includes(module)));
+    if (fresh) newModules.add(module);
     const tensor = fresh ? drawn(newHead.seed, name, shape) : found;
     const fault = tensor ? unusable(tensor, shape) : 'is missing';
     if (fault !== null) faults.push(`tensor "${name}" ${fault}`);
@@ -102,16 +111,18 @@ function selectWeights(
       {
         hint:
           config.kind === 'classifier' && faults.every((fault) => fault.endsWith('is missing'))
-            ? 'If this is a body without a classification head, ask for a new head; otherwise download the model again.'
+            ? 'If this is a body without a classification head, ask for a new head by naming its classes (labels); otherwise download the model again.'
             : 'The weights and config.json belong to different models, or the download was incomplete.',
       },
     );
-  return weights;
+  return { weights, ...(newHead && { newModules: [...newModules] }) };
 }
 
 function unusable({ dtype, shape, data }: HostTensor, wanted: readonly number[]): string | null {
   if (shape.join() !== wanted.join())
     return `has shape [${shape.join(', ')}], config.json wants [${wanted.join(', ')}]`;
+  // Only finite numbers were brought to 16 bits.
+  if (dtype === 'float16') return null;
   if (dtype !== 'float32') return `holds ${dtype} instead of floats`;
   const values = data as Float32Array;
   for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return `holds ${values[i]} at element ${i}`;

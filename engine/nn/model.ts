@@ -30,8 +30,8 @@ export interface ForwardInputs {
   /** With `past`: int32 `[batch, slots]`, 1 where a slot holds a key; slot p holds position p. */
   pastMask?: tf.Tensor;
   /**
-   * Decoders and classifiers: compute each layer again in the backward pass instead of keeping what it computed, with
-   * gradients for these parameters (and all adapters). No cache is returned then.
+   * Compute each layer again in the backward pass instead of keeping what it computed, with gradients for these
+   * parameters (and all adapters). No cache is returned then.
    */
   recompute?: (parameter: string) => boolean;
   /** Encoder-decoders: `[batch, target time]` int32, what the decoder reads: the target moved right by its start token. */
@@ -61,10 +61,10 @@ export function forward(config: ModelConfig, params: Record<string, tf.Tensor>, 
   if (inputs.past && !inputs.pastMask) throw new TypeError('a past needs its mask');
   if (config.kind === 'decoder') return forwardDecoder(config, params, inputs);
   if (config.kind === 'classifier') return forwardBert(config, params, inputs);
-  const { inputIds, keyMask, decoderIds, adapters } = inputs;
+  const { inputIds, keyMask, decoderIds, adapters, recompute } = inputs;
   if (!decoderIds) throw new TypeError('an encoder-decoder needs decoderIds');
-  const { hidden } = encode(config, params, { inputIds, keyMask, adapters });
-  return decode(config, params, { decoderIds, encoded: hidden, sourceMask: keyMask, adapters });
+  const { hidden } = encode(config, params, { inputIds, keyMask, adapters, recompute });
+  return decode(config, params, { decoderIds, encoded: hidden, sourceMask: keyMask, adapters, recompute });
 }
 
 /** The language-model head: hidden rows `[rows, hidden]` to logits `[rows, vocabulary]`. */

@@ -5,19 +5,21 @@ import { createLayerContext, type LayerContext } from './layer-context.js';
 type CustomGradient = Parameters<typeof tf.customGrad>[0];
 
 /**
- * Gradient checkpointing (Chen et al. 2016): the value of `layer`, of whose computation only the input is kept. The backward
- * pass computes it again, once the gradient has come down to it: earlier, or shared with the first time, everything in
- * between would be kept after all. Gradients are the same numbers.
+ * Gradient checkpointing (Chen et al. 2016): the value of `layer`, of whose computation only what it reads is kept. The
+ * backward pass computes it again, once the gradient has come down to it: earlier, or shared with the first time,
+ * everything in between would be kept after all. The gradient goes on to the layer below only once those of this layer's
+ * parameters are there: what they are computed from would be kept until the end otherwise. Gradients are the same numbers.
  *
  * @param prefix what the names of the layer's parameters and modules begin with
  * @param isTrainable whether a parameter wants a gradient; the layer must use every one that does
+ * @param operands what the layer reads and gives gradients to, the rows of the layer below first
  */
 export function recomputed(
   context: LayerContext,
   prefix: string,
   isTrainable: (parameter: string) => boolean,
-  rows: tf.Tensor,
-  layer: (context: LayerContext, rows: tf.Tensor) => tf.Tensor,
+  operands: readonly [tf.Tensor, ...tf.Tensor[]],
+  layer: (context: LayerContext, ...operands: tf.Tensor[]) => tf.Tensor,
 ): tf.Tensor {
   const names = Object.keys(context.params).filter((name) => name.startsWith(prefix) && isTrainable(name));
   const adapted = Object.entries(context.adapters?.modules ?? {}).filter(([name]) => name.startsWith(prefix));
@@ -26,8 +28,9 @@ export function recomputed(
     ...adapted.flatMap(([, module]) => tensorsOf(module)),
   ];
 
-  const compute = (x: tf.Tensor, ...values: tf.Tensor[]) => {
-    const rest = [...values];
+  const compute = (...values: tf.Tensor[]) => {
+    const read = values.slice(0, operands.length);
+    const rest = values.slice(operands.length);
     const params = { ...context.params };
     for (const name of names) params[name] = rest.shift()!;
     const modules = { ...context.adapters?.modules };
@@ -36,19 +39,24 @@ export function recomputed(
       modules[name] = { ...module, A, B, ...(magnitude && { magnitude }) };
     }
     const { config, adapters, batch, time } = context;
-    return layer(createLayerContext(config, params, adapters && { ...adapters, modules }, batch, time), x);
+    return layer(createLayerContext(config, params, adapters && { ...adapters, modules }, batch, time), ...read);
   };
-  const custom = (...operands: [...tf.Tensor[], (tensors: tf.Tensor[]) => void]) => {
-    const save = operands.pop() as (tensors: tf.Tensor[]) => void;
-    const [x, ...values] = operands as tf.Tensor[] as [tf.Tensor, ...tf.Tensor[]];
-    save([x, ...values]);
+  const custom = (...given: [...tf.Tensor[], (tensors: tf.Tensor[]) => void]) => {
+    const save = given.pop() as (tensors: tf.Tensor[]) => void;
+    const values = given as tf.Tensor[];
+    save(values);
     return {
-      value: compute(x, ...values),
-      gradFunc: (dy: tf.Tensor, [input, ...saved]: tf.Tensor[]) =>
-        withTapeSaved(() => tf.grads(compute)([computedAfter(input!, dy), ...saved], dy)),
+      value: compute(...values),
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) =>
+        withTapeSaved(() => {
+          const late = saved.map((value, i) => (i < operands.length ? computedAfter(value, dy) : value));
+          const [below, ...others] = tf.grads(compute)(late, dy);
+          const own = others.slice(operands.length - 1);
+          return [own.reduce((gradient, other) => computedAfter(gradient, other), below!), ...others];
+        }),
     };
   };
-  return tf.customGrad(custom as unknown as CustomGradient)(rows, ...learned);
+  return tf.customGrad(custom as unknown as CustomGradient)(...operands, ...learned);
 }
 
 const tensorsOf = ({ A, B, magnitude }: ModuleAdapter): tf.Tensor[] => (magnitude ? [A, B, magnitude] : [A, B]);

@@ -16,6 +16,7 @@ import { createLayerContext, type LayerContext } from './layer-context.js';
 import { activate, linearModule, lookUp, normalise } from './layers.js';
 import type { ForwardResult } from './model.js';
 import { embeddingName } from './parameters.js';
+import { recomputed } from './recompute.js';
 import { relativeBias, slotBias } from './relative-position.js';
 
 export interface EncodeInputs {
@@ -24,6 +25,8 @@ export interface EncodeInputs {
   /** int32 `[batch, source time]`, 1 where a token is; all of them when left out. */
   keyMask?: tf.Tensor;
   adapters?: AdapterInputs;
+  /** Compute each layer again in the backward pass, see `forward` in model.ts. */
+  recompute?: ((parameter: string) => boolean) | undefined;
 }
 
 export interface DecodeInputs {
@@ -42,13 +45,15 @@ export interface DecodeInputs {
   past?: CacheLayer[];
   /** With `past`: int32 `[batch, slots]`, 1 where a slot holds a key; slot p holds position p. */
   pastMask?: tf.Tensor;
+  /** With `encoded`: compute each layer again in the backward pass; no cache is returned then. */
+  recompute?: ((parameter: string) => boolean) | undefined;
 }
 
 /** The encoder: `[batch, source time, hidden]` after the final norm, and the states before it as in `forward`. */
 export function encode(
   config: EncoderDecoderConfig,
   params: Record<string, tf.Tensor>,
-  { inputIds, keyMask, adapters }: EncodeInputs,
+  { inputIds, keyMask, adapters, recompute }: EncodeInputs,
 ): Omit<ForwardResult, 'fresh'> {
   const [batch, time] = inputIds.shape as [number, number];
   const context = createLayerContext(config, params, adapters, batch, time);
@@ -58,8 +63,11 @@ export function encode(
   const states = [rows];
   for (let layer = 0; layer < config.layers; layer++) {
     const block = t5Block('encoder', layer);
-    rows = selfAttention(context, block, rows, bias).rows;
-    rows = feedForward(context, config, `${block}.layer.1`, rows);
+    const oneLayer = (own: LayerContext, x: tf.Tensor, added: tf.Tensor) =>
+      feedForward(own, config, `${block}.layer.1`, selfAttention(own, block, x, added).rows);
+    rows = recompute
+      ? recomputed(context, `${block}.`, ownBy(recompute), [rows, bias], (own, x, added) => oneLayer(own, x!, added!))
+      : oneLayer(context, rows, bias);
     states.push(rows);
   }
   return finish(context, 'encoder', states);
@@ -72,14 +80,28 @@ export function crossAttentionKeys(
   encoded: tf.Tensor,
   adapters?: AdapterInputs,
 ): CacheLayer[] {
+  return Array.from({ length: config.decoderLayers }, (_, layer) =>
+    crossKeys(config, params, encoded, adapters, layer),
+  );
+}
+
+function crossKeys(
+  config: EncoderDecoderConfig,
+  params: Record<string, tf.Tensor>,
+  encoded: tf.Tensor,
+  adapters: AdapterInputs | undefined,
+  layer: number,
+): CacheLayer {
   const [batch, time, hidden] = encoded.shape as [number, number, number];
   const context = createLayerContext(config, params, adapters, batch, time);
   const rows = tf.reshape(encoded, [batch * time, hidden]);
-  return Array.from({ length: config.decoderLayers }, (_, layer) => {
-    const name = `${t5Block('decoder', layer)}.layer.1.EncDecAttention`;
-    return cacheLayer(context, linearModule(context, `${name}.k`, rows), linearModule(context, `${name}.v`, rows));
-  });
+  const name = `${t5Block('decoder', layer)}.layer.1.EncDecAttention`;
+  return cacheLayer(context, linearModule(context, `${name}.k`, rows), linearModule(context, `${name}.v`, rows));
 }
+
+/** The table of position biases is a parameter of the first block, but all of them read what is computed from it before. */
+const ownBy = (isTrainable: (parameter: string) => boolean) => (parameter: string) =>
+  !parameter.endsWith('.relative_attention_bias.weight') && isTrainable(parameter);
 
 /** The decoder: the target's tokens so far to hidden states; `fresh` is what its cache grows by. */
 export function decode(
@@ -87,11 +109,11 @@ export function decode(
   params: Record<string, tf.Tensor>,
   inputs: DecodeInputs,
 ): ForwardResult {
-  const { decoderIds, encoded, sourceMask, adapters, past, pastMask } = inputs;
+  const { decoderIds, encoded, sourceMask, adapters, past, pastMask, recompute } = inputs;
   const [batch, time] = decoderIds.shape as [number, number];
   if (past && !pastMask) throw new TypeError('a past needs its mask');
   if (!inputs.cross && !encoded) throw new TypeError('decode needs encoded or cross');
-  const cross = inputs.cross ?? crossAttentionKeys(config, params, encoded!, adapters);
+  const cross = inputs.cross ?? (recompute ? null : crossAttentionKeys(config, params, encoded!, adapters));
   const context = createLayerContext(config, params, adapters, batch, time);
   const table = context.parameter(t5BiasTable('decoder'));
   const bias = tf.add(relativeBias(config, table, time, false), causalBias(time, undefined));
@@ -104,10 +126,19 @@ export function decode(
   for (let layer = 0; layer < config.decoderLayers; layer++) {
     const block = t5Block('decoder', layer);
     const before = past && earlier && { ...past[layer]!, bias: earlier };
-    const attended = selfAttention(context, block, rows, bias, before);
-    fresh.push(attended.fresh);
-    rows = crossAttention(context, `${block}.layer.1`, attended.rows, cross[layer]!, crossBias);
-    rows = feedForward(context, config, `${block}.layer.2`, rows);
+    const rest = (own: LayerContext, x: tf.Tensor, keys: CacheLayer) =>
+      feedForward(own, config, `${block}.layer.2`, crossAttention(own, `${block}.layer.1`, x, keys, crossBias));
+    if (cross) {
+      const attended = selfAttention(context, block, rows, bias, before);
+      fresh.push(attended.fresh);
+      rows = rest(context, attended.rows, cross[layer]!);
+    } else {
+      const oneLayer = (own: LayerContext, x: tf.Tensor, added: tf.Tensor, source: tf.Tensor) =>
+        rest(own, selfAttention(own, block, x, added).rows, crossKeys(config, own.params, source, own.adapters, layer));
+      rows = recomputed(context, `${block}.`, ownBy(recompute!), [rows, bias, encoded!], (own, x, added, source) =>
+        oneLayer(own, x!, added!, source!),
+      );
+    }
     states.push(rows);
   }
   return { ...finish(context, 'decoder', states), fresh };

@@ -1,23 +1,8 @@
 import type { ModelConfig } from '../nn/config.js';
 import { headName } from '../nn/parameters.js';
 import { logits } from '../nn/model.js';
-import { computedAfter, crossEntropyAndGradient, tf } from '../trace/index.js';
+import { computedAfter, crossEntropyAndGradient, isHalf, tf, widened } from '../trace/index.js';
 import type { Tensors } from './objective.js';
-
-/**
- * Logits of this many elements (64 MB) and more are computed in chunks of about half of it: smaller ones hold less, but
- * onnxruntime packs the whole head anew for each chunk.
- */
-const WHOLE_LOGITS = 1 << 24;
-const CHUNK_LOGITS = 1 << 23;
-const LEAST_ROWS = 16;
-
-/** Rows of a chunk of the head; null where the logits are small enough to exist whole. */
-export function chunkRows(rows: number, vocabulary: number): number | null {
-  if (rows * vocabulary < WHOLE_LOGITS) return null;
-  const chunks = Math.ceil((rows * vocabulary) / CHUNK_LOGITS);
-  return Math.max(LEAST_ROWS, Math.ceil(rows / chunks));
-}
 
 /**
  * Sum of the negative log likelihoods of the labels without ever holding the logits `[rows, vocabulary]` of all rows: each
@@ -36,7 +21,8 @@ export function chunkedCrossEntropySum(
   chunk: number,
 ): tf.Tensor {
   const head = headName(config);
-  const weight = params[head]!;
+  // A head that rests in 16 bits is widened once for all chunks, after the layers.
+  const weight = isHalf(params[head]!) ? widened(params[head]!, rows) : params[head]!;
   const [count, size] = rows.shape as [number, number];
   // The head is linear: logits(x) = x·Wᵀ·scale, so the scale can be read off the rows.
   const scale = config.kind === 'encoder-decoder' && config.scaleOutput ? 1 / Math.sqrt(config.hiddenSize) : 1;

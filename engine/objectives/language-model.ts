@@ -3,7 +3,8 @@ import { logits } from '../nn/model.js';
 import { adaptedParameters } from '../peft/adapter-inputs.js';
 import { crossEntropySum, tf } from '../trace/index.js';
 import { superviseRows, type Supervision } from '../train/loss.js';
-import { chunkedCrossEntropySum, chunkRows } from './chunked-cross-entropy.js';
+import { chunkRows } from './chunk-rows.js';
+import { chunkedCrossEntropySum } from './chunked-cross-entropy.js';
 import { inputs, integers, passBatch, tokenFeeds, type Objective, type Tensors } from './objective.js';
 
 /** The scored rows and their labels as graph inputs. */

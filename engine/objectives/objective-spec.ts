@@ -17,6 +17,8 @@ export interface PreferenceRow {
   prompt: string;
   chosen: string;
   rejected: string;
+  /** A chat template wrote the prompt: the tokenizer puts no begin token in front. */
+  fromTemplate?: boolean;
 }
 
 export const isPreference = (spec: ObjectiveSpec): spec is PreferenceLoss =>

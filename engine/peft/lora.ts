@@ -4,6 +4,7 @@ import type { HostTensor } from '../api.js';
 import type { AdapterConfig } from '../formats/peft.js';
 import type { ModelConfig } from '../nn/config.js';
 import type { LinearModule } from '../nn/parameters.js';
+import { floatsOf } from '../quantization/half-weights.js';
 import { loraKey, magnitudeKey } from './keys.js';
 import { principalFactors } from './pissa.js';
 import { rowNorms } from './product.js';
@@ -75,7 +76,7 @@ export function createLora(
   const parameter = (name: string): HostTensor => {
     const tensor = weights.get(name);
     if (!tensor) throw new TypeError(`createLora needs the weight "${name}" for these settings`);
-    return tensor;
+    return { ...tensor, dtype: 'float32', data: floatsOf(tensor) };
   };
   const savedNames = savedParameters(config, saved ?? []);
   const modules = targets

@@ -1,12 +1,11 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { diskError } from '../formats/disk-error.js';
 import { invalidModel } from '../formats/safetensors-header.js';
 import { readModelTensors } from '../formats/safetensors.js';
-import { parseModelConfig } from '../nn/config.js';
-import { loadModel, type LoadedModel } from '../nn/load-model.js';
+import type { ModelConfig } from '../nn/config.js';
+import { loadModel, type LoadedModel, type LoadOptions } from '../nn/load-model.js';
+import { readModelConfig } from '../nn/new-head.js';
 import { linearModules, parameterShapes } from '../nn/parameters.js';
 import { decodeBitsandbytes, isQuantizedCheckpoint } from './bitsandbytes.js';
+import { halved, halvedParameters } from './half-weights.js';
 import { quantizeModel, type QuantizedWeights } from './quantized-weight.js';
 
 /** A model whose linear modules are kept as NF4; `weights` holds the others. */
@@ -14,23 +13,30 @@ export interface QuantizedModel extends LoadedModel {
   quantized: QuantizedWeights;
 }
 
+/** What is not packed in the type it is asked to rest in. */
+function halvedRest(config: ModelConfig, model: ReturnType<typeof quantizeModel>, { precision }: LoadOptions) {
+  const weights = new Map(model.weights);
+  if (precision && precision !== 'float32')
+    for (const name of halvedParameters(config)) {
+      const tensor = weights.get(name);
+      if (tensor) weights.set(name, halved(tensor, precision));
+    }
+  return { ...model, weights };
+}
+
 /**
  * Loads a model folder for QLoRA: one that bitsandbytes quantised with its own codes, any other quantised here.
  *
  * @throws RatchetError `E_MODEL_INVALID` naming what is missing or does not fit, `E_NOT_FOUND`
  */
-export async function loadQuantizedModel(folder: string): Promise<QuantizedModel> {
+export async function loadQuantizedModel(folder: string, options: LoadOptions = {}): Promise<QuantizedModel> {
   const names: string[] = [];
   await readModelTensors(folder, { filter: (name) => names.push(name) < 0 });
   if (!isQuantizedCheckpoint(names)) {
-    const { config, weights } = await loadModel(folder);
-    return { config, ...quantizeModel(config, weights) };
+    const { config, weights, ...rest } = await loadModel(folder, { ...options, precision: 'float32' });
+    return { config, ...rest, ...halvedRest(config, quantizeModel(config, weights), options) };
   }
-  const file = join(folder, 'config.json');
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw diskError(error, `reading ${file}`);
-  });
-  const config = parseModelConfig(file, text);
+  const config = await readModelConfig(folder);
   const { weights, quantized } = decodeBitsandbytes(folder, (await readModelTensors(folder)).tensors);
   const modules = new Map(linearModules(config).map((module) => [`${module.name}.weight`, module]));
   for (const [name, shape] of parameterShapes(config)) {

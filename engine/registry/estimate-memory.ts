@@ -1,12 +1,14 @@
 import type { ModelConfig } from '../nn/config.js';
+import { chunkRows } from '../objectives/chunk-rows.js';
+import type { OptimizerName } from '../optim/create-optimizer.js';
 import { headModules, linearModules, parameterShapes, type LinearModule } from '../nn/parameters.js';
 
 export interface MemoryQuestion {
   config: ModelConfig;
   strategy: 'full' | 'lora' | 'qlora';
-  /** Rows of a micro-batch. */
+  /** Sequences of a micro-batch: rows, or twice the pairs. */
   batch: number;
-  /** Tokens of a row. */
+  /** Tokens of a sequence. */
   time: number;
   /** LoRA and QLoRA: rank of the adapter, 8 when left out. */
   rank?: number;
@@ -16,11 +18,19 @@ export interface MemoryQuestion {
   checkpointing?: boolean;
   /** Positions that go through the language-model head; all when left out. */
   supervised?: number;
+  /** The logits of all supervised positions exist at once, not a chunk at a time: preferences and distillation. */
+  wholeLogits?: boolean;
   /** Bytes of a frozen weight at rest, 4 when left out. QLoRA's layers are packed instead. */
   weightBytes?: 2 | 4;
+  /** AdamW when left out. */
+  optimizer?: OptimizerName;
+  /** Several micro-batches make a step: their gradients are summed beside the newest ones. */
+  accumulates?: boolean;
+  /** The weights of the best validation are kept beside the newest ones. */
+  keepsBest?: boolean;
 }
 
-/** Bytes that a training step needs at its peak, by what they hold. */
+/** Bytes that a training process needs at its peak, by what they hold. */
 export interface MemoryEstimate {
   parameters: number;
   trainableParameters: number;
@@ -28,12 +38,25 @@ export interface MemoryEstimate {
   gradients: number;
   optimizer: number;
   activations: number;
+  /** Node, onnxruntime's code and the compiled graphs. */
+  process: number;
   total: number;
+  /** What the process holds when the model has been read, before training: more than `total` where QLoRA packs float32. */
+  loading: number;
 }
 
 const FLOAT = 4;
 /** NF4 in blocks of 64 with float32 scales that are quantised themselves: 4 + 8/64 + 32/(64·256) bits. */
 const NF4_BYTES = (4 + 8 / 64 + 32 / (64 * 256)) / 8;
+/** Numbers that an optimizer keeps for each trainable one; Adafactor's rows and columns hardly count. */
+const OPTIMIZER_NUMBERS: Record<OptimizerName, number> = { adamw: 2, sgd: 1, lion: 1, adafactor: 0 };
+
+/**
+ * Share of the layers' activations that is alive at once: onnxruntime frees what the backward pass does not need, and the
+ * gradient of a trained weight needs the input of its module.
+ */
+const ALIVE = { frozen: 0.45, trained: 0.75 };
+const PROCESS_BYTES = 170e6;
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1);
 
@@ -42,17 +65,18 @@ export const countParameters = (config: ModelConfig): number =>
   [...parameterShapes(config).values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
 
 /**
- * Estimates the memory of training from the shapes of the model alone.
+ * Estimates the memory of training from the shapes of the model alone. Its few constants are fitted to measured peaks
+ * (docs/engine.md lists them): within about a fifth where a model has more than some million parameters.
  *
  * - weights: every parameter at rest, and the adapter; with QLoRA the layers' linear modules at 4.13 bits
- * - gradients and optimizer: 4 and 8 bytes (AdamW) a trainable parameter
+ * - gradients: 8 bytes a trainable parameter, because the runtime's are copied, and optimizer: 8 bytes (AdamW)
  * - activations, 4 bytes each: for a token and layer, the inputs and outputs of its linear modules, two more of the
  *   MLP's inner size (the activation and its gate) and four of the hidden size (norms and residuals), rank numbers for
- *   each adapted module; attention scores and weights, `2 · heads · time²` a row and layer; and for each supervised
- *   position three rows of the vocabulary (logits, their logarithm, their gradient). With checkpointing, one layer of
- *   this and the hidden size of each token for the others.
- *
- * The process itself (Node, onnxruntime's code and compiled graph) comes on top.
+ *   each adapted module; attention scores and weights, `2 · heads · time²` a row and layer. Of this {@link ALIVE} at
+ *   once; with checkpointing, one layer of it and the hidden size of each token for the others. For each supervised
+ *   position whose logits exist at once, three rows of the vocabulary (logits, their logarithm, their gradient). Where
+ *   the head is trained, three of its gradients (a chunk's, the sum, the embedding's). Where weights rest packed or in
+ *   16 bits, the largest of them in float32
  */
 export function estimateMemory(question: MemoryQuestion): MemoryEstimate {
   const { config, strategy } = question;
@@ -60,17 +84,19 @@ export function estimateMemory(question: MemoryQuestion): MemoryEstimate {
   const parameters = countParameters(config);
   const rank = question.rank ?? 8;
   const adapted = question.modules ?? modules;
-  const adapter =
-    strategy === 'full' ? 0 : adapted.reduce((sum, { inputs, outputs }) => sum + rank * (inputs + outputs), 0);
+  const full = strategy === 'full';
+  const adapter = full ? 0 : adapted.reduce((sum, { inputs, outputs }) => sum + rank * (inputs + outputs), 0);
   const head = headModules(config).reduce((sum, { inputs, outputs }) => sum + (inputs + 1) * outputs, 0);
-  const trainable = strategy === 'full' ? parameters : adapter + head;
+  const trainable = full ? parameters : adapter + head;
   const packed = strategy === 'qlora' ? modules.reduce((sum, { inputs, outputs }) => sum + inputs * outputs, 0) : 0;
-  const rest = strategy === 'full' ? FLOAT : (question.weightBytes ?? FLOAT);
+  const rest = full ? FLOAT : (question.weightBytes ?? FLOAT);
 
-  const weights = Math.ceil((parameters - packed) * rest + packed * NF4_BYTES + adapter * FLOAT);
-  const gradients = trainable * FLOAT;
-  const optimizer = 2 * trainable * FLOAT;
-  const activations = activationNumbers(question, modules, strategy === 'full' ? 0 : rank * adapted.length) * FLOAT;
+  const frozen = Math.ceil((parameters - packed) * rest + packed * NF4_BYTES);
+  const weights = frozen + (full ? 0 : trainable * FLOAT) + (question.keepsBest ? trainable * FLOAT : 0);
+  const gradients = trainable * FLOAT * (question.accumulates ? 3 : 2);
+  const optimizer = OPTIMIZER_NUMBERS[question.optimizer ?? 'adamw'] * trainable * FLOAT;
+  const numbers = activationNumbers(question, modules, full ? 0 : rank * adapted.length);
+  const activations = (numbers + unpackedNumbers(question, modules)) * FLOAT;
   return {
     parameters,
     trainableParameters: trainable,
@@ -78,18 +104,40 @@ export function estimateMemory(question: MemoryQuestion): MemoryEstimate {
     gradients,
     optimizer,
     activations,
-    total: weights + gradients + optimizer + activations,
+    process: PROCESS_BYTES,
+    total: weights + gradients + optimizer + activations + PROCESS_BYTES,
+    loading: PROCESS_BYTES + (packed > 0 ? parameters * FLOAT + Math.ceil(packed * NF4_BYTES) : frozen),
   };
 }
 
 function activationNumbers(question: MemoryQuestion, modules: readonly LinearModule[], adapterNumbers: number): number {
   const { config, batch, time } = question;
+  const full = question.strategy === 'full';
   const tokens = batch * time;
   const layers = config.layers + (config.kind === 'encoder-decoder' ? config.decoderLayers : 0);
   const products = modules.reduce((sum, { inputs, outputs }) => sum + inputs + outputs, 0);
   const perToken = products + layers * (2 * config.intermediateSize + 4 * config.hiddenSize) + adapterNumbers;
   const ofLayers = tokens * perToken + 2 * layers * batch * config.heads * time ** 2;
-  const kept = question.checkpointing ? ofLayers / layers + layers * tokens * config.hiddenSize : ofLayers;
-  const scored = config.kind === 'classifier' ? 0 : Math.min(question.supervised ?? tokens, tokens);
-  return Math.ceil(kept) + 3 * scored * config.vocabularySize;
+  const kept = question.checkpointing
+    ? ofLayers / layers + layers * tokens * config.hiddenSize
+    : ofLayers * ALIVE[full ? 'trained' : 'frozen'];
+  const head = full && config.kind !== 'classifier' ? 3 * config.vocabularySize * config.hiddenSize : 0;
+  return Math.ceil(kept) + 3 * scoredAtOnce(question) * config.vocabularySize + head;
+}
+
+function scoredAtOnce({ config, batch, time, supervised, wholeLogits }: MemoryQuestion): number {
+  if (config.kind === 'classifier') return 0;
+  const scored = Math.min(supervised ?? batch * time, batch * time);
+  return wholeLogits ? scored : (chunkRows(scored, config.vocabularySize) ?? scored);
+}
+
+/** Numbers of the largest weight that a step unpacks to float32. */
+function unpackedNumbers(
+  { config, strategy, weightBytes }: MemoryQuestion,
+  modules: readonly { inputs: number; outputs: number }[],
+): number {
+  const largest = Math.max(...modules.map(({ inputs, outputs }) => inputs * outputs));
+  const head = config.kind === 'classifier' ? 0 : config.vocabularySize * config.hiddenSize;
+  if (strategy !== 'full' && weightBytes === 2) return Math.max(largest, head);
+  return strategy === 'qlora' ? largest : 0;
 }

@@ -5,3 +5,4 @@ export { addMatMul, batchMatMul, linear } from './fused-matrix.js';
 export { crossEntropyAndGradient, crossEntropySum, pickLogProbabilities } from './fused-cross-entropy.js';
 export { dropout, dropoutMask } from './fused-dropout.js';
 export { computedAfter } from './fused-order.js';
+export { halfRows, isHalf, project, widened } from './fused-half.js';

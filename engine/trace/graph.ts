@@ -201,19 +201,36 @@ export class GraphBuilder {
   after(x: View, other: View): View {
     const source = other.value;
     if (source.uniform !== undefined || sizeOf(source.shape) === 0) return x;
-    const axes = source.shape.map((_, axis) => axis);
-    const bounds = [axes.map(() => 0), axes.map(() => 1), axes].map((list) => this.int64s(list));
-    const ones = axes.map(() => 1);
-    const element =
-      axes.length === 0 ? source : this.emit('Slice', [source, ...bounds], { type: 'float32', shape: ones }).value;
-    const zero = this.elementwise(
-      'Mul',
-      [this.reshape({ value: element, shape: ones }, []), this.uniform(0, 'float32')],
-      'float32',
-    );
+    const zero = this.elementwise('Mul', [this.elementOf(source, []), this.uniform(0, 'float32')], 'float32');
     const result = this.elementwise('Add', [x, zero], 'float32');
     this.barriers.set(result.value, { x: x.value, other: source });
     return result;
+  }
+
+  /**
+   * `x`, of any type, available only once the float32 `other` is, without arithmetic on x: it is reshaped to its own shape,
+   * which is computed with a zero (an element of `other` is never less than itself) that no optimisation finds out.
+   */
+  reshapedAfter(x: View, other: View): View {
+    const source = other.value;
+    if (source.uniform !== undefined || sizeOf(source.shape) === 0) return x;
+    const element = this.elementOf(source, [1]);
+    const zero = this.cast(this.elementwise('Less', [element, element], 'bool'), 'int64');
+    const shape = { value: this.int64s(x.shape), shape: [x.shape.length] };
+    return this.emit('Reshape', [this.full(x), this.elementwise('Add', [shape, zero], 'int64').value], {
+      type: x.value.type,
+      shape: x.shape,
+    });
+  }
+
+  /** The first element, in a shape of one element. */
+  private elementOf(source: Value, shape: number[]): View {
+    const axes = source.shape.map((_, axis) => axis);
+    const bounds = [axes.map(() => 0), axes.map(() => 1), axes].map((list) => this.int64s(list));
+    const ones = axes.map(() => 1);
+    const value =
+      axes.length === 0 ? source : this.emit('Slice', [source, ...bounds], { type: source.type, shape: ones }).value;
+    return this.reshape({ value, shape: ones }, shape);
   }
 
   /** Values that the outputs need, when what {@link after} made stands for `x` alone, or for its node. */

@@ -3,6 +3,7 @@ import type { CausalRow, ChatRow, TextRow, TrainingRow } from '../api.js';
 import type { ChatTemplate } from '../chat/chat-template.js';
 import { encodeChat } from '../chat/encode-chat.js';
 import type { ModelConfig } from '../nn/config.js';
+import { encodePrompt } from '../tokenizer/encode-prompt.js';
 import type { TextTokenizer } from '../tokenizer/tokenizer.js';
 import { labelsOf, type TokenRow } from './training-rows.js';
 
@@ -26,8 +27,8 @@ const bad = (message: string, hint: string) => new RatchetError('E_DATA_INVALID'
 /**
  * Turns rows into tokens.
  *
- * - a prompt with its completion: prompt, completion, end token; a row longer than `maxLength` loses tokens from the
- *   left of its prompt, never from its completion
+ * - a prompt with its completion: the tokenizer's begin token where it has one, prompt, completion, end token; a row
+ *   longer than `maxLength` loses tokens from the left of its prompt, never from its completion
  * - a conversation: what the chat template writes; the assistant's turns are learned. A longer one loses its oldest
  *   tokens, and an answer that is cut is no longer learned
  * - a text: all of it is learned; a longer one becomes several rows that share one token
@@ -67,22 +68,27 @@ export const learnedTokens = (row: TokenRow): number =>
 
 const endOf = ({ config, tokenizer }: Encoder): number | null => config.endIds[0] ?? tokenizer.endId;
 
-function encodeCompletion({ id, prompt, completion }: TrainingRow, encoder: Encoder, limit: number): Encoded {
+function encodeCompletion(
+  { id, prompt, completion, fromTemplate }: TrainingRow,
+  encoder: Encoder,
+  limit: number,
+): Encoded {
   const { tokenizer } = encoder;
   const end = endOf(encoder);
   const answer = tokenizer.encode(completion);
   if (end !== null) answer.push(end);
-  const question = tokenizer.encode(prompt);
-  const room = limit - answer.length;
+  const { ids, added } = encodePrompt(tokenizer, prompt, { fromTemplate });
+  const [begin, question] = [ids.slice(0, added), ids.slice(added)];
+  const room = limit - answer.length - added;
   if (room < 0 || (room === 0 && question.length > 0))
     throw bad(
       `Row "${id}": its completion has ${answer.length} tokens, and a row may have ${limit} with at least one of its prompt.`,
       'Raise training.maxLength (up to the model’s positions), or drop the row.',
     );
-  const kept = question.slice(Math.max(0, question.length - room));
+  const kept = [...begin, ...question.slice(Math.max(0, question.length - room))];
   return {
     rows: [{ id, tokens: [...kept, ...answer], promptLength: kept.length }],
-    truncated: kept.length < question.length,
+    truncated: kept.length < ids.length,
   };
 }
 
@@ -108,7 +114,7 @@ function encodeConversation({ id, messages, tools }: ChatRow, encoder: Encoder, 
 }
 
 function encodeText({ id, text }: TextRow, encoder: Encoder, limit: number): Encoded {
-  const ids = encoder.tokenizer.encode(text, { addSpecialTokens: true });
+  const { ids } = encodePrompt(encoder.tokenizer, text);
   const end = endOf(encoder);
   if (end !== null && ids.at(-1) !== end) ids.push(end);
   const rows: TokenRow[] = [];

@@ -1,10 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { CausalRow } from '../api.js';
 import type { ChatTemplate } from '../chat/chat-template.js';
 import { loadChatTemplate } from '../chat/load-chat-template.js';
-import { diskError } from '../formats/disk-error.js';
-import { parseModelConfig, type ModelConfig } from '../nn/config.js';
+import type { ModelConfig } from '../nn/config.js';
+import { readModelConfig, withLabels } from '../nn/new-head.js';
 import type { ObjectiveSpec, PreferenceRow } from '../objectives/objective-spec.js';
 import { loadTokenizer } from '../tokenizer/tokenizer.js';
 import { learnedTokens } from './encode-rows.js';
@@ -39,13 +37,13 @@ export interface RowInspector {
  */
 export async function inspectRows(
   modelDir: string,
-  options: { objective?: ObjectiveSpec; maxLength: number },
+  options: {
+    objective?: ObjectiveSpec;
+    maxLength: number;
+    /** Classes instead of the model's own. */ labels?: readonly string[] | null;
+  },
 ): Promise<RowInspector> {
-  const file = join(modelDir, 'config.json');
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw diskError(error, `reading ${file}`);
-  });
-  const config = parseModelConfig(file, text);
+  const config = withLabels(await readModelConfig(modelDir), options.labels);
   const objective = options.objective ?? objectiveOf(config);
   const [tokenizer, template] = await Promise.all([loadTokenizer(modelDir), loadChatTemplate(modelDir)]);
   const source = rowSource(objective, { config, tokenizer, template, maxLength: options.maxLength });

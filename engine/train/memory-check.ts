@@ -1,59 +1,166 @@
 import { freemem } from 'node:os';
 import { RatchetError } from '../../config/errors.js';
-import { chunkRows } from '../objectives/chunked-cross-entropy.js';
+import { isPreference, type ObjectiveSpec } from '../objectives/objective-spec.js';
+import type { OptimizerName, OptimizerSpec } from '../optim/create-optimizer.js';
 import { estimateMemory, type MemoryQuestion } from '../registry/estimate-memory.js';
+import type { WeightPrecision } from '../quantization/half-weights.js';
+import type { TrainSpec } from '../api.js';
 
-/**
- * The estimate counts everything a step computes; onnxruntime frees what is no longer needed on the way. A GPT-2 step with
- * LoRA held 40 % of it, so half of it must be there.
- */
-const HELD_AT_ONCE = 0.5;
+/** What of a run decides how much memory it takes. */
+export interface TrainingSize {
+  config: MemoryQuestion['config'];
+  strategy: TrainSpec['strategy'];
+  objective: ObjectiveSpec;
+  /** Rows of a micro-batch: one of preferences is a pair. */
+  batchSize: number;
+  gradientAccumulationSteps: number;
+  /** Tokens of the longest row. */
+  longest: number;
+  loraRank: number;
+  modules?: MemoryQuestion['modules'] | undefined;
+  gradientCheckpointing?: boolean | undefined;
+  precision?: WeightPrecision | undefined;
+  optimizer?: OptimizerSpec | OptimizerName | undefined;
+  /** Whether there are rows to validate on. */
+  validates: boolean;
+}
+
+/** The same as a question about the memory of a step. */
+export function memoryQuestion(size: TrainingSize): MemoryQuestion {
+  const { config, strategy, objective, batchSize, longest, loraRank, modules, optimizer } = size;
+  const pairs = isPreference(objective);
+  return {
+    config,
+    strategy,
+    batch: pairs ? 2 * batchSize : batchSize,
+    time: longest,
+    rank: loraRank,
+    ...(strategy !== 'full' && modules && { modules }),
+    checkpointing: size.gradientCheckpointing ?? false,
+    weightBytes: (size.precision ?? 'float32') === 'float32' ? 4 : 2,
+    wholeLogits: pairs || objective.kind === 'distillation',
+    optimizer: typeof optimizer === 'object' ? optimizer.name : (optimizer ?? 'adamw'),
+    accumulates: size.gradientAccumulationSteps > 1,
+    keepsBest: size.validates,
+  };
+}
+
+/** Settings by which a run can be made smaller. */
+type Changes = Partial<
+  Record<'gradientCheckpointing', true> &
+    Record<'precision', 'bfloat16'> &
+    Record<'batchSize' | 'gradientAccumulationSteps' | 'maxLength', number> &
+    Record<'strategy', TrainSpec['strategy']>
+>;
+
+/** Alternatives that are named. */
+const SHOWN = 4;
+
+/** Why a run is refused, and what would fit. */
+export interface MemoryRefusal {
+  message: string;
+  hint: string;
+}
 
 /** Bytes this process can still take, within its container's limit where Node knows it. */
-const availableBytes = (): number => process.availableMemory?.() ?? freemem();
-
-/** Bytes that training takes beside the loaded weights. */
-function neededBytes(question: MemoryQuestion): number {
-  const { config, batch, time } = question;
-  // Large logits exist a chunk at a time.
-  const chunk = config.kind === 'classifier' ? null : chunkRows(batch * time, config.vocabularySize);
-  const supervised = question.supervised ?? chunk ?? batch * time;
-  const { gradients, optimizer, activations } = estimateMemory({ ...question, supervised });
-  return gradients + optimizer + activations * HELD_AT_ONCE;
-}
+export const availableBytes = (): number => process.availableMemory?.() ?? freemem();
 
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
 
+/** Writes a setting as the engine's parameter, or as a flag of `ratchet train`. */
+const writers = {
+  parameters: (name: string, value: unknown) => (value === true ? name : `${name} ${String(value)}`),
+  flags: (name: string, value: unknown) => {
+    if (name === 'precision') return '--bf16';
+    const flag = name === 'strategy' ? 'training-strategy' : name.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+    return value === true ? `--${flag}` : `--${flag} ${String(value)}`;
+  },
+};
+
 /**
- * Refuses a training that cannot fit, before it starts: an operating system that runs out of memory kills without a word.
+ * Whether a training fits into memory, the one rule of the engine and of the command line: an operating system that runs
+ * out of memory kills without a word. Every alternative that is named was checked to fit; one that only adds to another
+ * is left out.
+ *
+ * @param available bytes that are free
+ * @param options.loaded the weights are in memory already, and `available` is what is left
+ * @param options.names how settings are written
+ * @returns null where it fits
+ */
+export function memoryRefusal(
+  size: TrainingSize,
+  available: number,
+  { loaded, names }: { loaded: boolean; names: keyof typeof writers },
+): MemoryRefusal | null {
+  const estimate = (changes: Changes) =>
+    estimateMemory(memoryQuestion({ ...size, ...changes, longest: changes.maxLength ?? size.longest }));
+  const now = estimate({});
+  const held = loaded ? now.weights + now.process : 0;
+  const needed = (changes: Changes) => {
+    const { total, loading } = estimate(changes);
+    // Other weights are read anew.
+    const isRead = loaded && changes.strategy === undefined && changes.precision === undefined;
+    return (isRead ? total : Math.max(total, loading)) - held;
+  };
+  const need = needed({});
+  if (need <= available) return null;
+  const fitting: { changes: Changes; need: number }[] = [];
+  for (const changes of alternatives(size)) {
+    if (fitting.length === SHOWN) break;
+    if (fitting.some((known) => goesFurther(changes, known.changes))) continue;
+    const bytes = needed(changes);
+    if (bytes <= available) fitting.push({ changes, need: bytes });
+  }
+  const write = (changes: Changes) =>
+    Object.entries(changes)
+      .map(([name, value]) => writers[names](name, value))
+      .join(names === 'flags' ? ' ' : ' with ');
+  return {
+    message: `This training needs about ${gigabytes(need)}${loaded ? " beside the model's weights" : ''}, and ${gigabytes(available)} are free.`,
+    hint:
+      fitting.length > 0
+        ? `These would fit: ${fitting.map(({ changes, need: bytes }) => `${write(changes)} (${gigabytes(bytes)})`).join('; ')}.`
+        : 'Use a smaller model, or a machine with more memory.',
+  };
+}
+
+/** Whether one change does all that another one does, and more. */
+const goesFurther = (changes: Changes, known: Changes): boolean =>
+  Object.entries(known).every(([name, value]) => {
+    if (name === 'gradientAccumulationSteps') return true;
+    const own = changes[name as keyof Changes];
+    return typeof own === 'number' ? own <= Number(value) : own === value;
+  });
+
+/** Ways to need less, the ones that change the result least first. */
+function alternatives({ strategy, batchSize, gradientAccumulationSteps, longest, ...size }: TrainingSize): Changes[] {
+  const checkpointing: Changes = size.gradientCheckpointing ? {} : { gradientCheckpointing: true };
+  const rows = (count: number): Changes =>
+    count >= batchSize
+      ? {}
+      : { batchSize: count, gradientAccumulationSteps: Math.ceil((batchSize * gradientAccumulationSteps) / count) };
+  const half = rows(Math.max(1, Math.floor(batchSize / 2)));
+  const shorter: Changes = { maxLength: Math.ceil(longest / 2) };
+  const strategies = (['full', 'lora', 'qlora'] as const).filter((_, i, all) => i >= all.indexOf(strategy));
+  return strategies
+    .flatMap((name): Changes[] => {
+      const method: Changes = name === strategy ? {} : { strategy: name };
+      const sizes = [{}, checkpointing, half, rows(1), { ...checkpointing, ...rows(1) }];
+      const halves: Changes[] = name === 'full' || size.precision === 'bfloat16' ? [] : [{ precision: 'bfloat16' }];
+      return [...sizes, ...sizes.map((changes) => ({ ...changes, ...shorter }))].flatMap((changes) => [
+        { ...method, ...changes },
+        ...halves.map((lower) => ({ ...method, ...lower, ...changes })),
+      ]);
+    })
+    .filter((changes) => Object.keys(changes).length > 0);
+}
+
+/**
+ * Refuses a training whose weights are loaded when it cannot fit, see {@link memoryRefusal}.
  *
  * @throws RatchetError `E_OUT_OF_MEMORY` naming the need and, as its hint, the changes that would fit
  */
-export function refuseTooLarge(question: MemoryQuestion, available: number = availableBytes()): void {
-  const needed = neededBytes(question);
-  if (needed <= available) return;
-  const { batch, strategy, config } = question;
-  const smaller = { ...question, batch: Math.max(1, Math.floor(batch / 2)) };
-  const changes: [string, MemoryQuestion][] = [];
-  if (batch > 1) changes.push([`batchSize ${smaller.batch} with twice the gradientAccumulationSteps`, smaller]);
-  if (!question.checkpointing && config.kind !== 'encoder-decoder')
-    changes.push(['gradientCheckpointing', { ...question, checkpointing: true }]);
-  if (strategy === 'full') changes.push(['strategy lora', { ...question, strategy: 'lora' }]);
-  if (strategy !== 'qlora')
-    changes.push([
-      'strategy qlora with gradientCheckpointing and batchSize 1',
-      { ...question, strategy: 'qlora', checkpointing: true, batch: 1 },
-    ]);
-  changes.push(['half of maxLength', { ...question, time: Math.ceil(question.time / 2) }]);
-  const fitting = changes.filter(([, change]) => neededBytes(change) <= available);
-  throw new RatchetError(
-    'E_OUT_OF_MEMORY',
-    `This training needs about ${gigabytes(needed)} beside the model's weights, and ${gigabytes(available)} are free.`,
-    {
-      hint:
-        fitting.length > 0
-          ? `These would fit: ${fitting.map(([name, change]) => `${name} (${gigabytes(neededBytes(change))})`).join('; ')}.`
-          : 'Use a smaller model, or a machine with more memory.',
-    },
-  );
+export function refuseTooLarge(size: TrainingSize, available: number = availableBytes()): void {
+  const refusal = memoryRefusal(size, available, { loaded: true, names: 'parameters' });
+  if (refusal) throw new RatchetError('E_OUT_OF_MEMORY', refusal.message, { hint: refusal.hint });
 }

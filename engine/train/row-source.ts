@@ -90,7 +90,7 @@ function supervised(file: string, loaded: LoadedRows): LoadedRows {
 function pairRows(rows: readonly PreferenceRow[], encoder: Encoder): LoadedRows {
   const side = (completion: 'chosen' | 'rejected') =>
     tokenizeRows(
-      rows.map(({ id, prompt, ...answers }) => ({ id, prompt, completion: answers[completion] })),
+      rows.map(({ chosen, rejected, ...row }) => ({ ...row, completion: { chosen, rejected }[completion] })),
       encoder,
     );
   const [chosen, rejected] = [side('chosen'), side('rejected')];

@@ -97,7 +97,7 @@ export class TrainStep {
     this.graphs = options.graphs ?? new CompileCache(KEPT_GRAPHS, { threads: options.threads });
     this.objective = options.objective ?? defaultObjective(options.config);
     const mode = options.gradientCheckpointing ? ':checkpointed' : '';
-    this.modelKey = `${modelKey(options.config, adapter, options.quantized)}:${this.objective.key}${mode}`;
+    this.modelKey = `${modelKey(options, adapter)}:${this.objective.key}${mode}`;
     Object.assign(this.feeds, this.objective.constants);
     if (options.quantized) Object.assign(this.feeds, quantizedFeeds(options.quantized));
     for (const [name, tensor] of adapter ? frozenWeights(weights, adapter) : weights) this.feeds[name] = tensor;
@@ -186,7 +186,7 @@ export class TrainStep {
     const all = { ...Object.fromEntries(weights), ...quantizedFeeds(quantized ?? new Map()), ...feeds };
     const model = { config, adapter: null };
     const executable = await this.graphs.program(
-      `${modelKey(config, null, quantized)}:reference:${shape}`,
+      `${modelKey(this.options, null)}:reference:${shape}`,
       all,
       (tensors) => ({
         [SEQUENCE_LOG_PROBABILITIES]: sequenceLogProbabilities(model, tensors, false),
@@ -217,10 +217,14 @@ const otherOutputs = (results: Record<string, HostTensor>): Record<string, Float
     ),
   );
 
-const modelKey = (config: ModelConfig, adapter: LoraAdapter | null, quantized?: QuantizedWeights): string =>
+const modelKey = (
+  { config, weights, quantized }: Pick<TrainStepOptions, 'config' | 'weights' | 'quantized'>,
+  adapter: LoraAdapter | null,
+): string =>
   configHash({
     config,
     quantized: [...(quantized?.keys() ?? [])],
+    half: [...weights].filter(([, { dtype }]) => dtype === 'float16').map(([name]) => name),
     adapter: adapter && {
       dropout: adapter.dropout,
       modules: adapter.modules,

@@ -9,7 +9,8 @@ import { createObjective } from '../objectives/create-objective.js';
 import { isPreference } from '../objectives/objective-spec.js';
 import { needsReference } from '../objectives/preference-losses.js';
 import type { ModelConfig } from '../nn/config.js';
-import { loadModel, type LoadedModel } from '../nn/load-model.js';
+import { loadModel, type LoadedModel, type LoadOptions } from '../nn/load-model.js';
+import { adapterLabels } from '../nn/new-head.js';
 import { createSchedule, warmupSteps } from '../optim/schedules/create-schedule.js';
 import { loraFromPeft } from '../peft/from-peft.js';
 import { createLora, type LoraAdapter } from '../peft/lora.js';
@@ -22,8 +23,8 @@ import type { MicroBatch } from './loss.js';
 import { refuseTooLarge } from './memory-check.js';
 import { meanLoss, overfitWarning } from './overfit-watch.js';
 import { resumeRun, saveRun, startState, type BestWeights } from './run-state.js';
-import { specHash } from './spec-hash.js';
 import { ownRows, saveSegment, segmentSeed, startSegment } from './segment.js';
+import { specHash } from './spec-hash.js';
 import { TrainStep } from './step.js';
 import { noteReferences, objectiveOf, rowSource, type LoadedRows } from './row-source.js';
 import type { TokenRow } from './training-rows.js';
@@ -55,7 +56,7 @@ export async function trainModel(
   const hash = await specHash(spec);
   const stored = await storedResult(spec, hash);
   if (stored) return stored;
-  const { trainer, adapter, train, validation, truncated, unsupervised, plan } = await prepare(spec, runtime);
+  const { trainer, config, adapter, train, validation, truncated, unsupervised, plan } = await prepare(spec, runtime);
   const checkpoints = join(spec.checkpointDir, `run-${hash.slice(0, 12)}`);
   let newestStep: number | null = null;
   try {
@@ -134,7 +135,7 @@ export async function trainModel(
     return await writeOutput(
       spec,
       hash,
-      { weights, adapter },
+      { config, weights, adapter },
       {
         steps: state.step,
         trainLoss: meanLoss(state.history.slice(-epochSteps)),
@@ -168,6 +169,7 @@ export async function trainModel(
 
 interface Prepared {
   trainer: TrainStep;
+  config: ModelConfig;
   adapter: LoraAdapter | null;
   train: TokenRow[];
   validation: TokenRow[];
@@ -180,11 +182,11 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
   const { parameters, strategy, initialAdapterDir } = spec;
   const seed = segmentSeed(spec.seed, spec.segment);
   const labels = spec.newHead?.labels ?? (strategy === 'full' ? null : await adapterLabels(initialAdapterDir));
-  const options: LoadOptions = labels ? { newHead: { labels, seed } } : {};
+  const options: LoadOptions = { ...(labels && { newHead: { labels, seed } }), precision: parameters.precision };
   const model: LoadedModel & Partial<QuantizedModel> =
     strategy === 'qlora'
-      ? await loadQuantizedModel(spec.modelDir)
-      : await loadModel(strategy === 'full' ? (initialAdapterDir ?? spec.modelDir) : spec.modelDir);
+      ? await loadQuantizedModel(spec.modelDir, options)
+      : await loadModel(strategy === 'full' ? (initialAdapterDir ?? spec.modelDir) : spec.modelDir, options);
   refuseUnsupported(spec, model.config);
   const tokenizer = await loadTokenizer(spec.modelDir);
   const objective = spec.objective ?? objectiveOf(model.config);
@@ -199,13 +201,14 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
   const validation = spec.validationFile === undefined ? none : await source.load(spec.validationFile);
   const adapter = strategy === 'full' ? null : await initialAdapter(spec, model);
   refuseTooLarge({
+    ...parameters,
     config: model.config,
     strategy,
-    batch: Math.min(parameters.batchSize, train.rows.length),
-    time: Math.max(...train.rows.map((row) => row.tokens.length)),
-    rank: parameters.loraRank,
+    objective,
+    batchSize: Math.min(parameters.batchSize, train.rows.length),
+    longest: train.rows.reduce((most, row) => Math.max(most, row.tokens.length), 0),
     modules: adapter?.modules,
-    checkpointing: parameters.gradientCheckpointing,
+    validates: validation.rows.length > 0,
   });
   const trainer = new TrainStep({
     config: model.config,
@@ -241,17 +244,32 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
       );
   const truncated = train.truncated + validation.truncated;
   const unsupervised = train.unsupervised + validation.unsupervised;
-  return { trainer, adapter, train: train.rows, validation: validation.rows, truncated, unsupervised, plan };
+  return {
+    trainer,
+    config: model.config,
+    adapter,
+    train: train.rows,
+    validation: validation.rows,
+    truncated,
+    unsupervised,
+    plan,
+  };
 }
 
 /** Packing mixes rows, which only the token losses of causal models do not notice. */
-function refuseUnsupported({ parameters, objective }: TrainSpec, { kind, architecture }: ModelConfig): void {
-  if (parameters.gradientCheckpointing && kind === 'encoder-decoder')
-    throw new RatchetError(
-      'E_CONFIG_INVALID',
-      `training.gradientCheckpointing: ${architecture} models keep their activations.`,
-      { hint: 'Leave it out; a smaller batch with more accumulation saves memory, too.' },
-    );
+function refuseUnsupported(spec: TrainSpec, { kind, architecture }: ModelConfig): void {
+  const { parameters, objective } = spec;
+  if (spec.newHead && spec.initialAdapterDir !== undefined)
+    throw new RatchetError('E_CONFIG_INVALID', 'newHead: what is continued has a head already.', {
+      hint: 'Leave newHead or initialAdapterDir out.',
+    });
+  if (parameters.precision && parameters.precision !== 'float32') {
+    const why =
+      spec.strategy === 'full'
+        ? 'weights that are trained stay in float32'
+        : parameters.initialization === 'pissa' && 'PiSSA takes its part out of the frozen weights';
+    if (why) throw new RatchetError('E_CONFIG_INVALID', `training.precision: ${why}.`, { hint: 'Leave it out.' });
+  }
   if (!parameters.packing) return;
   const refuse = (why: string, hint: string) =>
     new RatchetError('E_CONFIG_INVALID', `training.packing: ${why}.`, { hint });
@@ -263,7 +281,7 @@ function refuseUnsupported({ parameters, objective }: TrainSpec, { kind, archite
 
 async function initialAdapter(
   spec: TrainSpec,
-  { config, weights, quantized }: LoadedModel & Partial<QuantizedModel>,
+  { config, weights, newModules, quantized }: LoadedModel & Partial<QuantizedModel>,
 ): Promise<LoraAdapter> {
   const { loraRank: rank, loraAlpha: alpha, loraDropout: dropout, ...variant } = spec.parameters;
   const continued = spec.initialAdapterDir === undefined ? null : await readAdapter(spec.initialAdapterDir);
@@ -274,7 +292,8 @@ async function initialAdapter(
     });
   if (!continued) {
     const known = quantized && variant.useDora ? dequantizeModel(config, weights, quantized) : weights;
-    return createLora(config, { ...variant, rank, alpha, dropout }, spec.seed, known);
+    const modulesToSave = [...(variant.modulesToSave ?? []), ...(newModules ?? [])];
+    return createLora(config, { ...variant, modulesToSave, rank, alpha, dropout }, spec.seed, known);
   }
   const adapter = loraFromPeft(config, continued);
   return { ...adapter, dropout, config: { ...adapter.config, loraDropout: dropout } };

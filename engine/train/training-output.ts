@@ -3,8 +3,9 @@ import { dirname, join } from 'node:path';
 import type { HostTensor, TrainResult, TrainSpec } from '../api.js';
 import { syncFolder, writeAtomic } from '../formats/atomic-write.js';
 import { diskError } from '../formats/disk-error.js';
-import { writeModelFiles } from '../formats/model-folder.js';
+import { modelConfigJson, writeModelFiles } from '../formats/model-folder.js';
 import { writeAdapter } from '../formats/peft.js';
+import type { ModelConfig } from '../nn/config.js';
 import type { LoraAdapter } from '../peft/lora.js';
 import { fileHash } from './spec-hash.js';
 
@@ -37,7 +38,7 @@ export async function storedResult(spec: TrainSpec, hash: string): Promise<Train
 export async function writeOutput(
   spec: TrainSpec,
   hash: string,
-  trained: { weights: ReadonlyMap<string, HostTensor>; adapter: LoraAdapter | null },
+  trained: { config: ModelConfig; weights: ReadonlyMap<string, HostTensor>; adapter: LoraAdapter | null },
   outcome: Omit<TrainResult, 'sha256' | 'outputDir'>,
   hooks: {
     beforeWrite?: () => Promise<void>;
@@ -50,8 +51,13 @@ export async function writeOutput(
     await mkdir(temporary, { recursive: true });
     if (trained.adapter) {
       await writeAdapter(temporary, { config: trained.adapter.config, tensors: new Map(trained.weights) });
+      // The model's own config.json does not know the classes of a new head.
+      if (trained.config.kind === 'classifier')
+        await writeAtomic(join(temporary, 'config.json'), [
+          Buffer.from(await modelConfigJson(spec.modelDir, trained.config)),
+        ]);
     } else {
-      await writeModelFiles(temporary, spec.modelDir, trained.weights);
+      await writeModelFiles(temporary, spec.modelDir, trained.weights, trained.config);
     }
     const sha256 = await fileHash(join(temporary, weightsFile(spec)));
     const result: TrainResult = { ...outcome, sha256, outputDir: spec.outputDir };

@@ -11,6 +11,7 @@ import {
   type ChatTemplate,
   type Evaluation,
 } from '../../engine/index.js';
+import { adapterLabels } from '../../engine/nn/new-head.js';
 import { bleuSignature, corpusBleu } from '../../learning/metrics/bleu.js';
 import { predictedClass } from '../../learning/metrics/calibration.js';
 import { chrfSignature, corpusChrf } from '../../learning/metrics/chrf.js';
@@ -63,6 +64,7 @@ export async function runEvaluateJob(job: EvaluateJob, context: JobContext): Pro
       evalRatio: 0,
       modelDir,
       maxLength: job.maxLength,
+      labels: await adapterLabels(job.adapter),
       objective: () => null,
       seed: 1,
       folder,
@@ -90,7 +92,15 @@ export async function runEvaluateJob(job: EvaluateJob, context: JobContext): Pro
       if (questions.length > 0) {
         const prompts = questions.map(({ prompt }) => prompt);
         const generations = await generateTexts(
-          { modelDir, adapterDir: adapter, prompts, maxNewTokens, temperature: 0, batchSize },
+          {
+            modelDir,
+            adapterDir: adapter,
+            prompts,
+            fromTemplate: questions.map(({ fromTemplate }) => fromTemplate),
+            maxNewTokens,
+            temperature: 0,
+            batchSize,
+          },
           { signal, onProgress: progress('generating') },
           runtime,
         );
@@ -116,14 +126,15 @@ export async function runEvaluateJob(job: EvaluateJob, context: JobContext): Pro
 function questionsOf(
   rows: readonly EngineRow[],
   template: ChatTemplate | null,
-): { prompt: string; reference: string }[] {
+): { prompt: string; reference: string; fromTemplate: boolean }[] {
   return rows.flatMap((row) => {
-    if ('completion' in row) return [{ prompt: row.prompt, reference: row.completion }];
+    if ('completion' in row) return [{ prompt: row.prompt, reference: row.completion, fromTemplate: false }];
     if (!('messages' in row) || template === null) return [];
     const last = row.messages.at(-1)!;
     if (last.role !== 'assistant' || typeof last.content !== 'string') return [];
     const options = { addGenerationPrompt: true, ...(row.tools && { tools: row.tools }) };
-    return [{ prompt: template.render(row.messages.slice(0, -1), options), reference: last.content }];
+    const prompt = template.render(row.messages.slice(0, -1), options);
+    return [{ prompt, reference: last.content, fromTemplate: true }];
   });
 }
 

@@ -1,8 +1,6 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseModelConfig, type ModelConfig } from '../../engine/nn/config.js';
 import { resolveModel } from '../../engine/registry/index.js';
 import type { JobContext } from './messages.js';
 
@@ -22,12 +20,6 @@ export async function findModel(name: string, cacheFolder: string, { emit, signa
       onProgress: (file, done, size) => emit({ event: 'download', file, done, size }),
     })
   );
-}
-
-/** The model's config.json. @throws RatchetError `E_MODEL_INVALID` naming the architecture or field */
-export async function readModelConfig(folder: string): Promise<ModelConfig> {
-  const file = path.join(folder, 'config.json');
-  return parseModelConfig(file, await readFile(file, 'utf8'));
 }
 
 function packageRoot(): string {

@@ -8,7 +8,13 @@ export async function runGenerateJob(job: GenerateJob, context: JobContext): Pro
   const { kind: _, model, modelCache, adapter, threads, chat, system, prompts, ...options } = job;
   const modelDir = await findModel(model, modelCache, context);
   const generations = await generateTexts(
-    { ...options, modelDir, adapterDir: adapter, prompts: chat ? await asChats(modelDir, prompts, system) : prompts },
+    {
+      ...options,
+      modelDir,
+      adapterDir: adapter,
+      prompts: chat ? await asChats(modelDir, prompts, system) : prompts,
+      fromTemplate: chat,
+    },
     {
       signal: context.signal,
       onProgress: (done, total) => context.emit({ event: 'progress', what: 'generating', done, total }),

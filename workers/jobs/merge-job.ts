@@ -23,7 +23,7 @@ export async function runMergeJob(job: MergeJob, context: JobContext): Promise<M
   if (existsSync(outputDir) && readdirSync(outputDir).length > 0)
     throw new RatchetError('E_USAGE', `${outputDir} is not empty.`, { hint: 'Choose a new folder with --output-dir.' });
   const modelDir = await findModel(job.model, job.modelCache, context);
-  const { weights } = await loadAdaptedModel(modelDir, job.adapter);
-  await writeModelFolder(outputDir, modelDir, weights);
+  const { config, weights } = await loadAdaptedModel(modelDir, job.adapter);
+  await writeModelFolder(outputDir, modelDir, weights, config);
   return { outputDir, sha256: await fileHash(path.join(outputDir, 'model.safetensors')) };
 }

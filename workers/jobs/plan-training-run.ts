@@ -8,12 +8,15 @@ import { targetModules } from '../../engine/peft/target-modules.js';
 import { warmupSteps, type ScheduleSpec } from '../../engine/optim/schedules/create-schedule.js';
 import type { OptimizerSpec } from '../../engine/optim/create-optimizer.js';
 import { estimateMemory, type MemoryEstimate } from '../../engine/registry/index.js';
+import { availableBytes, memoryQuestion, memoryRefusal, type MemoryRefusal } from '../../engine/train/memory-check.js';
 
 /** What a run will do, known before it starts. */
 export interface TrainingPlan {
   config: FineTuningConfig;
   modelDir: string;
   outputDir: string;
+  /** The classes of a new classification head; null where the model keeps its own. */
+  newHead: string[] | null;
   architecture: string;
   objective: ObjectiveSpec;
   data: Omit<PreparedData, 'objective'>;
@@ -23,8 +26,8 @@ export interface TrainingPlan {
   memory: MemoryEstimate;
   /** Bytes that the machine has free now. */
   availableMemory: number;
-  /** Why the run would be refused. */
-  refused: string[];
+  /** Why the run would be refused, and what would fit. */
+  refused: MemoryRefusal | null;
   /** What goes otherwise than asked. */
   notes: string[];
 }
@@ -34,24 +37,26 @@ export function planTrainingRun(
   config: FineTuningConfig,
   model: ModelConfig,
   data: PreparedData,
-  places: { modelDir: string; outputDir: string },
+  places: Pick<TrainingPlan, 'modelDir' | 'outputDir' | 'newHead'>,
 ): TrainingPlan {
   const { objective, ...rest } = data;
   const { sequences } = data.train;
   const batch = Math.min(config.batchSize, sequences);
   const stepsPerEpoch = Math.ceil(sequences / (batch * config.gradientAccumulationSteps));
   const totalSteps = config.maxSteps ?? Math.max(1, Math.ceil(stepsPerEpoch * config.numEpochs - 1e-9));
-  const pair = objective.kind === 'dpo' || objective.kind === 'simpo' || objective.kind === 'orpo';
-  const memory = estimateMemory({
+  const size = {
+    ...config,
     config: model,
     strategy: config.trainingStrategy,
-    batch: pair ? 2 * batch : batch,
-    time: data.train.longest,
-    rank: config.loraRank,
+    objective,
+    batchSize: batch,
+    longest: data.train.longest,
     ...(config.trainingStrategy !== 'full' && { modules: targetModules(model, targetsOf(config, model)) }),
-    checkpointing: config.gradientCheckpointing,
-  });
-  const availableMemory = process.availableMemory();
+    optimizer: config.optimizer as OptimizerSpec | OptimizerSpec['name'],
+    precision: precisionOf(config),
+    validates: data.validation !== null,
+  };
+  const availableMemory = availableBytes();
   return {
     config,
     ...places,
@@ -61,34 +66,31 @@ export function planTrainingRun(
     stepsPerEpoch,
     totalSteps,
     warmupSteps: warmupSteps(totalSteps, config.warmupRatio),
-    memory,
+    memory: estimateMemory(memoryQuestion(size)),
     availableMemory,
-    refused: memory.total > availableMemory ? [tooLarge(memory, availableMemory, config)] : [],
+    refused: memoryRefusal(size, availableMemory, { loaded: false, names: 'flags' }),
     notes: notesOn(config),
   };
 }
 
-function notesOn({ precision, dataloaderNumWorkers }: FineTuningConfig): string[] {
+/** The type that frozen weights rest in: float32 where they are trained, or PiSSA takes its part out of them. */
+const precisionOf = ({
+  precision,
+  trainingStrategy,
+  initialization,
+}: FineTuningConfig): FineTuningConfig['precision'] =>
+  trainingStrategy === 'full' || initialization === 'pissa' ? 'float32' : precision;
+
+function notesOn(config: FineTuningConfig): string[] {
+  const { precision, dataloaderNumWorkers, trainingStrategy } = config;
   const notes = [];
-  if (precision !== 'float32')
-    notes.push(`${precision} was asked for; this device computes and keeps weights in float32.`);
+  if (precision !== precisionOf(config))
+    notes.push(
+      `${precision} was asked for; ${trainingStrategy === 'full' ? 'weights that are trained' : 'the weights that PiSSA changes'} stay in float32.`,
+    );
   if (dataloaderNumWorkers > 0)
     notes.push('Data loader workers have nothing to do: rows become tokens once, before the first step.');
   return notes;
-}
-
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
-
-function tooLarge({ total }: MemoryEstimate, available: number, config: FineTuningConfig): string {
-  const ways = [
-    config.batchSize > 1 &&
-      `--batch-size 1 --gradient-accumulation-steps ${config.batchSize * config.gradientAccumulationSteps}`,
-    !config.gradientCheckpointing && '--gradient-checkpointing',
-    config.trainingStrategy !== 'qlora' && '--training-strategy qlora',
-    'a lower --max-length',
-    'a smaller model',
-  ].filter((way) => way !== false);
-  return `It needs about ${gigabytes(total)} of memory, and ${gigabytes(available)} are free; try ${ways.join(', ')}.`;
 }
 
 /** PEFT has no default targets for some architectures; every linear module then gets an adapter. */
@@ -135,6 +137,7 @@ export function trainSpecOf(plan: TrainingPlan, model: ModelConfig, folder: stri
     objective,
     strategy: config.trainingStrategy,
     trainFile: data.train.file,
+    ...(plan.newHead && { newHead: { labels: plan.newHead } }),
     ...(data.validation && { validationFile: data.validation.file }),
     outputDir: plan.outputDir,
     checkpointDir: path.join(folder, 'checkpoints'),
@@ -167,6 +170,7 @@ export function trainSpecOf(plan: TrainingPlan, model: ModelConfig, folder: stri
       packing: config.packing,
       lengthGrouping: config.dynamicBatching,
       gradientCheckpointing: config.gradientCheckpointing,
+      ...(precisionOf(config) !== 'float32' && { precision: precisionOf(config) }),
     },
   };
 }

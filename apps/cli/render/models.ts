@@ -43,8 +43,8 @@ export function modelDetails(model: DescribedModel): string[] {
     ['licence', model.license],
     ['from', `https://huggingface.co/${model.hub}${model.gated ? ' (wants an account)' : ''}`],
     ...(['full', 'lora', 'qlora'] as const).map((strategy): [string, string] => {
-      const { total, weights, gradients, optimizer, activations } = memory[strategy];
-      const parts = `weights ${bytes(weights)}, gradients ${bytes(gradients)}, optimizer ${bytes(optimizer)}, activations ${bytes(activations)}`;
+      const { total, weights, gradients, optimizer, activations, process } = memory[strategy];
+      const parts = `weights ${bytes(weights)}, gradients ${bytes(gradients)}, optimizer ${bytes(optimizer)}, activations ${bytes(activations)}, process ${bytes(process)}`;
       return [strategy, `${bytes(total)}: ${parts}`];
     }),
   ];

@@ -79,6 +79,7 @@ describe('flags', () => {
 const plan: TrainingPlan = {
   config: resolveFineTuning([], 'generation'),
   modelDir: 'models/base',
+  newHead: null,
   outputDir: '/runs/a',
   architecture: 'llama',
   objective: { kind: 'causal' },
@@ -105,11 +106,13 @@ const plan: TrainingPlan = {
     gradients: 1e6,
     optimizer: 1e6,
     activations: 1e6,
+    process: 0,
     total: 4e6,
+    loading: 1e6,
   },
   availableMemory: 8e9,
-  refused: [],
-  notes: ['bfloat16 was asked for; this device computes and keeps weights in float32.'],
+  refused: null,
+  notes: ['bfloat16 was asked for; weights that are trained stay in float32.'],
 };
 
 it('shows the plan of a run', () => {
@@ -129,7 +132,7 @@ it('shows the plan of a run', () => {
       1 row left out: messages is empty
       chats.jsonl:7: messages is empty
       all of them are in /runs/a.run/rejected.jsonl
-    note: bfloat16 was asked for; this device computes and keeps weights in float32.
+    note: bfloat16 was asked for; weights that are trained stay in float32.
     "
   `);
 });

@@ -1,16 +1,16 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fineTuningSchema } from '../../../config/fine-tuning.js';
 import { stream } from '../../../config/random.js';
 import type { HostTensor } from '../../../engine/api.js';
-import { writeSafetensors } from '../../../engine/formats/safetensors.js';
-import { FINE_TUNING_DEFAULTS, FineTuningTrainer } from '../../../engine/index.js';
+import { readSafetensors, writeSafetensors } from '../../../engine/formats/safetensors.js';
+import { evaluateModel, FINE_TUNING_DEFAULTS, FineTuningTrainer } from '../../../engine/index.js';
 import { parseModelConfig } from '../../../engine/nn/config.js';
 import { parameterShapes } from '../../../engine/nn/parameters.js';
 import { classificationReport } from '../../../learning/metrics/classification.js';
-import { TINY_CONFIG, writeTinyModel } from '../train/tiny-model.js';
+import { jsonLines, TINY_CONFIG, writeTinyModel } from '../train/tiny-model.js';
 
 const ENCODER = {
   model_type: 'distilbert',
@@ -98,6 +98,44 @@ describe('FineTuningTrainer', () => {
     }
   });
 
+  it.each(['lora', 'full'] as const)(
+    'T2: gives a body without a head the classes that are named (%s)',
+    async (trainingStrategy) => {
+      const model = await writeEncoder();
+      const file = join(model, 'model.safetensors');
+      const { tensors } = await readSafetensors(file);
+      const body = [...tensors].filter(([name]) => !name.includes('classifier'));
+      await writeSafetensors(file, new Map(body));
+      const config = {
+        model,
+        outputDir: join(folder, 'runs'),
+        trainingStrategy,
+        targetModules: 'all-linear' as const,
+        labels: ['positive', 'neutral', 'negative'],
+        numEpochs: 8,
+        gradientAccumulationSteps: 1,
+        learningRate: 0.01,
+      };
+      const trainer = new FineTuningTrainer(config, { threads: 1 });
+      try {
+        const { outputDir } = await trainer.train(tweets(90, 1));
+        const { accuracy, evaluation } = await trainer.evaluateModel(tweets(60, 2));
+        expect(evaluation.classes!.names).toEqual(config.labels);
+        expect(accuracy).toBeGreaterThan(0.8);
+        // The adapter (or model) alone has all of the head: whoever loads it gets the same scores.
+        const [modelDir, adapterDir] = trainingStrategy === 'full' ? [outputDir, null] : [model, outputDir];
+        const dataFile = join(folder, 'test.jsonl');
+        await writeFile(dataFile, jsonLines(tweets(60, 2).map((row, i) => ({ id: String(i), ...row }))));
+        const again = await evaluateModel({ modelDir, adapterDir, dataFile });
+        expect(again.classes).toEqual(evaluation.classes);
+        const written = JSON.parse(await readFile(join(outputDir, 'config.json'), 'utf8')) as object;
+        expect(written).toMatchObject({ label2id: { positive: 0, neutral: 1, negative: 2 } });
+      } finally {
+        await trainer.close();
+      }
+    },
+  );
+
   it('T2: refuses a model with another number of classes', async () => {
     const trainer = new FineTuningTrainer(
       { model: await writeEncoder(), outputDir: folder, numLabels: 3 },
@@ -133,7 +171,7 @@ describe('FineTuningTrainer', () => {
   });
 
   it('T3: has the defaults that the configuration of `ratchet train` has', () => {
-    const { outputDir: _, numLabels: __, ...shared } = FINE_TUNING_DEFAULTS;
+    const { outputDir: _, numLabels: __, labels: ___, ...shared } = FINE_TUNING_DEFAULTS;
     const configured = fineTuningSchema('generation').parse({ task: 'generation' }) as Record<string, unknown>;
     expect(Object.fromEntries(Object.keys(shared).map((key) => [key, configured[key]]))).toEqual(shared);
   });

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { parseModelConfig } from '../../../engine/nn/config.js';
 import { headName } from '../../../engine/nn/parameters.js';
-import { chunkedCrossEntropySum, chunkRows } from '../../../engine/objectives/chunked-cross-entropy.js';
+import { chunkRows } from '../../../engine/objectives/chunk-rows.js';
+import { chunkedCrossEntropySum } from '../../../engine/objectives/chunked-cross-entropy.js';
 import { causalObjective, scoredRows } from '../../../engine/objectives/language-model.js';
 import { inputs, passBatch, type Objective } from '../../../engine/objectives/objective.js';
 import { padRight } from '../../../engine/train/batch-plan.js';

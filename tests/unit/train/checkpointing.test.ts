@@ -28,6 +28,22 @@ const DISTILBERT = {
   id2label: { 0: 'no', 1: 'yes' },
 };
 
+const T5 = {
+  model_type: 't5',
+  vocab_size: 16,
+  d_model: 16,
+  d_ff: 24,
+  d_kv: 4,
+  num_heads: 4,
+  num_layers: 3,
+  num_decoder_layers: 2,
+  relative_attention_num_buckets: 8,
+  relative_attention_max_distance: 16,
+  feed_forward_proj: 'gated-gelu',
+  pad_token_id: 0,
+  decoder_start_token_id: 0,
+};
+
 function modelOf(shape: object) {
   const config = parseModelConfig('tiny', JSON.stringify(shape));
   const weights = new Map<string, HostTensor>();
@@ -51,6 +67,7 @@ const rows = [20, 7, 12].map((length, i) => ({
   tokens: Array.from({ length }, () => 1 + draws.integer(15)),
 }));
 const causal = padRight(rows, 3, 64);
+const answers: MicroBatch = { ...causal, labels: [5, 3, 9, 1, 7, 1, -100, -100, 2, 8, 4, 1] };
 const classes: MicroBatch = { ...causal, labels: [0, 1, 1] };
 const lora = (config: ReturnType<typeof modelOf>['config'], weights: Map<string, HostTensor>, changes = {}) =>
   createLora(config, { rank: 2, alpha: 4, dropout: 0.3, targetModules: 'all-linear', ...changes }, 5, weights);
@@ -73,6 +90,7 @@ async function compare(options: Omit<TrainStepOptions, 'weightDecay' | 'maxGradi
 const gpt2 = modelOf(GPT2);
 const llama = modelOf(TINY_CONFIG);
 const distilbert = modelOf(DISTILBERT);
+const t5 = modelOf(T5);
 const { quantized, weights: rest } = quantizeModel(gpt2.config, gpt2.weights);
 
 describe.each<[string, Omit<TrainStepOptions, 'weightDecay' | 'maxGradientNorm'>, MicroBatch]>([
@@ -86,6 +104,8 @@ describe.each<[string, Omit<TrainStepOptions, 'weightDecay' | 'maxGradientNorm'>
     { ...gpt2, adapter: lora(gpt2.config, gpt2.weights, { targetModules: ['c_attn'], modulesToSave: ['c_fc'] }) },
     causal,
   ],
+  ['all weights of T5, position biases too', { ...t5, adapter: null }, answers],
+  ['LoRA of T5', { ...t5, adapter: lora(t5.config, t5.weights) }, answers],
   ['a DistilBERT classifier', { ...distilbert, adapter: lora(distilbert.config, distilbert.weights) }, classes],
 ])('checkpointed: %s', (_, options, batch) => {
   it('T10: has the loss, gradients and updates of a training that keeps its activations', async () => {

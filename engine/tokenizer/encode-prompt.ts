@@ -1,0 +1,34 @@
+import type { TextTokenizer } from './tokenizer.js';
+
+/** A text to be continued, as tokens. */
+export interface EncodedPrompt {
+  ids: number[];
+  /** How many of them, in front, come from the tokenizer and not from the text. */
+  added: number;
+}
+
+/**
+ * A text to be continued: with the tokens that the tokenizer's post-processor puts in front of one (Llama's begin token), as
+ * transformers and TRL encode prompts, but without those it puts behind: the text goes on. They are not doubled where the
+ * text begins with them already.
+ *
+ * @param options.fromTemplate a chat template wrote the text: its begin tokens, or their absence, are the template's choice
+ */
+export function encodePrompt(
+  tokenizer: TextTokenizer,
+  text: string,
+  { fromTemplate = false }: { fromTemplate?: boolean | undefined } = {},
+): EncodedPrompt {
+  const ids = tokenizer.encode(text);
+  if (fromTemplate) return { ids, added: 0 };
+  const begin = beginTokens(tokenizer);
+  if (begin.length === 0 || begin.every((id, place) => ids[place] === id)) return { ids, added: 0 };
+  return { ids: [...begin, ...ids], added: begin.length };
+}
+
+/** The tokens that the post-processor puts in front of a text. */
+function beginTokens(tokenizer: TextTokenizer): number[] {
+  const { ids, specialTokensMask } = tokenizer.encodeFully('a', { addSpecialTokens: true });
+  const end = specialTokensMask.indexOf(0);
+  return ids.slice(0, end);
+}
