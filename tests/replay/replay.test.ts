@@ -1,5 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { readdirSync, readFileSync } from 'node:fs';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
@@ -9,16 +8,15 @@ import { quietRuntime, startEnvironment, workflowBundle } from '../workflow/envi
 import { withLoop } from '../workflow/loop-harness.js';
 import { MemoryLoop } from '../workflow/memory-activities.js';
 import { RealLoop } from '../workflow/real-loop.js';
+import { folder, recordHistory } from './histories.js';
 
-/** Histories by the version that wrote them: `v0.1-run-round.json`. `RECORD_HISTORIES=v0.2` adds those of today's code. */
-const folder = fileURLToPath(new URL('histories/', import.meta.url));
 const stored = readdirSync(folder).filter((file) => file.endsWith('.json'));
 
 beforeAll(quietRuntime);
 
 describe('W1 stored histories', () => {
   it('W1: there are some of every workflow', () => {
-    const workflows = new Set(stored.map((file) => file.replace(/^v[\d.]+-(.*)\.json$/, '$1')));
+    const workflows = new Set(stored.map((file) => /^v[\d.]+-([a-z-]+)/.exec(file)![1]));
     expect([...workflows].sort()).toEqual(['measure-baseline', 'run-adaptive-loop', 'run-round', 'train-adapter']);
   });
 
@@ -53,8 +51,7 @@ describe('W1 fresh histories', () => {
       for (const [workflow, id] of Object.entries(ids)) {
         const history = await environment.client.workflow.getHandle(id).fetchHistory();
         await Worker.runReplayHistory({ workflowBundle }, history, id);
-        const version = process.env.RECORD_HISTORIES;
-        if (version) writeFileSync(`${folder}${version}-${workflow}.json`, asJson(history));
+        recordHistory(workflow, history);
       }
     });
   });
@@ -87,19 +84,3 @@ describe('W1 fresh histories', () => {
     }
   });
 });
-
-/**
- * One line: the protocol buffer's fields by name, numbers of 64 bits as their halves, bytes in base64, which is what the
- * encoder takes back. (The SDK's own `historyToJSON` fails where npm installs protobufjs twice.) The name of the machine
- * that recorded it is left out.
- */
-function asJson(history: unknown): string {
-  const write = function (this: Record<string, unknown>, key: string): unknown {
-    if (key === 'identity' || key === 'binaryChecksum') return undefined;
-    const value = this[key];
-    if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
-    // A copy without the messages' own `toJSON`, which writes numbers and enumerations as text.
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : value;
-  };
-  return `${JSON.stringify(history, write)}\n`;
-}

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { Client, WorkflowFailedError } from '@temporalio/client';
+import { Client, type WorkflowFailedError } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure } from '@temporalio/common';
 import { ApplicationFailure as Failure } from '@temporalio/activity';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
@@ -65,7 +65,7 @@ function startLoop(client: Client, id: string, queues: { store: string; cpu: str
 async function storedTexts(id: string): Promise<string> {
   const texts: string[] = [];
   const { workflowService } = environment.connection;
-  const { namespace } = environment;
+  const namespace = 'default';
   // A client would open memos, for which it has no key.
   const { executions } = await workflowService.listWorkflowExecutions({ namespace });
   for (const { execution } of executions) {
@@ -126,7 +126,7 @@ describe('a loop whose payloads are encrypted', () => {
       expect(rootOf(refused)).toBeInstanceOf(ApplicationFailure);
       expect((rootOf(refused) as Error).message).toBe('plantedSwitch is not a component with on and off');
       const child = environment.client.workflow.getHandle('loop/failing/round-0');
-      await expect(child.result()).rejects.toThrow();
+      await expect(child.result()).rejects.toThrow('Unknown encoding: binary/encrypted');
       await handle.signal(stopSignal);
       await handle.result();
       const stored = await storedTexts('failing');

@@ -90,19 +90,19 @@ async function fork(run: string, options: ForkOptions): Promise<number> {
 async function note(
   run: string,
   { config, dataFolder }: LoadedConfig,
-  fork: Omit<NoteForkInput, 'id' | 'loop' | 'round' | 'settings'>,
+  forked: Omit<NoteForkInput, 'id' | 'loop' | 'round' | 'settings'>,
 ): Promise<boolean> {
   const [, loop, round] = /^([a-z0-9-]+)\/round-(\d+)$/.exec(run) ?? [];
   if (loop === undefined || round === undefined) return false;
   const connected = await connectRunning(config, dataFolder).catch(() => null);
   if (connected === null) return false;
-  const id = configHash({ run, ...fork }).slice(0, 12);
+  const id = configHash({ run, ...forked }).slice(0, 12);
   try {
     await connected.client.workflow.execute<typeof noteFork>('noteFork', {
       taskQueue: config.taskQueues.loop,
       workflowId: forkNoteWorkflowId(loop, id),
       workflowIdConflictPolicy: 'USE_EXISTING',
-      args: [{ ...fork, id, loop, round: Number(round), settings: workflowSettings(config) }],
+      args: [{ ...forked, id, loop, round: Number(round), settings: workflowSettings(config) }],
     });
     return true;
   } finally {
