@@ -1,6 +1,7 @@
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { RatchetError } from '../../config/errors.js';
+import { formatPrompt } from '../../datasets/index.js';
 import type { TrainSpec } from '../../engine/index.js';
 import { startEnvironment } from './environment.js';
 import { withLoop } from './loop-harness.js';
@@ -56,7 +57,8 @@ describe('preference learning', () => {
       expect(fromFeedback.length).toBeLessThan(pairs.length);
       const heldOut = (await loop.store.examples('preferring', 1)).filter((row) => row.split === 'validation');
       expect(heldOut.length).toBeGreaterThan(0);
-      for (const { input } of heldOut) expect(pairs.filter(({ prompt }) => prompt.includes(input))).toEqual([]);
+      const heldOutPrompts = heldOut.map((row) => formatPrompt(row.artifactType, row.input));
+      expect(pairs.filter(({ prompt }) => heldOutPrompts.includes(prompt))).toEqual([]);
 
       expect(specs.map(isDpo)).toEqual([false, true]);
       const [first, second] = specs;
