@@ -1,10 +1,8 @@
-import { integers, type CompiledModel } from '../generate/compiled-model.js';
+import type { CompiledModel } from '../generate/compiled-model.js';
 import type { ClassifierConfig } from '../nn/config.js';
 import { classify, forward } from '../nn/model.js';
 import { tf } from '../trace/index.js';
-
-/** Lengths are padded to multiples of this, so that few graphs are compiled. */
-const TIME_STEP = 16;
+import { padTexts } from './pad-texts.js';
 
 /**
  * Probabilities of the classes, `[texts][classes]`, for a batch of texts.
@@ -16,16 +14,7 @@ export async function classifyTexts(
   config: ClassifierConfig,
   texts: readonly (readonly number[])[],
 ): Promise<number[][]> {
-  const longest = Math.max(...texts.map((ids) => ids.length));
-  const time = Math.min(config.maxPositions, Math.ceil(longest / TIME_STEP) * TIME_STEP);
-  const shape = [texts.length, time];
-  const ids = new Int32Array(texts.length * time).fill(config.padId ?? 0);
-  const mask = new Int32Array(texts.length * time);
-  texts.forEach((row, place) => {
-    ids.set(row, place * time);
-    mask.fill(1, place * time, place * time + row.length);
-  });
-  const feeds = { ids: integers(shape, ids), mask: integers(shape, mask) };
+  const { shape, feeds } = padTexts(config, texts);
   const { probabilities } = await model.run(`classify ${shape.join('x')}`, feeds, (params, inputs) => {
     const { hidden } = forward(config, params, { inputIds: inputs['ids']!, keyMask: inputs['mask']! });
     return { probabilities: tf.softmax(classify(config, params, hidden)) };

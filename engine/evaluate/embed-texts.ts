@@ -1,15 +1,13 @@
 import type { EmbedSpec } from '../api.js';
 import type { GenerateHooks } from '../generate/generate.js';
-import { CompiledModel, integers, type CompiledModelOptions, type Tensors } from '../generate/compiled-model.js';
+import { CompiledModel, type CompiledModelOptions, type Tensors } from '../generate/compiled-model.js';
 import { loadAdaptedModel } from '../generate/load-adapted-model.js';
 import type { ModelConfig } from '../nn/config.js';
 import { encode, forward } from '../nn/model.js';
 import { tf } from '../trace/index.js';
+import { padTexts } from './pad-texts.js';
 
 const DEFAULT_BATCH = 16;
-/** Lengths are padded to multiples of this, so that few graphs are compiled. */
-const TIME_STEP = 16;
-
 /**
  * The mean of a model's last hidden states over a text's tokens, as a unit vector `[texts][hidden]`; of an encoder-decoder
  * its encoder's. Texts are cut to what the model takes; a text without tokens is all zeros.
@@ -59,16 +57,7 @@ async function poolBatch(
   config: ModelConfig,
   texts: readonly (readonly number[])[],
 ): Promise<Float32Array> {
-  const longest = Math.max(...texts.map((ids) => ids.length));
-  const time = Math.min(config.maxPositions, Math.ceil(longest / TIME_STEP) * TIME_STEP);
-  const shape = [texts.length, time];
-  const ids = new Int32Array(texts.length * time).fill(config.padId ?? 0);
-  const mask = new Int32Array(texts.length * time);
-  texts.forEach((row, place) => {
-    ids.set(row, place * time);
-    mask.fill(1, place * time, place * time + row.length);
-  });
-  const feeds = { ids: integers(shape, ids), mask: integers(shape, mask) };
+  const { shape, feeds } = padTexts(config, texts);
   const { pooled } = await model.run(`embed ${shape.join('x')}`, feeds, (params, inputs) => {
     const hidden = hiddenStates(config, params, inputs);
     const counted = tf.cast(inputs['mask']!, 'float32');

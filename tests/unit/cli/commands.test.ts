@@ -33,6 +33,7 @@ describe('the command to come back with', () => {
 describe('switches of components', () => {
   it('N3: name=on and name=off; anything else says what there is', () => {
     expect(parseSwitches(['curriculum=off', 'tuning=on'])).toEqual({ curriculum: false, tuning: true });
+    expect(parseSwitches(['preferenceLearning=on'])).toEqual({ preferenceLearning: true });
     for (const wrong of ['curriculum', 'curriculum=yes', 'curriculums=on', '=on'])
       expect(() => parseSwitches([wrong])).toThrow(`"${wrong}" switches no component.`);
   });
