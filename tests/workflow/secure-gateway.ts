@@ -23,8 +23,18 @@ export function makeCertificates(folder: string): Certificates {
     ['client', '/CN=ratchet', 'extendedKeyUsage=clientAuth'],
   ] as const)
     openssl(
-      ...['req', '-x509', ...key, '-subj', subject, '-addext', extension, '-CA', 'ca.pem', '-CAkey', 'ca.key'],
-      ...['-keyout', `${name}.key`, '-out', `${name}.pem`],
+      ...[
+        'req',
+        '-x509',
+        ...key,
+        '-subj',
+        subject,
+        '-addext',
+        extension,
+        '-addext',
+        'basicConstraints=critical,CA:FALSE',
+      ],
+      ...['-CA', 'ca.pem', '-CAkey', 'ca.key', '-keyout', `${name}.key`, '-out', `${name}.pem`],
     );
   return {
     ca: file('ca.pem'),
