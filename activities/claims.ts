@@ -42,10 +42,10 @@ export function planArm({ preregistration, tier }: ClaimsInput, arm: string, see
     const known = Object.keys(preregistration.arms).join(', ');
     throw new RatchetError('E_USAGE', `There is no arm "${arm}".`, { hint: `Arms: ${known}.` });
   }
-  const { preset, settings } = registered;
+  const { preset, settings, asConfigured } = registered;
   const layers = [PRESETS[preset], budget.settings, settings] as Tree[];
   const config = LoopConfig.parse({ ...layers.reduce(merge, {}), preset, seed, rounds: budget.rounds });
-  const { rowVisitsPerLabel } = budget;
+  const rowVisitsPerLabel = asConfigured ? null : budget.rowVisitsPerLabel;
   const { generatorSha256: generator, modelSha256: model } = preregistration;
   const key = configHash({ config, rowVisitsPerLabel, generator, model });
   return { key, tier, arm, seed, rowVisitsPerLabel, config: { ...config, name: `claims-${key.slice(0, 16)}` } };

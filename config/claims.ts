@@ -71,6 +71,10 @@ export const Preregistration = z.strictObject({
     z.strictObject({
       preset: z.enum(['v1', 'v2']),
       settings: settings.default({}).describe('Over those of the tier.'),
+      asConfigured: z
+        .boolean()
+        .default(false)
+        .describe("Trains for its configuration's epochs instead of the tier's rows per label."),
     }),
   ),
   tiers: z.record(

@@ -40,7 +40,8 @@ export interface ArmDependencies {
 export interface ArmPlan extends Pick<ArmResult, 'key' | 'tier' | 'arm' | 'seed'> {
   /** Its name is the folder of the arm's files. */
   config: LoopConfig;
-  rowVisitsPerLabel: number;
+  /** Null: as many epochs as the configuration says. */
+  rowVisitsPerLabel: number | null;
 }
 
 /** Where an arm stands after a round; small, and kept in a file so that a killed run goes on with the next round. */
@@ -171,8 +172,8 @@ async function playRound(deps: ArmDependencies, plan: ArmPlan, state: ArmState):
       });
     const trainingPlan = await planWith(usual);
     // Arms with more rows pass over them less often: every arm trains on as many rows, counted with repeats.
-    const numEpochs = (plan.rowVisitsPerLabel * labels) / trainingPlan.planRef.rows;
-    const fixed = { ...usual, numEpochs };
+    const perLabel = plan.rowVisitsPerLabel;
+    const fixed = perLabel === null ? usual : { ...usual, numEpochs: (perLabel * labels) / trainingPlan.planRef.rows };
     const search = components.tuning
       ? await tune(deps, key, plan, { plan: trainingPlan, current: fixed, state })
       : null;

@@ -59,7 +59,7 @@ describe('precedence', () => {
     const env = {
       RATCHET_LOOP_TRAINING_TARGET_MODULES: '[q_proj, v_proj]',
       RATCHET_LOOP_TRAINING_LEARNING_RATE: '1e-3',
-      RATCHET_LOOP_COMPONENTS_CURRICULUM: 'false',
+      RATCHET_LOOP_COMPONENTS_CURRICULUM: 'true',
       RATCHET_SERVER_VERSION: '1.6.0',
       RATCHET_SERVER_SQLITE_PRAGMA: '{journal_mode: WAL}',
       RATCHET_LOOP_NAME: '123',
@@ -71,7 +71,7 @@ describe('precedence', () => {
     };
     const { config } = await loadConfig({ file: yamlFile(''), env });
     expect(config.loop.training).toMatchObject({ targetModules: ['q_proj', 'v_proj'], learningRate: 1e-3 });
-    expect(config.loop).toMatchObject({ name: '123', components: { curriculum: false } });
+    expect(config.loop).toMatchObject({ name: '123', components: { curriculum: true } });
     expect(config.server).toMatchObject({ version: '1.6.0', sqlitePragma: { journal_mode: 'WAL' } });
     expect(config.connection).toMatchObject({
       address: 'temporal.example:7233',
