@@ -12,9 +12,13 @@ beforeAll(async () => {
   environment = await TestWorkflowEnvironment.createLocal({
     server: {
       executable: { type: 'existing-path', path: await serverBinary() },
-      extraArgs: ['matching.enableFairness=true', 'matching.useNewMatcher=true'].map(
-        (setting) => `--dynamic-config-value=${setting}`,
-      ),
+      // Shares hold in each partition of a queue by itself; a short queue is spread too thinly over the usual four.
+      extraArgs: [
+        'matching.enableFairness=true',
+        'matching.useNewMatcher=true',
+        'matching.numTaskqueueReadPartitions=1',
+        'matching.numTaskqueueWritePartitions=1',
+      ].map((setting) => `--dynamic-config-value=${setting}`),
     },
   });
 });
@@ -53,5 +57,5 @@ it('W2: a tenant with little to do is not kept waiting by one that has filled th
   await Promise.all(running);
   // First come, first served would end with the four of the small tenant.
   expect(done.length).toBe(24);
-  expect(done.lastIndexOf('small')).toBeLessThan(16);
+  expect(done.lastIndexOf('small')).toBeLessThan(12);
 });
