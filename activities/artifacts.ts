@@ -65,7 +65,7 @@ export function resolveInside(dataFolder: string, uri: string): string {
 
 function fileFault(error: unknown, target: string): unknown {
   const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
     return new RatchetError('E_DISK_FULL', `No space left to write ${target}.`, {
       hint: 'Free some space; the step is tried again and goes on where it was.',
       cause: error,

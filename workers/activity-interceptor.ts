@@ -77,5 +77,5 @@ export function toFailure(error: unknown): unknown {
 }
 
 function isDiskFull(error: NodeJS.ErrnoException): boolean {
-  return error.code === 'ENOSPC' || error.code === 'EDQUOT';
+  return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(error.code ?? '');
 }

@@ -9,6 +9,7 @@ export function diskError(error: unknown, doing: string): unknown {
   switch (code) {
     case 'ENOSPC':
     case 'EDQUOT':
+    case 'EFBIG':
       return new RatchetError('E_DISK_FULL', `No space left on the disk while ${doing}.`, {
         hint: 'Free some space (old checkpoints and runs are the largest files), then start again: the run resumes.',
         cause: error,

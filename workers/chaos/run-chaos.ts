@@ -33,6 +33,8 @@ export interface ChaosOptions {
   folder: string;
   /** Compiled entry of the command line. */
   program: string;
+  /** Runs at a time; 1 by default. */
+  parallel?: number;
   signal?: AbortSignal;
   onReference?(): void;
   onResult?(result: ChaosResult): void;
@@ -47,17 +49,27 @@ export interface ChaosOptions {
 export async function runChaos(options: ChaosOptions): Promise<ChaosSummary> {
   const { kills, folder, seed, signal } = options;
   await mkdir(folder, { recursive: true });
-  const results = (await readResults(folder, seed)).slice(0, kills);
+  const results = (await readResults(folder, seed)).filter(({ run }) => run <= kills);
   const undisturbed = await reference(options);
   options.onReference?.();
   for (const result of results) options.onResult?.(result);
-  for (let run = results.length + 1; run <= kills; run += 1) {
-    signal?.throwIfAborted();
-    const result = await disturb(run, undisturbed, options);
-    await appendFile(resultsFile(folder), `${JSON.stringify(result)}\n`);
-    results.push(result);
-    options.onResult?.(result);
-  }
+  const done = new Set(results.map(({ run }) => run));
+  const left = Array.from({ length: kills }, (_, index) => index + 1).filter((run) => !done.has(run));
+  const lane = async () => {
+    for (let run = left.shift(); run !== undefined; run = left.shift()) {
+      signal?.throwIfAborted();
+      const result = await disturb(run, undisturbed, options);
+      await appendFile(resultsFile(folder), `${JSON.stringify(result)}\n`);
+      results.push(result);
+      options.onResult?.(result);
+    }
+  };
+  const stop = (error: unknown) => {
+    left.length = 0;
+    throw error;
+  };
+  const lanes = await Promise.allSettled(Array.from({ length: options.parallel ?? 1 }, () => lane().catch(stop)));
+  for (const ended of lanes) if (ended.status === 'rejected') throw ended.reason;
   return summarize(results);
 }
 
@@ -72,7 +84,7 @@ export function summarize(results: readonly ChaosResult[]): ChaosSummary {
 
 const resultsFile = (folder: string) => path.join(folder, 'results.jsonl');
 
-/** Results so far, in order; the first line names the seed of the plan. A line that a crash tore is left out. */
+/** Results so far; the first line names the seed of the plan. A line that a crash tore is left out. */
 async function readResults(folder: string, seed: number): Promise<ChaosResult[]> {
   const text = await readFile(resultsFile(folder), 'utf8').catch(() => '');
   const whole = text.slice(0, text.lastIndexOf('\n') + 1);
@@ -102,7 +114,8 @@ async function reference(options: ChaosOptions): Promise<Fingerprint> {
 async function disturb(number: number, undisturbed: Fingerprint, options: ChaosOptions): Promise<ChaosResult> {
   const fault = planFault(options.seed, number);
   const started = performance.now();
-  return await withRun(options, `run-${number}`, async (run) => {
+  const movableClock = fault.kind === 'clock';
+  const body = async (run: SmallRun) => {
     const struck = await strike(run, fault);
     const found = await takeFingerprint(run).catch((error: unknown) => error as Error);
     const value: ChaosResult = {
@@ -115,7 +128,8 @@ async function disturb(number: number, undisturbed: Fingerprint, options: ChaosO
       seconds: Math.round((performance.now() - started) / 100) / 10,
     };
     return { value, keep: value.differences.length > 0 };
-  });
+  };
+  return await withRun(options, `run-${number}`, body, movableClock);
 }
 
 /** Runs the small loop in a folder of its own; what an interrupted attempt left there goes first. */
@@ -123,10 +137,11 @@ async function withRun<T>(
   { folder, program, signal }: ChaosOptions,
   name: string,
   body: (run: SmallRun) => Promise<{ value: T; keep: boolean }>,
+  movableClock = false,
 ): Promise<T> {
   const dataFolder = path.join(folder, name);
   await rm(dataFolder, { recursive: true, force: true, maxRetries: 5 });
-  const run = new SmallRun(program, dataFolder);
+  const run = new SmallRun(program, dataFolder, undefined, movableClock);
   const abort = () => void run.end();
   signal?.addEventListener('abort', abort, { once: true });
   let keep = false;

@@ -8,12 +8,12 @@ export const SMALL_LOOP = {
     seed: 7,
     rounds: 2,
     components: { curriculum: false },
-    selection: { budget: 40 },
+    selection: { budget: 32 },
     augmentation: { factor: 1.5 },
     batching: { min: 10 },
-    simulatedUsers: { requests: 60, testSpecifications: 20 },
+    simulatedUsers: { requests: 48, testSpecifications: 10 },
     training: {
-      learningRate: 0.002,
+      learningRate: 0.003,
       batchSize: 8,
       gradientAccumulationSteps: 1,
       numEpochs: 2,
@@ -24,5 +24,5 @@ export const SMALL_LOOP = {
     },
   },
   workers: { heartbeatTimeoutSeconds: 5 },
-  server: { port: 0, uiPort: 0 },
+  server: { port: 0, ui: false },
 };

@@ -10,6 +10,7 @@ import { bar } from '../render/progress.js';
 interface ChaosCommandOptions {
   kills: number;
   seed: number;
+  parallel: number;
   data: string;
   json?: boolean;
   verbose?: boolean;
@@ -21,6 +22,7 @@ export function chaosCommand(): Command {
     .description('Kill processes of a small loop at seeded moments, and compare with the undisturbed run')
     .option('--kills <number>', 'faults, each in a run of its own', wholeNumber('--kills', 1), 10)
     .option('--seed <number>', 'seed of the plan of faults', wholeNumber('--seed', 0), 1)
+    .option('--parallel <number>', 'runs at a time', wholeNumber('--parallel', 1), 1)
     .option('--data <folder>', 'folder of the results; an interrupted plan goes on there', 'chaos')
     .option('--json', 'print JSON lines only')
     .option('--verbose', 'print more, and the stack of an error')
@@ -30,6 +32,7 @@ export function chaosCommand(): Command {
 Examples:
   $ ratchet chaos                                10 faults
   $ ratchet chaos --kills 200 --seed 3 --json    give it again after Ctrl-C: it goes on
+  $ ratchet chaos --kills 50                     the first 50 of the same plan; later --kills 100 adds 50 more
   $ ratchet chaos --data /tmp/chaos --verbose`,
     )
     .action(async (options: ChaosCommandOptions) => {
@@ -38,7 +41,7 @@ Examples:
 }
 
 async function proveDurability(options: ChaosCommandOptions): Promise<number> {
-  const { kills, seed } = options;
+  const { kills, seed, parallel } = options;
   const output = new Output({ json: options.json ?? false, verbose: options.verbose ?? false });
   const { style } = output;
   const interrupt = onInterrupt();
@@ -50,6 +53,7 @@ async function proveDurability(options: ChaosCommandOptions): Promise<number> {
     const summary = await runChaos({
       kills,
       seed,
+      parallel,
       folder: path.resolve(options.data),
       program: fileURLToPath(new URL('../main.js', import.meta.url)),
       signal: interrupt.signal,
@@ -81,7 +85,9 @@ async function proveDurability(options: ChaosCommandOptions): Promise<number> {
 
 function resultLine({ run, fault, struck, differences, lostSteps, seconds }: ChaosResult): string {
   const verdict = differences.length === 0 ? 'identical' : `differs in ${differences.join(', ')}`;
-  const when = `${fault.moment[0]} + ${fault.delayMilliseconds} ms`;
-  const what = struck ? `${fault.kind} ${fault.target} at ${when}` : `${fault.kind} ${fault.target}: over before`;
+  const { kind, target, moment, delayMilliseconds, milliseconds } = fault;
+  const extent = milliseconds === undefined ? '' : ` (${milliseconds} ms)`;
+  const when = struck ? ` at ${moment[0]} + ${delayMilliseconds} ms` : ': over before';
+  const what = `${kind} ${target}${extent}${when}`;
   return `  run ${run} · ${what} · ${verdict} · ${lostSteps} steps again · ${seconds} s`;
 }

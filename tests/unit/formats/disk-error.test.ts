@@ -16,6 +16,8 @@ describe('diskError', () => {
 
   it.each([
     ['EROFS', 'E_DATA_FOLDER'],
+    ['EDQUOT', 'E_DISK_FULL'],
+    ['EFBIG', 'E_DISK_FULL'],
     ['EACCES', 'E_DATA_FOLDER'],
     ['ENOTDIR', 'E_DATA_FOLDER'],
     ['ENOENT', 'E_NOT_FOUND'],

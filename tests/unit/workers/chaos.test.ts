@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { planFault } from '../../../workers/chaos/faults.js';
+import { KINDS, planFault } from '../../../workers/chaos/faults.js';
 import { differences, lostEvents, lostSteps, type Fingerprint } from '../../../workers/chaos/fingerprint.js';
 import { runChaos, summarize, type ChaosResult } from '../../../workers/chaos/run-chaos.js';
 import { TARGETS } from '../../../workers/chaos/small-run.js';
@@ -26,7 +26,24 @@ describe('planFault', () => {
     expect(new Set(faults.map(({ target }) => target))).toEqual(new Set(TARGETS));
     const frozen = new Set(faults.filter(({ kind }) => kind === 'freeze').map(({ target }) => target));
     expect(frozen).toEqual(new Set(['gpu-worker', 'cpu-worker', 'store-worker']));
-    expect(faults.some(({ moment }) => moment[0]!.startsWith('.tmp-step-'))).toBe(true);
+  });
+
+  it.each(['.tmp-step-', 'ratchet.duckdb', 'round-1 closes', 'round-2/answers'])(
+    'strikes at %s, among others',
+    (at) => {
+      expect(plan(1).filter(({ moment }) => moment[0]!.startsWith(at)).length).toBeGreaterThan(2);
+    },
+  );
+
+  it.each(KINDS)('holds the fault %s, mostly kills', (kind) => {
+    const share = plan(1).filter((fault) => fault.kind === kind).length / 200;
+    expect(share).toBeGreaterThan(0.01);
+    expect(share > 0.5).toBe(kind === 'kill');
+  });
+
+  it('freezes for less and for more than the heartbeat timeout, and for 30 s', () => {
+    const lengths = new Set(plan(1).flatMap(({ kind, milliseconds }) => (kind === 'freeze' ? [milliseconds] : [])));
+    expect(lengths).toEqual(new Set([1_500, 7_000, 30_000]));
   });
 });
 
@@ -94,6 +111,13 @@ describe('runChaos', () => {
       lostEvents: 3,
       maxLostSteps: 2,
     });
+  });
+
+  it('knows what is left by the numbers of the runs, in whatever order they ended', async () => {
+    const lines = [{ seed: 1 }, result(3), result(2), result(1)].map((line) => `${JSON.stringify(line)}\n`).join('');
+    writeFileSync(path.join(folder, 'results.jsonl'), lines);
+    writeFileSync(path.join(folder, 'undisturbed.json'), JSON.stringify({ hashes: {}, checkpoints: {}, events: [] }));
+    expect(await runChaos(options(1))).toMatchObject({ runs: 2, maxLostSteps: 2 });
   });
 
   it('takes the results of an interrupted plan, without a torn line, and refuses those of another seed', async () => {
