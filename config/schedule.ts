@@ -39,6 +39,24 @@ export const Schedule = z
       .min(1)
       .optional()
       .describe('Rounds of the loop in the last 24 hours from which on a check starts none.'),
+    maxGpuMinutesPerDay: z
+      .number()
+      .positive()
+      .optional()
+      .describe('Minutes taken by rounds of the loop in the last 24 hours from which on a check starts none.'),
+    minScoreDrop: z
+      .number()
+      .positive()
+      .max(100)
+      .optional()
+      .describe('Points by which the mean score of new events must lie below that of earlier ones (or see minDrift).'),
+    minDrift: z
+      .number()
+      .positive()
+      .optional()
+      .describe(
+        'Shift of artifact types or scores, as population stability index, that new events must show; 0.2 is large.',
+      ),
     paused: z.boolean().default(false).describe('Keep the schedule but do not fire it.'),
   })
   .refine((schedule) => (schedule.everySeconds === undefined) !== (schedule.cron === undefined), {

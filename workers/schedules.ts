@@ -23,6 +23,9 @@ export const OVERLAP_POLICIES: Record<Schedule['overlap'], ScheduleOverlapPolicy
   'allow-all': ScheduleOverlapPolicy.ALLOW_ALL,
 };
 
+/** Fields of a schedule that the store is asked about before a round may start. */
+const CONDITIONS = ['quietHours', 'maxRoundsPerDay', 'maxGpuMinutesPerDay', 'minScoreDrop', 'minDrift'] as const;
+
 /** Temporal's id of a schedule. */
 export const scheduleId = (name: string): string => `schedule/${name}`;
 
@@ -72,11 +75,10 @@ export function requestOf({ action }: ScheduleDescription): Schedule | undefined
 }
 
 function scheduleOptions(schedule: Schedule, queues: Queues): ScheduleOptions {
-  const { loop, minFeedback, quietHours, maxRoundsPerDay, timeZone } = schedule;
-  const conditions = {
-    ...(quietHours !== undefined && { quietHours }),
-    ...(maxRoundsPerDay !== undefined && { maxRoundsPerDay }),
-  };
+  const { loop, minFeedback, timeZone } = schedule;
+  const conditions = Object.fromEntries(
+    CONDITIONS.flatMap((name) => (schedule[name] === undefined ? [] : [[name, schedule[name]]])),
+  );
   const input: CheckFeedbackInput = {
     loop,
     minFeedback,

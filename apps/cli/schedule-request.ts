@@ -13,6 +13,9 @@ export interface ScheduleFlags {
   minFeedback?: number;
   quietHours?: string;
   maxRoundsPerDay?: number;
+  maxGpuMinutesPerDay?: string;
+  minScoreDrop?: string;
+  minDrift?: string;
   paused?: boolean;
 }
 
@@ -28,6 +31,9 @@ const OPTIONS: Record<string, string> = {
   overlap: '--overlap',
   catchUpWindowSeconds: '--catch-up',
   quietHours: '--quiet-hours',
+  maxGpuMinutesPerDay: '--max-gpu-minutes-per-day',
+  minScoreDrop: '--min-score-drop',
+  minDrift: '--min-drift',
 };
 
 /**
@@ -89,6 +95,9 @@ export function scheduleRequest(name: string, loop: string, flags: ScheduleFlags
     minFeedback: flags.minFeedback,
     quietHours: flags.quietHours,
     maxRoundsPerDay: flags.maxRoundsPerDay,
+    maxGpuMinutesPerDay: number(flags.maxGpuMinutesPerDay),
+    minScoreDrop: number(flags.minScoreDrop),
+    minDrift: number(flags.minDrift),
     paused: flags.paused,
   });
   if (parsed.success) return parsed.data;
@@ -97,4 +106,10 @@ export function scheduleRequest(name: string, loop: string, flags: ScheduleFlags
   throw new RatchetError('E_USAGE', `${OPTIONS[field] ?? field}: ${issue!.message}.`, {
     hint: 'See `ratchet schedule create --help` for examples.',
   });
+}
+
+/** NaN, which the schema refuses by name, for what is no number. */
+function number(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  return text.trim() === '' ? Number.NaN : Number(text);
 }

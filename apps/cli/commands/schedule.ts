@@ -54,6 +54,9 @@ function addCreate(schedule: Command): void {
         'start no round after this many in 24 hours',
         wholeNumber('--max-rounds-per-day', 1),
       )
+      .option('--max-gpu-minutes-per-day <minutes>', 'start no round after this many minutes of rounds in 24 hours')
+      .option('--min-score-drop <points>', 'start a round only when the mean score of new events fell by this …')
+      .option('--min-drift <index>', '… or when artifact types or scores shifted by this (0.2 is large)')
       .option('--paused', 'create it paused')
       .option('--loop <name>', 'loop that is checked (default: loop.name of the configuration, main)')
       .action((name: string, options: CommonOptions & ScheduleFlags) =>
@@ -71,6 +74,7 @@ function addCreate(schedule: Command): void {
     [
       'schedule create nightly --cron "0 3 * * *" --time-zone Europe/Berlin --min-feedback 50',
       'schedule create often --every 15m --jitter 1m --quiet-hours 22:00-07:00 --max-rounds-per-day 4',
+      'schedule create on-decay --every 1h --min-score-drop 5 --min-drift 0.2 --max-gpu-minutes-per-day 90',
       'schedule create support-hourly --every 1h --loop support --overlap buffer-one --json',
     ],
   );

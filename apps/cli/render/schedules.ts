@@ -30,6 +30,9 @@ export function scheduleLines(schedules: { name: string; description: ScheduleDe
       `${asked?.minFeedback ?? 1} events`,
       asked?.quietHours === undefined ? '' : `not ${asked.quietHours}`,
       asked?.maxRoundsPerDay === undefined ? '' : `≤ ${asked.maxRoundsPerDay} a day`,
+      asked?.maxGpuMinutesPerDay === undefined ? '' : `≤ ${asked.maxGpuMinutesPerDay} min a day`,
+      asked?.minScoreDrop === undefined ? '' : `score − ${asked.minScoreDrop}`,
+      asked?.minDrift === undefined ? '' : `drift ${asked.minDrift}`,
     ];
     return [
       name,

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createScheduleActivities, isQuiet } from '../../../activities/schedule.js';
-import { temporaryStore } from '../store/rows.js';
+import type { FeedbackEvent } from '../../../config/domain.js';
+import type { Store } from '../../../store/store.js';
+import { event, temporaryStore } from '../store/rows.js';
 
 describe('isQuiet', () => {
   it.each([
@@ -43,5 +45,80 @@ describe('findObstacle', () => {
     const tomorrow = new Date(Date.now() + 25 * 3600_000);
     const later = createScheduleActivities({ store, now: () => tomorrow });
     expect(await later.findObstacle({ ...conditions, maxRoundsPerDay: 2 })).toBeNull();
+  });
+
+  it('W2: counts the minutes that rounds of the last 24 hours have taken, a running one up to now', async () => {
+    const store = await temporaryStore();
+    await store.startRound('main', 1);
+    await store.startRound('other', 1);
+    const obstacleAfter = (minutes: number) => {
+      const now = () => new Date(Date.now() + minutes * 60_000);
+      return createScheduleActivities({ store, now }).findObstacle({ ...conditions, maxGpuMinutesPerDay: 90 });
+    };
+    expect(await obstacleAfter(89)).toBeNull();
+    expect(await obstacleAfter(91)).toBe('91 of at most 90 GPU minutes a day are used');
+    // Two days on, a round that still runs has taken the whole day; one that finished is forgotten.
+    expect(await obstacleAfter(2 * 1440)).toBe('1440 of at most 90 GPU minutes a day are used');
+    await store.finishRound('main', 1, {});
+    expect(await obstacleAfter(91)).toBeNull();
+  });
+
+  describe('on a change', () => {
+    /** Adds events, scored in turn by what is given. */
+    async function add(
+      store: Store,
+      from: number,
+      count: number,
+      scores: number[],
+      fields: Partial<FeedbackEvent> = {},
+    ) {
+      const events = Array.from({ length: count }, (_, index) =>
+        event(from + index, { ...fields, validation_score: scores[index % scores.length]! }),
+      );
+      await store.appendFeedback('main', events, 'test');
+    }
+    /** A store whose cursor lies behind some events with scores 60 and 80. */
+    async function storeAfterRound(events: number): Promise<Store> {
+      const store = await temporaryStore();
+      await add(store, 0, events, [60, 80]);
+      await store.startRound('main', 1);
+      await store.finishRound('main', 1, { summary: { cursor: events } });
+      return store;
+    }
+    const ask = (store: Store, asked: { minScoreDrop?: number; minDrift?: number }) =>
+      createScheduleActivities({ store }).findObstacle({ ...conditions, ...asked });
+
+    it('W2: starts a round when the mean score of new events has fallen far enough', async () => {
+      const store = await storeAfterRound(40);
+      await add(store, 100, 30, [58, 78]);
+      expect(await ask(store, { minScoreDrop: 5 })).toBe('the mean score fell by 2.0 of at least 5 points');
+      expect(await ask(store, { minScoreDrop: 2 })).toBeNull();
+    });
+
+    it('W2: starts a round when artifact types or scores have shifted', async () => {
+      const store = await storeAfterRound(200);
+      await add(store, 1000, 200, [60, 80]);
+      expect(await ask(store, { minDrift: 0.2 })).toBe('feedback drifted by 0.00 of at least 0.2');
+      await add(store, 2000, 200, [60, 80], { artifact_type: 'architecture' });
+      expect(await ask(store, { minDrift: 0.2 })).toBeNull();
+    });
+
+    it('W2: one of two changes suffices', async () => {
+      const store = await storeAfterRound(200);
+      await add(store, 1000, 200, [60, 80], { artifact_type: 'architecture' });
+      expect(await ask(store, { minScoreDrop: 5, minDrift: 0.2 })).toBeNull();
+      expect(await ask(store, { minScoreDrop: 5, minDrift: 20 })).toMatch(
+        /^the mean score fell .*; feedback drifted by/,
+      );
+    });
+
+    it('W2: a few new events say nothing; without earlier ones there is nothing to wait for', async () => {
+      const store = await storeAfterRound(200);
+      await add(store, 1000, 19, [0]);
+      expect(await ask(store, { minScoreDrop: 5 })).toBe('19 new events say nothing about scores');
+      expect(await ask(store, { minDrift: 0.2 })).toBe('19 new events say nothing about drift');
+      expect(await ask(await storeAfterRound(19), { minScoreDrop: 5 })).toBeNull();
+      expect(await ask(await storeAfterRound(99), { minDrift: 0.2 })).toBeNull();
+    });
   });
 });

@@ -13,6 +13,9 @@ describe('scheduleRequest', () => {
         minFeedback: 50,
         quietHours: '22:00-07:00',
         maxRoundsPerDay: 4,
+        maxGpuMinutesPerDay: '90',
+        minScoreDrop: '2.5',
+        minDrift: '0.2',
       }),
     ).toEqual({
       name: 'nightly',
@@ -25,6 +28,9 @@ describe('scheduleRequest', () => {
       minFeedback: 50,
       quietHours: '22:00-07:00',
       maxRoundsPerDay: 4,
+      maxGpuMinutesPerDay: 90,
+      minScoreDrop: 2.5,
+      minDrift: 0.2,
       paused: false,
     });
   });
@@ -54,6 +60,8 @@ describe('scheduleRequest', () => {
       { every: '1h', overlap: 'never' },
       '--overlap wants one of skip, buffer-one, buffer-all, cancel-other, terminate-other, allow-all; got "never".',
     ],
+    [{ every: '1h', minDrift: 'much' }, '--min-drift: Invalid input: expected number, received NaN.'],
+    [{ every: '1h', minScoreDrop: '101' }, '--min-score-drop: Too big: expected number to be <=100.'],
     [{ every: '0s' }, '--every: Too small: expected number to be >=1.'],
   ])('refuses %j', (flags, message) => {
     expect(() => scheduleRequest('x', 'main', flags)).toThrow(expect.objectContaining({ code: 'E_USAGE', message }));
