@@ -6,7 +6,7 @@ import type { Dependencies } from './dependencies.js';
 import type { ImportActivities } from './interfaces.js';
 
 /** Rows the store takes in one write. */
-const CHUNK = 2_000;
+const CHUNK = 20_000;
 const SAMPLE = 20;
 
 /** Stage 1, for feedback that comes as a file. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { RatchetError } from './errors.js';
 
 /**
@@ -32,7 +32,7 @@ function noJson(what: string): RatchetError {
 
 /** SHA-256 (hex) of a text in UTF-8. */
 export function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+  return hash('sha256', text);
 }
 
 /** SHA-256 (hex) of the canonical JSON of a configuration or a part of one. */

@@ -90,16 +90,17 @@ export async function insertRows(
   const appender = await connection.createAppender(staging, 'main', 'temp');
   try {
     const types = known.map((column) => TYPES[column.type] ?? VARCHAR);
-    const records = rows.map(snakeCase);
-    for (let start = 0; start < records.length; start += CHUNK) {
-      const part = records.slice(start, start + CHUNK);
+    const aliases = known.map((column) => camelCase(column.name));
+    for (let start = 0; start < rows.length; start += CHUNK) {
+      const part = rows.slice(start, start + CHUNK) as Fields[];
       const chunk = DuckDBDataChunk.create(types, part.length);
-      known.forEach((column, index) =>
+      known.forEach((column, index) => {
+        const [name, alias] = [column.name, aliases[index]!];
         chunk.setColumnValues(
           index,
-          part.map((record) => cell(record.get(column.name), column, table)),
-        ),
-      );
+          part.map((row) => cell(row[name] ?? row[alias], column, table)),
+        );
+      });
       appender.appendDataChunk(chunk);
     }
     appender.flushSync();
@@ -148,15 +149,6 @@ function cell(value: unknown, column: Column, table: string): DuckDBValue {
     });
   if (column.type === 'BIGINT') return BigInt(value as number);
   return value as DuckDBValue;
-}
-
-function snakeCase(row: object): Map<string, unknown> {
-  return new Map(
-    Object.entries(row).map(([key, value]) => [
-      key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-      value,
-    ]),
-  );
 }
 
 function camelCase(name: string): string {

@@ -13,7 +13,10 @@ export interface LoadOptions {
   onRejected(rows: RejectedRow[]): void | Promise<void>;
   /** Longer records are rejected unread; default 1 MiB. */
   maxLineBytes?: number;
+  /** Records of a batch at most … */
   batchSize?: number;
+  /** … and their bytes, give or take the last record; default 32 MiB. */
+  batchBytes?: number;
 }
 
 export interface LoadReport {
@@ -35,7 +38,7 @@ const MAX_WARNINGS = 50;
  * no file.
  */
 export async function loadFeedback(path: string, options: LoadOptions): Promise<LoadReport> {
-  const { maxLineBytes = 1_048_576, batchSize = 500 } = options;
+  const { maxLineBytes = 1_048_576, batchSize = 500, batchBytes = 33_554_432 } = options;
   await requireFile(path);
   const source = basename(path);
   const lines = new Map<string, number>();
@@ -43,6 +46,7 @@ export async function loadFeedback(path: string, options: LoadOptions): Promise<
   let warned = 0;
   let events: FeedbackEvent[] = [];
   let rejected: RejectedRow[] = [];
+  let bytes = 0;
   for await (const record of readRecords(path, maxLineBytes)) {
     report.read++;
     const result = read(record, maxLineBytes, lines);
@@ -60,7 +64,11 @@ export async function loadFeedback(path: string, options: LoadOptions): Promise<
       const raw = record.bytes.toString('utf8').slice(0, RAW_CHARACTERS);
       rejected.push({ source, line: record.line, field: result.field, reason: result.reason, raw });
     }
-    if (events.length >= batchSize) events = await handOver(events, options.onEvents);
+    bytes += record.bytes.length;
+    if (events.length >= batchSize || bytes >= batchBytes) {
+      events = await handOver(events, options.onEvents);
+      bytes = 0;
+    }
     if (rejected.length >= batchSize) rejected = await handOver(rejected, options.onRejected);
   }
   if (warned > MAX_WARNINGS) report.warnings.push(`${source}: ${warned - MAX_WARNINGS} more warnings of this kind`);

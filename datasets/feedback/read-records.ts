@@ -15,7 +15,7 @@ export interface FileRecord {
 }
 
 const KEPT_OF_OVER_LONG = 16_384;
-const CHUNK = 65_536;
+const CHUNK = 262_144;
 const [NEWLINE, QUOTE, BACKSLASH, COMMA] = [0x0a, 0x22, 0x5c, 0x2c];
 const OPENING: ReadonlySet<number> = new Set([0x5b, 0x7b]);
 const CLOSING: ReadonlySet<number> = new Set([0x5d, 0x7d]);
@@ -75,12 +75,13 @@ class Splitter {
   }
 
   *push(chunk: Buffer): Iterable<FileRecord> {
+    if (!this.isArray) return yield* this.pushLines(chunk);
     let from = 0;
     for (let index = 0; index < chunk.length; index++) {
       const byte = chunk[index]!;
-      const separator = this.isArray ? this.separates(byte) : byte === NEWLINE;
+      const separator = this.separates(byte);
       if (byte === NEWLINE) this.line++;
-      if (this.isArray && this.length === 0 && from === index && SPACE.has(byte)) {
+      if (this.length === 0 && from === index && SPACE.has(byte)) {
         from = index + 1;
         this.startAt(index + 1);
         continue;
@@ -91,6 +92,19 @@ class Splitter {
       from = index + 1;
       this.startAt(index + 1);
       if (this.finished) return;
+    }
+    this.keep(chunk.subarray(from));
+    this.offset += chunk.length;
+  }
+
+  private *pushLines(chunk: Buffer): Iterable<FileRecord> {
+    let from = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
+      this.keep(chunk.subarray(from, end));
+      this.line++;
+      yield* this.take(false);
+      from = end + 1;
+      this.startAt(from);
     }
     this.keep(chunk.subarray(from));
     this.offset += chunk.length;
