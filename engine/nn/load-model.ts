@@ -24,6 +24,8 @@ export interface LoadOptions {
   newHead?: { labels: readonly string[]; seed: number };
   /** What the large weights rest in, see {@link halved}; float32 when left out. Each is rounded as it is read. */
   precision?: WeightPrecision | undefined;
+  /** What is kept of a parameter instead; asked right after it was read, so that only one is there as the file has it. */
+  keep?: (parameter: string, tensor: HostTensor) => HostTensor;
 }
 
 /**
@@ -36,17 +38,21 @@ export interface LoadOptions {
  */
 export async function loadModel(folder: string, options: LoadOptions = {}): Promise<LoadedModel> {
   const parsed = await readModelConfig(folder);
-  const rest = restingType(parsed, options);
-  const tensors = unpackCheckpoint(folder, parsed, (await readModelTensors(folder, { convert: rest })).tensors);
+  const keep = options.keep ?? restingType(parsed, options);
+  const parameters = new Map(
+    [...parameterShapes(parsed).keys()].flatMap((name) => [...spellings(name)].map((spelling) => [spelling, name])),
+  );
+  const convert = (name: string, tensor: HostTensor) => keep(parameters.get(name) ?? name, tensor);
+  const tensors = unpackCheckpoint(folder, parsed, (await readModelTensors(folder, { convert })).tensors);
   const config = withNewHead(folder, withFoundHead(parsed, tensors), options);
-  return { config, ...selectWeights(folder, config, tensors, options) };
+  return { config, ...selectWeights(folder, config, tensors, { ...options, keep }) };
 }
 
-/** Brings a tensor of the file to the type that it rests in. */
-function restingType(config: ModelConfig, { precision = 'float32' }: LoadOptions) {
-  if (precision === 'float32') return undefined;
-  const names = new Set(halvedParameters(config).flatMap((name) => [...spellings(name)]));
-  return (name: string, tensor: HostTensor) => (names.has(name) ? halved(tensor, precision) : tensor);
+/** Brings a parameter to the type that it rests in. */
+function restingType(config: ModelConfig, { precision = 'float32' }: LoadOptions): NonNullable<LoadOptions['keep']> {
+  if (precision === 'float32') return (_, tensor) => tensor;
+  const names = new Set(halvedParameters(config));
+  return (name, tensor) => (names.has(name) ? halved(tensor, precision) : tensor);
 }
 
 /** T5's file, not its config, says whether the head is tied: transformers 5 always writes that it is. */
@@ -87,7 +93,7 @@ function selectWeights(
   folder: string,
   config: ModelConfig,
   tensors: ReadonlyMap<string, HostTensor>,
-  { newHead }: LoadOptions,
+  { newHead, keep }: LoadOptions & Required<Pick<LoadOptions, 'keep'>>,
 ): Omit<LoadedModel, 'config'> {
   const weights = new Map<string, HostTensor>();
   const newModules = new Set<string>();
@@ -102,7 +108,8 @@ function selectWeights(
     const tensor = fresh ? drawn(newHead.seed, name, shape) : found;
     const fault = tensor ? unusable(tensor, shape) : 'is missing';
     if (fault !== null) faults.push(`tensor "${name}" ${fault}`);
-    else weights.set(name, tensor!);
+    // What was unpacked from a quantised file was not a parameter when it was read.
+    else weights.set(name, keep(name, tensor!));
   }
   if (faults.length > 0)
     throw new RatchetError(

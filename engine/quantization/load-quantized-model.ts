@@ -1,27 +1,43 @@
 import { invalidModel } from '../formats/safetensors-header.js';
 import { readModelTensors } from '../formats/safetensors.js';
-import type { ModelConfig } from '../nn/config.js';
+import type { HostTensor } from '../api.js';
 import { loadModel, type LoadedModel, type LoadOptions } from '../nn/load-model.js';
 import { readModelConfig } from '../nn/new-head.js';
 import { linearModules, parameterShapes } from '../nn/parameters.js';
 import { decodeBitsandbytes, isQuantizedCheckpoint } from './bitsandbytes.js';
 import { halved, halvedParameters } from './half-weights.js';
-import { quantizeModel, type QuantizedWeights } from './quantized-weight.js';
+import { quantizeWeight, type QuantizedWeight, type QuantizedWeights } from './quantized-weight.js';
 
 /** A model whose linear modules are kept as NF4; `weights` holds the others. */
 export interface QuantizedModel extends LoadedModel {
   quantized: QuantizedWeights;
 }
 
-/** What is not packed in the type it is asked to rest in. */
-function halvedRest(config: ModelConfig, model: ReturnType<typeof quantizeModel>, { precision }: LoadOptions) {
-  const weights = new Map(model.weights);
-  if (precision && precision !== 'float32')
-    for (const name of halvedParameters(config)) {
-      const tensor = weights.get(name);
-      if (tensor) weights.set(name, halved(tensor, precision));
-    }
-  return { ...model, weights };
+/** Packs each weight as it is read: the float32 model never exists whole. What is not packed rests as asked. */
+async function quantizeWhileReading(folder: string, options: LoadOptions): Promise<QuantizedModel> {
+  const shape = await readModelConfig(folder);
+  const modules = new Map(linearModules(shape).map((module) => [`${module.name}.weight`, module]));
+  const halves = new Set(halvedParameters(shape));
+  const { precision = 'float32' } = options;
+  const quantized = new Map<string, QuantizedWeight>();
+  const keep = (name: string, tensor: HostTensor): HostTensor => {
+    const module = modules.get(name);
+    if (!module || quantized.has(name))
+      return precision !== 'float32' && halves.has(name) ? halved(tensor, precision) : tensor;
+    const { dtype, data } = tensor;
+    // What cannot be packed is left for the check of all parameters, which names it.
+    if (
+      dtype !== 'float32' ||
+      data.length !== module.inputs * module.outputs ||
+      !(data as Float32Array).every(Number.isFinite)
+    )
+      return tensor;
+    quantized.set(name, quantizeWeight(data as Float32Array, module));
+    return { ...tensor, data: new Float32Array(0) };
+  };
+  const { config, weights, ...rest } = await loadModel(folder, { ...options, keep });
+  for (const name of quantized.keys()) weights.delete(name);
+  return { config, weights, ...rest, quantized };
 }
 
 /**
@@ -33,8 +49,7 @@ export async function loadQuantizedModel(folder: string, options: LoadOptions = 
   const names: string[] = [];
   await readModelTensors(folder, { filter: (name) => names.push(name) < 0 });
   if (!isQuantizedCheckpoint(names)) {
-    const { config, weights, ...rest } = await loadModel(folder, { ...options, precision: 'float32' });
-    return { config, ...rest, ...halvedRest(config, quantizeModel(config, weights), options) };
+    return quantizeWhileReading(folder, options);
   }
   const config = await readModelConfig(folder);
   const { weights, quantized } = decodeBitsandbytes(folder, (await readModelTensors(folder)).tensors);

@@ -41,8 +41,6 @@ export interface MemoryEstimate {
   /** Node, onnxruntime's code and the compiled graphs. */
   process: number;
   total: number;
-  /** What the process holds when the model has been read, before training: more than `total` where QLoRA packs float32. */
-  loading: number;
 }
 
 const FLOAT = 4;
@@ -106,7 +104,6 @@ export function estimateMemory(question: MemoryQuestion): MemoryEstimate {
     activations,
     process: PROCESS_BYTES,
     total: weights + gradients + optimizer + activations + PROCESS_BYTES,
-    loading: PROCESS_BYTES + (packed > 0 ? parameters * FLOAT + Math.ceil(packed * NF4_BYTES) : frozen),
   };
 }
 

@@ -96,12 +96,7 @@ export function memoryRefusal(
     estimateMemory(memoryQuestion({ ...size, ...changes, longest: changes.maxLength ?? size.longest }));
   const now = estimate({});
   const held = loaded ? now.weights + now.process : 0;
-  const needed = (changes: Changes) => {
-    const { total, loading } = estimate(changes);
-    // Other weights are read anew.
-    const isRead = loaded && changes.strategy === undefined && changes.precision === undefined;
-    return (isRead ? total : Math.max(total, loading)) - held;
-  };
+  const needed = (changes: Changes) => estimate(changes).total - held;
   const need = needed({});
   if (need <= available) return null;
   const fitting: { changes: Changes; need: number }[] = [];

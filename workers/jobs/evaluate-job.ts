@@ -122,12 +122,16 @@ export async function runEvaluateJob(job: EvaluateJob, context: JobContext): Pro
   }
 }
 
+interface Question {
+  prompt: string;
+  reference: string;
+  /** A chat template wrote the prompt. */
+  fromTemplate: boolean;
+}
+
 /** What to ask, and the answer that is known: of a conversation, its last. */
-function questionsOf(
-  rows: readonly EngineRow[],
-  template: ChatTemplate | null,
-): { prompt: string; reference: string; fromTemplate: boolean }[] {
-  return rows.flatMap((row) => {
+function questionsOf(rows: readonly EngineRow[], template: ChatTemplate | null): Question[] {
+  return rows.flatMap((row): Question[] => {
     if ('completion' in row) return [{ prompt: row.prompt, reference: row.completion, fromTemplate: false }];
     if (!('messages' in row) || template === null) return [];
     const last = row.messages.at(-1)!;

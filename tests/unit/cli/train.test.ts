@@ -108,7 +108,6 @@ const plan: TrainingPlan = {
     activations: 1e6,
     process: 0,
     total: 4e6,
-    loading: 1e6,
   },
   availableMemory: 8e9,
   refused: null,

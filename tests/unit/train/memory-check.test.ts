@@ -75,14 +75,6 @@ describe('the memory check', () => {
     expect(total() - total({ optimizer: { name: 'adafactor' } })).toBe(2 * numbers);
   });
 
-  it('counts the float32 model that QLoRA reads before it packs it', () => {
-    const small: Partial<TrainingSize> = { strategy: 'qlora', batchSize: 1, longest: 16 };
-    const { loading, total: training } = estimateMemory(memoryQuestion({ ...size, ...small }));
-    expect(loading).toBeGreaterThan(training);
-    expect(planned(small, loading - 1e6)).not.toBeNull();
-    expect(planned(small, loading)).toBeNull();
-  });
-
   it('says so when nothing would fit', () => {
     expect(refusal(1e6)!.hint).toBe('Use a smaller model, or a machine with more memory.');
   });
