@@ -1,7 +1,9 @@
+import { Runtime } from '@temporalio/worker';
 import { createGpuActivities } from '../activities/index.js';
 import { createEngine, selectDevice } from '../engine/index.js';
 import { GPU_DEVICES } from '../engine/devices/index.js';
 import { holdDevice, holdGpu } from './device-lock.js';
+import { reportDevice } from './metrics.js';
 import { runWorkerProcess } from './worker-process.js';
 
 /** Runs the engine: training, generation, evaluation. On a stop it cancels its activity at once: training saves first. */
@@ -13,6 +15,7 @@ await runWorkerProcess('gpu-worker', async ({ config, dataFolder }) => {
   const { device } = await selectDevice({ device: config.workers.device });
   const isGpu = (GPU_DEVICES as readonly string[]).includes(device);
   const gpu = isGpu ? await holdGpu(process.env['CUDA_VISIBLE_DEVICES'] ?? '0', patience) : null;
+  if (gpu !== null) reportDevice(Runtime.instance().metricMeter, process.env['CUDA_VISIBLE_DEVICES'] ?? '0');
   const engine = createEngine({ device: { device } });
   return {
     workers: [

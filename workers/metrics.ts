@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import type { MetricMeter } from '@temporalio/common';
 import type { TelemetryOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
@@ -64,4 +65,16 @@ export function reportProcess(meter: MetricMeter): void {
   };
   report();
   setInterval(report, EVERY_MILLISECONDS).unref();
+}
+
+/** Keeps reporting the memory in use on a GPU by its index or UUID, where NVIDIA's tool tells it. */
+export function reportDevice(meter: MetricMeter, device: string): void {
+  const memory = meter.createGauge('ratchet_device_memory_bytes', 'int', undefined, 'Memory in use on the device.');
+  const asked = ['--query-gpu=memory.used', '--format=csv,noheader,nounits', '-i', device];
+  const timer = setInterval(() => {
+    execFile('nvidia-smi', asked, (error, mebibytes) => {
+      if (error !== null) clearInterval(timer);
+      else memory.set(Number(mebibytes) * 2 ** 20, { device });
+    });
+  }, EVERY_MILLISECONDS).unref();
 }

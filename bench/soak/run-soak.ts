@@ -39,7 +39,7 @@ const config = RatchetConfig.parse({
 
 /** Runs small loops, one after the other, on one set of workers; between two of them it looks at the processes. */
 export async function runSoak(options: SoakOptions): Promise<{ processes: Sample[]; loops: LoopSample[] }> {
-  const { dataFolder, workers, signal } = options;
+  const { dataFolder, workers } = options;
   const running = await up({
     config,
     dataFolder,
@@ -52,7 +52,7 @@ export async function runSoak(options: SoakOptions): Promise<{ processes: Sample
   const started = performance.now();
   const minutes = () => (performance.now() - started) / 60_000;
   try {
-    while (minutes() < options.minutes && signal?.aborted !== true) {
+    while (minutes() < options.minutes && options.signal?.aborted !== true) {
       const begun = performance.now();
       const name = `soak-${randomUUID()}`;
       await Promise.race([playLoop(client, name), running.failed]);

@@ -1,10 +1,12 @@
 import type { LoopTrace, RoundRecord, TrainingRecord } from '../../../store/trace.js';
 import type { RoundTimeline } from '../../../workers/trace/read-trace.js';
-import { KINDS, sumShares, type Kind, type TimeShares } from '../../../workers/trace/time-shares.js';
+import { sumShares } from '../../../workers/trace/time-shares.js';
+import { decisions } from './decisions.js';
 import { duration, loss, percent, score } from './numbers.js';
 import { sparkline } from './sparkline.js';
 import type { Style } from './style.js';
 import { renderTable } from './table.js';
+import { shareBar, shareOf, timeParts } from './time-shares.js';
 
 /** All that is known of what was asked for. */
 export interface Trace {
@@ -75,7 +77,7 @@ function loopLines({ loop, records, timelines, now, missing }: Trace, style: Sty
     '',
     ...renderTable(columns, rows, style),
     '',
-    ...(timed ? [timeLine(sumShares(timelines.map(({ time }) => time)), style)] : []),
+    ...(timed ? [`${label('time', style)}${timeParts(sumShares(timelines.map(({ time }) => time)), style)}`] : []),
     ...rounds.flatMap((record) => shortDecisions(record, style)),
     ...(audit.length === 0 ? [] : ['', style.dim('changes')]),
     ...audit.map(
@@ -90,7 +92,7 @@ function roundLines({ loop, records, timelines, now, training: onlyTraining }: T
   const timeline = timelines[0];
   const [begun, ended] = span(record, timeline, now);
   const took = duration((ended - begun) / 1000);
-  const training = records.trainings.find(({ round }) => round === record.round);
+  const trainings = records.trainings.filter(({ round }) => round === record.round);
   const head = [
     style.bold(`loop ${loop}`),
     record.round === 0 ? 'the base model' : `round ${record.round}`,
@@ -101,8 +103,9 @@ function roundLines({ loop, records, timelines, now, training: onlyTraining }: T
   return [
     head,
     ...(timeline === undefined ? [] : ['', ...stageLines(timeline, onlyTraining, now, style)]),
-    ...(training === undefined ? [] : ['', ...trainingLines(training, onlyTraining ? 72 : 40, style)]),
-    ...(timeline === undefined || onlyTraining ? [] : [timeLine(timeline.time, style)]),
+    ...(trainings.length === 0 ? [] : ['']),
+    ...trainings.flatMap((training) => trainingLines(training, onlyTraining ? 72 : 40, style)),
+    ...(timeline === undefined || onlyTraining ? [] : [`${label('time', style)}${timeParts(timeline.time, style)}`]),
     ...(onlyTraining ? [] : decisionLines(record, style)),
   ];
 }
@@ -181,42 +184,8 @@ function trainingLines(training: TrainingRecord, width: number, style: Style): s
   ];
   return [
     `${label('loss', style)}${style.cyan(sparkline(losses, width))} ${loss(losses[0])} → ${loss(losses.at(-1))}, mean ${loss(trainLoss)}`,
-    `${label('training', style)}${facts.join(' · ')}`,
+    `${label(training.id.endsWith('/preference') ? 'preferences' : 'training', style)}${facts.join(' · ')}`,
   ];
-}
-
-/** Each decision with its reason, as far as it was taken. */
-function decisions(record: RoundRecord): [string, string][] {
-  const { stage, nextStage, admitted, events, chosen, candidates, strategy, variants, originals, batches } = record;
-  const { trials, prunedTrials, bestObjective, promotion, watch, fallback, hardNegatives } = record;
-  const lines: [string, string | false | undefined][] = [
-    [
-      'curriculum',
-      admitted !== undefined &&
-        `${stage}: ${admitted} of ${events} events admitted${nextStage === stage ? '' : `; next ${nextStage}`}`,
-    ],
-    ['selection', candidates !== undefined && `${chosen} of ${candidates} candidates by ${strategy ?? 'the strategy'}`],
-    ['fallback', fallback],
-    [
-      'augmentation',
-      originals !== undefined &&
-        `${originals} labels, ${variants} variants${hardNegatives ? `, ${hardNegatives} hard negatives` : ''}`,
-    ],
-    ['batching', batches !== undefined && `${batches} batches`],
-    ['tuning', trials !== undefined && `${trials} trials, ${prunedTrials} pruned, best ${loss(bestObjective)}`],
-    [
-      'live watch',
-      watch &&
-        `${watch.verdict}: ${watch.champion} against ${watch.former}, ${watch.meanDifference.toFixed(1)} points over ${watch.pairs} pairs`,
-    ],
-    [
-      'gate',
-      promotion &&
-        `${promotion.decision}: ${promotion.meanGain.toFixed(1)} points over ${promotion.pairs} pairs, p = ${promotion.pValue.toPrecision(2)}`,
-    ],
-    ['promotion', record.reason && `${record.promoted === true ? 'promoted' : 'not promoted'}: ${record.reason}`],
-  ];
-  return lines.filter((line): line is [string, string] => typeof line[1] === 'string' && line[1] !== '');
 }
 
 function decisionLines(record: RoundRecord, style: Style): string[] {
@@ -248,39 +217,6 @@ function span(
 ): [number, number] {
   if (timeline !== undefined) return [timeline.workflow.startedAt, timeline.workflow.endedAt ?? now];
   return [Date.parse(startedAt), finishedAt === undefined ? now : Date.parse(finishedAt)];
-}
-
-const SIGNS: Record<Kind, string> = { gpu: '█', cpu: '▓', store: '▒', retries: '×', orchestration: '░' };
-
-function shareOf(time: TimeShares, kind: Kind): number {
-  const whole = KINDS.reduce((sum, each) => sum + time[each], 0);
-  return whole === 0 ? 0 : time[kind] / whole;
-}
-
-/** A bar whose parts are the shares, each rounded up where it would vanish; signs tell them apart without colours. */
-function shareBar(time: TimeShares, width: number, style: Style): string {
-  const paint: Record<Kind, (text: string) => string> = {
-    gpu: style.cyan,
-    cpu: style.green,
-    store: style.yellow,
-    retries: style.red,
-    orchestration: style.dim,
-  };
-  let left = width;
-  return KINDS.map((kind, index) => {
-    const later = KINDS.slice(index + 1).filter((each) => time[each] > 0).length;
-    const wanted = time[kind] > 0 ? Math.max(1, Math.round(shareOf(time, kind) * width)) : 0;
-    const length = index === KINDS.length - 1 ? left : Math.min(wanted, left - later);
-    left -= length;
-    return paint[kind](SIGNS[kind].repeat(length));
-  }).join('');
-}
-
-function timeLine(time: TimeShares, style: Style): string {
-  const parts = KINDS.filter((kind) => time[kind] > 0).map(
-    (kind) => `${SIGNS[kind]} ${kind} ${percent(shareOf(time, kind))}`,
-  );
-  return `${label('time', style)}${shareBar(time, 24, style)} ${parts.join(' · ')}`;
 }
 
 function faultCount(timeline: RoundTimeline | undefined, style: Style): string {
