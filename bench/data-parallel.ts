@@ -1,7 +1,8 @@
 /**
  * Trainings of an adapter on `models/base` by one worker and by several, at equal tokens and equal learning rates: the
  * validation losses of each seed side by side. Run: `npm run build && node dist/bench/data-parallel.js [--seeds 3]
- * [--rows 256] [--out docs/scale.md]`; with `--out` it replaces its own section of that file.
+ * [--rows 256] [--processes 4] [--out docs/scale.md]`; with `--out` it replaces its own section of that file. The bits do not
+ * depend on how many processes (gpu workers) the shares of the workers are computed in.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
@@ -33,29 +34,34 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '3' },
     rows: { type: 'string', default: '256' },
     'learning-rate': { type: 'string', default: '2e-3' },
+    processes: { type: 'string', default: '4' },
     out: { type: 'string' },
   },
 });
 const seeds = Array.from({ length: Number(values.seeds) }, (_, place) => place + 1);
 const rows = Number(values.rows);
 const learningRate = Number(values['learning-rate']);
+const processes = Number(values.processes);
 const dataFolder = mkdtempSync(path.join(tmpdir(), 'ratchet-data-parallel-'));
 const workers = fileURLToPath(new URL('../workers', import.meta.url));
 const measured: Measured[] = VARIANTS.map(({ name }) => ({ name, losses: [], steps: 0 }));
 const loads: number[] = [loadavg()[0]!];
 try {
-  await withTrainingWorkers({ dataFolder, gpuWorkers: 4, workers, heartbeatTimeoutSeconds: 60 }, async ({ train }) => {
-    for (const seed of seeds) {
-      const data = { train: taskRows(seed, 'pool', rows), validation: taskRows(seed, 'validation', 128) };
-      for (const [place, { name, dataParallel }] of VARIANTS.entries()) {
-        const training = { learningRate, loraDropout: 0, dataParallel };
-        const { run } = await train({ name: `seed-${seed}-${place}`, seed, training, ...data });
-        measured[place]!.losses.push(run.validationLoss!);
-        measured[place]!.steps = run.steps;
-        process.stderr.write(`seed ${seed}, ${name}: ${run.validationLoss!.toFixed(4)} after ${run.steps} steps\n`);
+  await withTrainingWorkers(
+    { dataFolder, gpuWorkers: processes, workers, heartbeatTimeoutSeconds: 60 },
+    async ({ train }) => {
+      for (const seed of seeds) {
+        const data = { train: taskRows(seed, 'pool', rows), validation: taskRows(seed, 'validation', 128) };
+        for (const [place, { name, dataParallel }] of VARIANTS.entries()) {
+          const training = { learningRate, loraDropout: 0, dataParallel };
+          const { run } = await train({ name: `seed-${seed}-${place}`, seed, training, ...data });
+          measured[place]!.losses.push(run.validationLoss!);
+          measured[place]!.steps = run.steps;
+          process.stderr.write(`seed ${seed}, ${name}: ${run.validationLoss!.toFixed(4)} after ${run.steps} steps\n`);
+        }
       }
-    }
-  });
+    },
+  );
 } finally {
   rmSync(dataFolder, { recursive: true, force: true, maxRetries: 5 });
 }
@@ -81,7 +87,7 @@ function render(): string {
     `|${head.map(() => '---').join('|')}|`,
     ...lines,
     '',
-    `${availableParallelism()} cores shared with other work (load ${loads.map((load) => load.toFixed(1)).join(' to ')}); the workers are processes, and times say nothing there. Again: \`node dist/bench/data-parallel.js --seeds ${seeds.length} --out docs/scale.md\`.`,
+    `${availableParallelism()} cores shared with other work (load ${loads.map((load) => load.toFixed(1)).join(' to ')}); computed by ${processes} gpu worker ${processes === 1 ? 'process' : 'processes'}, which decides the time and not the bits. Again: \`node dist/bench/data-parallel.js --seeds ${seeds.length} --rows ${rows} --out docs/scale.md\`.`,
   ].join('\n');
 }
 
