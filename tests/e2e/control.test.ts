@@ -3,6 +3,7 @@ import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { SMALL_LOOP } from '../../workers/chaos/small-loop.js';
+import { lockHolder, supervisorLockFile, type SupervisorHolder } from '../../workers/lock.js';
 import { until } from '../workflow/environment.js';
 import { jsonLines, Ratchet, ratchet } from './ratchet.js';
 
@@ -25,6 +26,11 @@ async function waitingModel(round: number): Promise<string> {
     300_000,
   );
   return model;
+}
+
+function killStoreWorker(): void {
+  const holder = lockHolder<SupervisorHolder>(supervisorLockFile(path.join(cwd, 'data')));
+  process.kill(holder!.processes.find(({ name }) => name === 'store-worker')!.pid, 'SIGKILL');
 }
 
 beforeAll(async () => {
@@ -65,7 +71,10 @@ it('W1: a loop is approved, denied, put back and ended from the command line, an
     `The champion of the loop ${NAME} is the base model; round 4 is next.\nNo longer counted, but kept: round 3.\n`,
   );
   await waitingModel(4);
-  expect(await json('loop', 'reset', NAME, '--to-round', '1')).toEqual([
+  // Whoever is asked is killed meanwhile: the request has its effect all the same, once.
+  const asked = json('loop', 'reset', NAME, '--to-round', '1');
+  killStoreWorker();
+  expect(await asked).toEqual([
     { event: 'reset', name: NAME, superseded: [2, 4], nextRound: 5, champion: `${NAME}-round-1` },
   ]);
   expect((await command('loop', 'stop', '--now', '--reason', 'enough')).code).toBe(0);
