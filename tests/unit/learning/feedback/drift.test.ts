@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { array, assert, nat, property } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { populationStabilityIndex } from '../../../../learning/feedback/drift.js';
 
@@ -18,9 +18,9 @@ describe('populationStabilityIndex', () => {
   });
 
   it('is 0 for equal counts, never negative, and symmetric', () => {
-    const samples = fc.array(fc.nat(1000), { minLength: 1, maxLength: 6 });
-    fc.assert(
-      fc.property(samples, samples, (left, right) => {
+    const samples = array(nat(1000), { minLength: 1, maxLength: 6 });
+    assert(
+      property(samples, samples, (left, right) => {
         const index = populationStabilityIndex(counts(...left), counts(...right));
         expect(index).toBeGreaterThanOrEqual(-1e-12);
         expect(populationStabilityIndex(counts(...right), counts(...left))).toBeCloseTo(index, 10);
