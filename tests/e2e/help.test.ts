@@ -263,13 +263,14 @@ describe('--help', () => {
         --training-strategy <name>              lora, qlora or full (default: lora)
         --objective <name>                      auto, causal, seq2seq, classification, dpo, simpo, orpo or
                                                 distillation
+        --labels <names>                        classes of a new head: names with commas, or how many
         --epochs <number>                       passes over the rows (default: 3)
         --max-steps <number>                    optimizer steps, instead of epochs
         --batch-size <number>                   rows of a forward pass (default: 4, classification 16)
         --gradient-accumulation-steps <number>  forward passes of a step (default: 4)
         --gradient-checkpointing                compute activations twice instead of keeping them
-        --fp16                                  ask for frozen weights in float16; the engine says what it does
-        --bf16                                  ask for frozen weights in bfloat16; the engine says what it does
+        --fp16                                  keep frozen weights in float16: half the memory, rounded
+        --bf16                                  keep frozen weights rounded to bfloat16: half the memory
         --dataloader-num-workers <number>       accepted for old scripts: rows become tokens once, before the first
                                                 step
         --device <name>                         cpu, auto, cuda, webgpu, tfjs-node-gpu or tfjs-node (default: cpu)

@@ -32,7 +32,7 @@ const SETTING_FLAGS: { flags: string; description: string; key?: string; value?:
     flags: '--objective <name>',
     description: 'auto, causal, seq2seq, classification, dpo, simpo, orpo or distillation',
   },
-  { flags: '--labels <names>', description: 'classes, with commas or how many: a new head where the model lacks one' },
+  { flags: '--labels <names>', description: 'classes of a new head: names with commas, or how many' },
   { flags: '--epochs <number>', description: 'passes over the rows (default: 3)', key: 'numEpochs' },
   { flags: '--max-steps <number>', description: 'optimizer steps, instead of epochs' },
   { flags: '--batch-size <number>', description: 'rows of a forward pass (default: 4, classification 16)' },
