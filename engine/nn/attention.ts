@@ -1,4 +1,4 @@
-import { batchMatMul, tf } from '../trace/index.js';
+import { attention, batchMatMul, byHead, tf } from '../trace/index.js';
 import type { LayerContext } from './layer-context.js';
 
 /**
@@ -18,7 +18,7 @@ export interface PastLayer extends CacheLayer {
   bias: tf.Tensor;
 }
 
-/** What a whole decoder layer returns. */
+/** What attention, and a whole decoder layer, returns. */
 export interface LayerResult {
   /** `[batch · time, features]` */
   rows: tf.Tensor;
@@ -80,21 +80,49 @@ export function pastBias(pastMask: tf.Tensor, positions: tf.Tensor, window: numb
   return tf.minimum(bias, tf.mul(outside, HIDDEN_KEY));
 }
 
-/** Rows `[batch · time, heads, headSize]` (or with the two last axes as one) as `[batch, heads, time, headSize]`. */
-export function byHead({ batch, time, config }: LayerContext, rows: tf.Tensor, heads: number): tf.Tensor {
-  return tf.transpose(tf.reshape(rows, [batch, time, heads, config.headSize]), [0, 2, 1, 3]);
-}
+/** The sizes of attention among the tokens of one call. */
+const sizesOf = ({ batch, time, config }: LayerContext) => ({
+  batch,
+  time,
+  heads: config.heads,
+  keyValueHeads: config.keyValueHeads,
+  headSize: config.headSize,
+  scale: config.attentionScale,
+});
 
 /** Key and value rows as a layer of the cache. */
 export const cacheLayer = (context: LayerContext, key: tf.Tensor, value: tf.Tensor): CacheLayer => ({
-  key: byHead(context, key, context.config.keyValueHeads),
-  value: byHead(context, value, context.config.keyValueHeads),
+  key: byHead(key, sizesOf(context), context.config.keyValueHeads),
+  value: byHead(value, sizesOf(context), context.config.keyValueHeads),
 });
+
+/**
+ * Attention of the tokens of one call to themselves and, where given, to earlier ones.
+ *
+ * @param query and `key`: rows, already rotated
+ * @param bias see {@link attend}
+ * @returns rows of heads · headSize features, and what the cache grows by
+ */
+export function selfAttend(
+  context: LayerContext,
+  query: tf.Tensor,
+  key: tf.Tensor,
+  value: tf.Tensor,
+  bias: tf.Tensor,
+  past?: PastLayer,
+): LayerResult {
+  if (past) {
+    const fresh = cacheLayer(context, key, value);
+    return { rows: attend(context, query, fresh, bias, past), fresh };
+  }
+  const { rows, keys, values } = attention(query, key, value, bias, sizesOf(context));
+  return { rows, fresh: { key: keys, value: values } };
+}
 
 /**
  * Dot-product attention over heads, to one set of keys and, where given, to earlier ones.
  *
- * @param query `[batch · time, heads, headSize]`, already rotated
+ * @param query rows `[batch · time, heads · headSize]`, already rotated
  * @param fresh keys and values; each head serves heads / keyValueHeads consecutive query heads
  * @param bias added to the scores, broadcasting to `[batch, heads, time, keys]`, see {@link causalBias}
  * @returns rows of heads · headSize features
@@ -110,7 +138,7 @@ export function attend(
   const { heads, keyValueHeads, headSize, attentionScale } = config;
   // Query heads of one key/value head are consecutive, so stacking them along time shares its keys without copies.
   const group = (heads / keyValueHeads) * time;
-  const queries = tf.reshape(byHead(context, query, heads), [batch, keyValueHeads, group, headSize]);
+  const queries = tf.reshape(byHead(query, sizesOf(context), heads), [batch, keyValueHeads, group, headSize]);
   const masked = (keys: tf.Tensor, mask: tf.Tensor) => {
     const scores = batchMatMul(queries, keys, { transposeB: true, alpha: attentionScale });
     return tf.add(tf.reshape(scores, [batch, heads, time, keys.shape[2]!]), mask);

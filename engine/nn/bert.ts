@@ -1,6 +1,6 @@
 import { tf } from '../trace/index.js';
 import type { AdapterInputs } from './adapters.js';
-import { attend, cacheLayer, keyBias } from './attention.js';
+import { keyBias, selfAttend } from './attention.js';
 import { countedPositions } from './causal-decoder.js';
 import type { ClassifierConfig } from './config.js';
 import { bertHeadNames, bertLayerNames, bertPositions, firstPosition } from './config-bert.js';
@@ -69,8 +69,8 @@ function bertLayer(
 ): tf.Tensor {
   const names = bertLayerNames(config, layer);
   const linear = (name: string, x: tf.Tensor) => linearModule(context, name, x);
-  const keys = cacheLayer(context, linear(names.key, rows), linear(names.value, rows));
-  const attended = attend(context, linear(names.query, rows), keys, bias);
+  const [query, key, value] = [names.query, names.key, names.value].map((name) => linear(name, rows));
+  const attended = selfAttend(context, query!, key!, value!, bias).rows;
   const middle = normalise(context, names.attentionNorm, tf.add(rows, linear(names.attentionOutput, attended)));
   const inner = activate(config.activation, linear(names.up, middle));
   return normalise(context, names.outputNorm, tf.add(middle, linear(names.down, inner)));

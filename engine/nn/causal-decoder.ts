@@ -42,7 +42,7 @@ export function forwardDecoder(
   // PyTorch gives the padding's row no gradient, except in GPT-2, whose embedding knows no padding.
   const gpt2 = config.architecture === 'gpt2';
   const embedded = lookUp(context.parameter(embeddingName(config)), inputIds, gpt2 ? null : config.padId);
-  const rotary = config.rotary && rotaryTables(config.rotary, config.headSize, positions);
+  const rotary = config.rotary && rotaryTables(config.rotary, positions);
   let rows = gpt2 ? gpt2Embedding(context, embedded, positions) : embedded;
   const states = [rows];
   const fresh: CacheLayer[] = [];

@@ -1,5 +1,5 @@
 import { tf } from '../trace/index.js';
-import { attend, cacheLayer, type LayerResult, type PastLayer } from './attention.js';
+import { selfAttend, type LayerResult, type PastLayer } from './attention.js';
 import { GPT2_POSITIONS, gpt2Norms } from './config-gpt2.js';
 import type { LayerContext } from './layer-context.js';
 import { activate, linearModule, lookUp, normalise } from './layers.js';
@@ -23,9 +23,9 @@ export function gpt2Layer(
 
   const fused = linear('attn.c_attn', normalise(context, attentionNorm, rows));
   const [query, key, value] = tf.split(fused, 3, 1) as [tf.Tensor, tf.Tensor, tf.Tensor];
-  const fresh = cacheLayer(context, key, value);
-  const middle = tf.add(rows, linear('attn.c_proj', attend(context, query, fresh, bias, past)));
+  const attended = selfAttend(context, query, key, value, bias, past);
+  const middle = tf.add(rows, linear('attn.c_proj', attended.rows));
 
   const inner = activate(context.config.activation, linear('mlp.c_fc', normalise(context, mlpNorm, middle)));
-  return { rows: tf.add(middle, linear('mlp.c_proj', inner)), fresh };
+  return { rows: tf.add(middle, linear('mlp.c_proj', inner)), fresh: attended.fresh };
 }

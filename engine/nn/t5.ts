@@ -2,6 +2,7 @@ import { tf } from '../trace/index.js';
 import type { AdapterInputs } from './adapters.js';
 import {
   attend,
+  selfAttend,
   cacheLayer,
   causalBias,
   keyBias,
@@ -162,9 +163,9 @@ function selfAttention(
   const name = `${block}.layer.0.SelfAttention`;
   const normed = normalise(context, `${block}.layer.0.layer_norm`, rows);
   const linear = (part: string, x: tf.Tensor) => linearModule(context, `${name}.${part}`, x);
-  const fresh = cacheLayer(context, linear('k', normed), linear('v', normed));
-  const attended = attend(context, linear('q', normed), fresh, bias, past);
-  return { rows: tf.add(rows, linear('o', attended)), fresh };
+  const [query, key, value] = ['q', 'k', 'v'].map((part) => linear(part, normed));
+  const attended = selfAttend(context, query!, key!, value!, bias, past);
+  return { rows: tf.add(rows, linear('o', attended.rows)), fresh: attended.fresh };
 }
 
 function crossAttention(

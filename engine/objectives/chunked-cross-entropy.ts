@@ -26,6 +26,21 @@ export function chunkedCrossEntropySum(
   const [count, size] = rows.shape as [number, number];
   // The head is linear: logits(x) = x·Wᵀ·scale, so the scale can be read off the rows.
   const scale = config.kind === 'encoder-decoder' && config.scaleOutput ? 1 / Math.sqrt(config.hiddenSize) : 1;
+  const scoresOf = (x: tf.Tensor, w: tf.Tensor) => logits(config, { ...params, [head]: w }, x);
+  const factorOf = (scored: tf.Tensor) => (scale === 1 ? scored : tf.mul(scored, scale));
+  const whole = tf.customGrad(((x: tf.Tensor, w: tf.Tensor, save: (tensors: tf.Tensor[]) => void) => {
+    const { loss, gradient, scored } = crossEntropyAndGradient(scoresOf(x, w), targets);
+    save([gradient, factorOf(scored), x, w]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
+      const factor = tf.mul(saved[1]!, dy);
+      return [
+        tf.mul(tf.matMul(saved[0] as tf.Tensor2D, saved[3] as tf.Tensor2D), factor),
+        tf.matMul(saved[0] as tf.Tensor2D, tf.mul(saved[2]!, factor) as tf.Tensor2D, true, false),
+      ];
+    };
+    return { value: loss, gradFunc };
+  }) as unknown as Parameters<typeof tf.customGrad>[0]);
+  if (chunk >= count) return whole(rows, weight);
   const sum = tf.customGrad(((x: tf.Tensor, w: tf.Tensor, save: (tensors: tf.Tensor[]) => void) => {
     let loss: tf.Tensor = tf.scalar(0);
     let weightGradient: tf.Tensor | null = null;
@@ -37,10 +52,9 @@ export function chunkedCrossEntropySum(
       const before = rowGradients.at(-1);
       const part = before ? computedAfter(computedAfter(rowsOfChunk, loss), before) : rowsOfChunk;
       const labels = tf.slice(targets, [start], [length]);
-      const scores = logits(config, { ...params, [head]: w }, part);
-      const { loss: added, gradient, scored } = crossEntropyAndGradient(scores, labels);
+      const { loss: added, gradient, scored } = crossEntropyAndGradient(scoresOf(part, w), labels);
       loss = tf.add(loss, added);
-      const factor = scale === 1 ? scored : tf.mul(scored, scale);
+      const factor = factorOf(scored);
       rowGradients.push(tf.mul(tf.matMul(gradient as tf.Tensor2D, w as tf.Tensor2D), factor));
       const learned = tf.mul(part, factor) as tf.Tensor2D;
       const update = tf.matMul(gradient as tf.Tensor2D, learned, true, false);

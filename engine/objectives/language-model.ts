@@ -1,11 +1,20 @@
 import type { ModelConfig } from '../nn/config.js';
 import { logits } from '../nn/model.js';
+import { headName } from '../nn/parameters.js';
 import { adaptedParameters } from '../peft/adapter-inputs.js';
 import { crossEntropySum, tf } from '../trace/index.js';
 import { superviseRows, type Supervision } from '../train/loss.js';
 import { chunkRows } from './chunk-rows.js';
 import { chunkedCrossEntropySum } from './chunked-cross-entropy.js';
-import { inputs, integers, passBatch, tokenFeeds, type Objective, type Tensors } from './objective.js';
+import {
+  inputs,
+  integers,
+  passBatch,
+  tokenFeeds,
+  type Objective,
+  type ProgramModel,
+  type Tensors,
+} from './objective.js';
 
 /** The scored rows and their labels as graph inputs. */
 export const supervisionFeeds = ({ rows, targets }: Supervision) => ({
@@ -17,15 +26,29 @@ export const supervisionFeeds = ({ rows, targets }: Supervision) => ({
 export const scoredRows = (config: ModelConfig, tensors: Tensors, hidden: tf.Tensor): tf.Tensor =>
   tf.gather(tf.reshape(hidden, [-1, config.hiddenSize]), tensors[inputs.rows] as tf.Tensor1D);
 
+/** Whether a step changes the head. */
+const learnsHead = ({ config, adapter }: ProgramModel): boolean =>
+  config.kind !== 'classifier' && (!adapter || adapter.savedParameters.includes(headName(config)));
+
 /**
  * Sum of the negative log likelihoods (nats) of the fed labels. Where the logits would be large they are computed, and
  * forgotten, a chunk of rows at a time.
  *
  * @param rows `[scored, hidden]`
  */
-export function labelLossSum(config: ModelConfig, params: Tensors, rows: tf.Tensor, targets: tf.Tensor): tf.Tensor {
-  const chunk = config.kind === 'classifier' ? null : chunkRows(rows.shape[0]!, config.vocabularySize);
-  if (chunk === null) return crossEntropySum(logits(config, params, rows), targets);
+function labelLossSum(
+  model: ProgramModel,
+  params: Tensors,
+  rows: tf.Tensor,
+  targets: tf.Tensor,
+  training: boolean,
+): tf.Tensor {
+  const { config } = model;
+  if (config.kind === 'classifier') return crossEntropySum(logits(config, params, rows), targets);
+  const count = rows.shape[0]!;
+  // One chunk too is faster than differentiating the logits: their gradient needs no factors of its own.
+  const learned = training && learnsHead(model) ? config.hiddenSize : 0;
+  const chunk = chunkRows(count, config.vocabularySize, learned) ?? count;
   return chunkedCrossEntropySum(config, params, rows, targets, chunk);
 }
 
@@ -46,7 +69,7 @@ export const causalObjective: Objective = {
     const { hidden } = passBatch(model, tensors, training);
     const params = adaptedParameters(model.adapter, tensors);
     const rows = scoredRows(model.config, tensors, hidden);
-    return { loss: labelLossSum(model.config, params, rows, tensors[inputs.targets]!) };
+    return { loss: labelLossSum(model, params, rows, tensors[inputs.targets]!, training) };
   },
 };
 

@@ -33,11 +33,14 @@ export class AdamW extends Optimizer {
     const keep = 1 - learningRate * weightDecay;
     const stepSize = learningRate / (1 - beta1 ** this.updates);
     const correction = Math.sqrt(1 - beta2 ** this.updates);
+    // m / (√v / correction + ε) with one division less.
+    const scaledStep = stepSize * correction;
+    const scaledEpsilon = epsilon * correction;
     for (let i = 0; i < values.length; i++) {
       const g = gradient[i]! * gradientScale;
       const m = (first[i] = beta1 * first[i]! + (1 - beta1) * g);
       const v = (second[i] = beta2 * second[i]! + (1 - beta2) * g * g);
-      values[i] = values[i]! * keep - (stepSize * m) / (Math.sqrt(v) / correction + epsilon);
+      values[i] = values[i]! * keep - (scaledStep * m) / (Math.sqrt(v) + scaledEpsilon);
     }
   }
 }

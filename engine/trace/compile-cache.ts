@@ -6,6 +6,14 @@ import { trace, type InputSpec } from './trace.js';
 
 type Program = (tensors: Record<string, tf.Tensor>) => Record<string, tf.Tensor>;
 
+export interface CacheOptions extends Omit<CompileOptions, 'memoryArena'> {
+  /**
+   * Keep freed memory for the next run, see {@link CompileOptions}. `first`: of the first graph only, which is all of them
+   * where shapes do not change; where they do, each would keep its own.
+   */
+  memoryArena?: boolean | 'first';
+}
+
 /** Compiled graphs by shape bucket, least recently used first; the oldest is released when there is no room. */
 export class CompileCache {
   private readonly entries = new Map<string, Promise<Executable>>();
@@ -13,7 +21,7 @@ export class CompileCache {
   /** @param capacity compiled graphs that are kept, at least 1 */
   constructor(
     private readonly capacity = 8,
-    private readonly options: CompileOptions = {},
+    private readonly options: CacheOptions = {},
   ) {}
 
   get size(): number {
@@ -28,7 +36,11 @@ export class CompileCache {
       this.entries.set(key, known);
       return known;
     }
-    const compiling = Promise.resolve().then(() => Executable.compile(make(), this.options));
+    const { memoryArena, ...options } = this.options;
+    const keepsMemory = memoryArena === 'first' ? this.entries.size === 0 : memoryArena;
+    const compiling = Promise.resolve().then(() =>
+      Executable.compile(make(), { ...options, memoryArena: keepsMemory ?? false }),
+    );
     this.entries.set(key, compiling);
     try {
       const executable = await compiling;

@@ -1,3 +1,4 @@
+import { defineFusedKernel } from './fused-kernel.js';
 import { computedAfter } from './fused-order.js';
 import { tf } from './tfjs.js';
 
@@ -45,9 +46,23 @@ export function gelu(x: tf.Tensor, form: 'tanh' | 'erf'): tf.Tensor {
   return form === 'tanh' ? geluTanh(x) : geluErf(x);
 }
 
-/** `x · σ(x)`, also called swish, any shape. */
-export const silu: (x: tf.Tensor) => tf.Tensor = differentiable((x) => {
-  const gate = tf.sigmoid(x);
-  const y = tf.mul(x, gate);
-  return { y, slope: tf.add(gate, tf.mul(y, tf.sub(1, gate))) };
+const runSilu = defineFusedKernel({
+  name: 'RatchetSilu',
+  record: (graph, { x }) =>
+    graph.emit(
+      'QuickGelu',
+      [graph.full(x!)],
+      { type: 'float32', shape: x!.shape },
+      { alpha: { float: 1 } },
+      'com.microsoft',
+    ),
+  compose: ({ x }) => tf.mul(x!, tf.sigmoid(x!)),
+  inputsToSave: ['x'],
+  outputsToSave: [true],
+  gradient: (dy, [x, y]) => ({
+    x: () => tf.mul(dy, tf.add(y!, tf.mul(tf.sigmoid(x!), tf.sub(1, y!)))),
+  }),
 });
+
+/** `x · σ(x)`, also called swish, any shape. Its derivative is y + σ(x) · (1 − y). */
+export const silu = (x: tf.Tensor): tf.Tensor => runSilu({ x })[0]!;

@@ -4,7 +4,7 @@ import { gemm, matMul, type MatMulOptions } from './kernels/matrix.js';
 import { tf } from './tfjs.js';
 
 /** Sums a gradient over the axes along which its operand was broadcast. */
-function sumToShape(gradient: tf.Tensor, shape: number[]): tf.Tensor {
+export function sumToShape(gradient: tf.Tensor, shape: number[]): tf.Tensor {
   const padding = gradient.rank - shape.length;
   const axes = gradient.shape.flatMap((extent, axis) =>
     (shape[axis - padding] ?? 1) === 1 && extent !== 1 ? [axis] : [],

@@ -1,5 +1,7 @@
 /** The differentiable operations that models are written with, each one fused operator when compiled. */
 export { layerNorm, rmsNorm } from './fused-normalization.js';
+export { attention, byHead, type AttentionSizes } from './fused-attention.js';
+export { rotate } from './fused-rotary.js';
 export { gelu, silu } from './fused-activation.js';
 export { addMatMul, batchMatMul, linear } from './fused-matrix.js';
 export { crossEntropyAndGradient, crossEntropySum, pickLogProbabilities } from './fused-cross-entropy.js';

@@ -22,6 +22,8 @@ export interface Value {
   producer?: GraphNode;
   input?: string;
   data?: TypedArray;
+  /** An output that its node leaves out when nothing reads it. */
+  optional?: boolean;
   /** Set when every element of a constant is this number; such a constant is stored as a scalar. */
   uniform?: number;
 }
@@ -74,6 +76,8 @@ export interface OutputSpec {
   type: ElementType;
   shape: number[];
   physical?: number[];
+  /** The operator need not compute it. */
+  optional?: boolean;
 }
 
 /** Collects nodes in the order in which they are recorded. */
@@ -81,6 +85,9 @@ export class GraphBuilder {
   private readonly nodes: GraphNode[] = [];
   private readonly inputs = new Map<string, Value>();
   private readonly constants = new Map<string, Value>();
+  /** Nodes by what they compute, so that the same is computed once. */
+  private readonly known = new Map<string, View[]>();
+  private readonly numbers = new Map<Value, number>();
   /** What {@link after} made, by its value. */
   private readonly barriers = new Map<Value, { x: Value; other: Value }>();
 
@@ -122,7 +129,16 @@ export class GraphBuilder {
     return value;
   }
 
-  /** Adds a node with any number of outputs. Inputs are physical values: see {@link full} for operators that do not broadcast. */
+  private numberOf(value: Value): number {
+    const number = this.numbers.get(value) ?? this.numbers.size;
+    this.numbers.set(value, number);
+    return number;
+  }
+
+  /**
+   * Adds a node with any number of outputs, unless the same one exists. Inputs are physical values: see {@link full} for
+   * operators that do not broadcast.
+   */
   node(
     op: string,
     inputs: Value[],
@@ -130,13 +146,18 @@ export class GraphBuilder {
     attributes: Record<string, Attribute> = {},
     domain = '',
   ): View[] {
+    const key = JSON.stringify([op, inputs.map((value) => this.numberOf(value)), outputs, attributes]);
+    const same = this.known.get(key);
+    // A copy is asked for where one value has two names.
+    if (same && op !== 'Identity') return same;
     const node: GraphNode = { op, domain, inputs, outputs: [], attributes };
-    const views = outputs.map(({ type, shape, physical }): View => {
-      const value: Value = { type, shape: physical ?? shape, producer: node };
+    const views = outputs.map(({ type, shape, physical, optional }): View => {
+      const value: Value = { type, shape: physical ?? shape, producer: node, ...(optional && { optional }) };
       node.outputs.push(value);
       return { value, shape };
     });
     this.nodes.push(node);
+    this.known.set(key, views);
     return views;
   }
 

@@ -1,4 +1,4 @@
-export { CompileCache } from './compile-cache.js';
+export { CompileCache, type CacheOptions } from './compile-cache.js';
 export { runEagerly, type EagerBackend } from './eager.js';
 export { Executable, type CompileOptions } from './executable.js';
 export type { Graph } from './graph.js';

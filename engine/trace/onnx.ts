@@ -3,12 +3,12 @@ import { ProtobufWriter } from './protobuf.js';
 
 const IR_VERSION = 10;
 const OPSETS: [domain: string, version: number][] = [
-  ['', 21],
+  ['', 23],
   ['com.microsoft', 1],
 ];
 
 /**
- * Serialises a graph as an ONNX model (onnx.proto3, IR 10, opset 21 and com.microsoft 1). Names are given in the order
+ * Serialises a graph as an ONNX model (onnx.proto3, IR 10, opset 23 and com.microsoft 1). Names are given in the order
  * of first use, so equal recordings give equal bytes.
  */
 export function toOnnx(graph: Graph): Uint8Array {
@@ -32,9 +32,11 @@ export function toOnnx(graph: Graph): Uint8Array {
     return name;
   };
 
+  const read = new Set([...graph.nodes.flatMap((node) => node.inputs), ...graph.outputs.map(({ value }) => value)]);
   graph.nodes.forEach((node, index) => {
     node.outputs.forEach((value, i) => {
-      if (!names.has(value)) names.set(value, i === 0 ? `:${index}` : `:${index}.${i}`);
+      if (value.optional && !read.has(value)) names.set(value, '');
+      else if (!names.has(value)) names.set(value, i === 0 ? `:${index}` : `:${index}.${i}`);
     });
     body.message(1, nodeMessage(node, index, nameOf));
   });

@@ -13,7 +13,7 @@ import { loraPlusGroups } from '../peft/lora-plus.js';
 import { frozenWeights } from '../peft/pissa.js';
 import { quantizedFeeds } from '../quantization/quantized-linear.js';
 import type { QuantizedWeights } from '../quantization/quantized-weight.js';
-import { CompileCache, tf, trace } from '../trace/index.js';
+import { CompileCache, tf, trace, type CacheOptions } from '../trace/index.js';
 import { defaultObjective } from '../objectives/default-objective.js';
 import { causalObjective } from '../objectives/language-model.js';
 import type { Measures, Objective } from '../objectives/objective.js';
@@ -75,7 +75,11 @@ export interface StepResult {
 type Program = (tensors: Record<string, tf.Tensor>) => Record<string, tf.Tensor>;
 
 /** Compiled graphs kept at once: about a dozen lengths times a few numbers of scored rows. */
-export const KEPT_GRAPHS = 48;
+const KEPT_GRAPHS = 48;
+
+/** A cache for the graphs of trainings. */
+export const createTrainingGraphs = (options: CacheOptions = {}): CompileCache =>
+  new CompileCache(KEPT_GRAPHS, { memoryArena: 'first', ...options });
 
 /**
  * Trains a model one optimizer step at a time: forward, loss and backward as one compiled graph for each
@@ -94,7 +98,7 @@ export class TrainStep {
     const { weights, adapter } = options;
     const groupOf = options.groupOf ?? (adapter ? loraPlusGroups(options.loraPlusRatio) : undefined);
     this.optimizer = createOptimizer(options.optimizer ?? 'adamw', { ...options, groupOf });
-    this.graphs = options.graphs ?? new CompileCache(KEPT_GRAPHS, { threads: options.threads });
+    this.graphs = options.graphs ?? createTrainingGraphs({ threads: options.threads });
     this.objective = options.objective ?? defaultObjective(options.config);
     const mode = options.gradientCheckpointing ? ':checkpointed' : '';
     this.modelKey = `${modelKey(options, adapter)}:${this.objective.key}${mode}`;

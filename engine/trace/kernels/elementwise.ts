@@ -1,5 +1,5 @@
-import type { ElementType, GraphBuilder, View } from '../graph.js';
-import { broadcastShapes } from '../graph.js';
+import type { ElementType, GraphBuilder, Value, View } from '../graph.js';
+import { broadcastShapes, sameShape } from '../graph.js';
 import type { KernelTable, RecordKernel } from './kernel.js';
 
 const like = (graph: GraphBuilder, view: View, number: number): View => graph.uniform(number, view.value.type);
@@ -9,6 +9,21 @@ const numeric = (graph: GraphBuilder, view: View): View =>
   view.value.type === 'bool' ? graph.cast(view, 'int32') : view;
 
 const floating = (graph: GraphBuilder, view: View): View => graph.cast(view, 'float32');
+
+/** A sum of rows by index added to another tensor of its shape: the rows are added to that instead of to zeros. */
+function addedRows(a: View, b: View, graph: GraphBuilder): View | null {
+  for (const [sum, other] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    const { producer, shape } = sum.value;
+    if (producer?.op !== 'ScatterElements' || !sameShape(shape, other.value.shape)) continue;
+    const [base, ...rest] = producer.inputs as [Value, Value, Value];
+    const isZero = base.producer?.op === 'Expand' && base.producer.inputs[0]!.uniform === 0;
+    if (isZero) return graph.emit(producer.op, [other.value, ...rest], { type: 'float32', shape }, producer.attributes);
+  }
+  return null;
+}
 
 /** The view under a larger logical shape. */
 const broadcast = (view: View, shape: number[]): View => ({ value: view.value, shape });
@@ -42,6 +57,8 @@ const arithmetic =
     if ((op === 'Add' || op === 'Sub') && right.value.uniform === 0) return broadcast(left, shape);
     if (op === 'Add' && left.value.uniform === 0) return broadcast(right, shape);
     if (op === 'Div' && right.value.uniform === 1) return broadcast(left, shape);
+    const merged = op === 'Add' && left.value.type === 'float32' ? addedRows(left, right, graph) : null;
+    if (merged) return { value: merged.value, shape };
     return graph.elementwise(op, [left, right], left.value.type);
   };
 

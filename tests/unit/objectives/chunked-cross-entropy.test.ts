@@ -61,6 +61,9 @@ describe('cross-entropy in chunks', () => {
     expect(chunkRows(512, 50_257)).toBe(128);
     expect(chunkRows(4096, 32_000)).toBe(256);
     expect(chunkRows(128, 1_000_000)).toBe(16);
+    // A learned head: chunks as large as its gradient.
+    expect(chunkRows(512, 50_257, 768)).toBeNull();
+    expect(chunkRows(4096, 50_257, 768)).toBe(683);
   });
 
   it('trains a model with a tied head as the whole logits do', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   addMatMul,
+  attention,
   batchMatMul,
   crossEntropySum,
   dropout,
@@ -9,6 +10,7 @@ import {
   linear,
   pickLogProbabilities,
   rmsNorm,
+  rotate,
   silu,
   tf,
 } from '../../../engine/trace/index.js';
@@ -33,7 +35,36 @@ const transposes = [false, true].flatMap((transposeA) =>
   })),
 );
 
+/** Two rows of three tokens with two query heads of two features. */
+const attentionCase = (name: string, keyValueHeads: number, bias: number[]): Case => ({
+  name: `attention ${name}`,
+  feeds: {
+    query: floats([6, 4]),
+    key: floats([6, 2 * keyValueHeads], 1),
+    value: floats([6, 2 * keyValueHeads], 2),
+    bias: floats(bias, 3),
+  },
+  fn: ({ query, key, value, bias: added }) => {
+    const sizes = { batch: 2, time: 3, heads: 2, keyValueHeads, headSize: 2, scale: 0.7 };
+    return attention(query!, key!, value!, added!, sizes).rows;
+  },
+});
+
+const rotaryCase = (name: string, angles: number[]): Case => ({
+  name: `rotate ${name}`,
+  feeds: { x },
+  fn: (t) => {
+    const table = tf.tensor2d(angles, [4, angles.length / 4]);
+    return rotate(t['x']!, tf.cos(table), tf.sin(table), 1);
+  },
+});
+
 const cases: Case[] = [
+  attentionCase('with a bias for each head', 2, [1, 2, 3, 3]),
+  attentionCase('with a bias for each row and its keys', 2, [2, 1, 1, 3]),
+  attentionCase('of heads that share keys', 1, [1, 1, 3, 3]),
+  rotaryCase('of all features', [0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5]),
+  rotaryCase('of the first features', [0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5]),
   {
     name: 'layerNorm',
     feeds: { x: floats([2, 3, 6]), gain: floats([6], 2), bias: floats([6], 4) },
@@ -152,4 +183,14 @@ describe('crossEntropySum', () => {
     });
     expect(y!.data[0]).toBeCloseTo(expected, 5);
   });
+});
+
+describe('attention', () => {
+  const fn = ({ query, key, value }: Record<string, tf.Tensor>) => {
+    const sizes = { batch: 2, time: 3, heads: 2, keyValueHeads: 1, headSize: 2, scale: 1 };
+    return attention(query!, key!, value!, tf.scalar(0), sizes);
+  };
+  const feeds: Feeds = { query: floats([6, 4]), key: floats([6, 2], 1), value: floats([6, 2], 2) };
+
+  it('gives keys and values by head, without a mask too', () => expectLikeOracle(feeds, (t) => ({ ...fn(t) })));
 });

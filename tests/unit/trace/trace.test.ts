@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder } from '../../../engine/trace/graph.js';
+import { GraphBuilder, type View } from '../../../engine/trace/graph.js';
 import { crossEntropySum, gelu, linear, tf, toOnnx, trace, withTapeSaved } from '../../../engine/trace/index.js';
 import { expectLikeOracle, floats, integers, runCompiled, specsOf, type Feeds } from './compare.js';
 
@@ -50,6 +50,29 @@ describe('trace', () => {
     expect(sameBits(await runCompiled(feeds, chain, 1), await runCompiled(feeds, chain, 2))).toBe(true);
     const step = mlpFeeds(64, 128);
     expect(sameBits(await runCompiled(step, mlpStep, 1), await runCompiled(step, mlpStep, 2))).toBe(true);
+  });
+
+  it('computes the same once', () => {
+    const graph = trace({ x: { shape: [2], dtype: 'float32' } }, ({ x }) => ({
+      y: tf.add(tf.sin(tf.exp(x!)), tf.cos(tf.exp(x!))),
+    }));
+    expect(graph.nodes.map((node) => node.op)).toEqual(['Exp', 'Sin', 'Cos', 'Add']);
+  });
+
+  it('adds the gradient of a lookup to the other gradient of its table', async () => {
+    const feeds: Feeds = { table: floats([5, 3]), rows: floats([4, 3], 1), ids: integers([4], [2, 0, 2, 4]) };
+    const tied = ({ table, rows, ids }: Record<string, tf.Tensor>) => ({
+      gradient: tf.grad((w) =>
+        tf.add(
+          tf.sum(tf.square(tf.matMul(rows as tf.Tensor2D, w as tf.Tensor2D, false, true))),
+          tf.sum(tf.square(tf.gather(w, ids as tf.Tensor1D))),
+        ),
+      )(table!),
+    });
+    await expectLikeOracle(feeds, tied, 5e-6);
+    const graph = trace(specsOf(feeds), tied);
+    const scatter = graph.nodes.find(({ op }) => op === 'ScatterElements')!;
+    expect(scatter.outputs[0]).toBe(graph.outputs[0]!.value);
   });
 
   it('drops nodes and inputs that no output needs', () => {
@@ -149,6 +172,21 @@ describe('trace', () => {
 });
 
 describe('the graph builder', () => {
+  it('leaves out optional outputs that nothing reads', async () => {
+    const graph = new GraphBuilder();
+    const x = graph.input('x', 'float32', [1, 2, 4]);
+    const cache = { type: 'float32' as const, shape: [1, 2, 2, 2], optional: true };
+    const [y, keys] = graph.node(
+      'Attention',
+      [x.value, x.value, x.value],
+      [{ type: 'float32', shape: [1, 2, 4] }, cache, cache],
+      { q_num_heads: { int: 2 }, kv_num_heads: { int: 2 } },
+    );
+    const text = (outputs: Record<string, View>) => Buffer.from(toOnnx(graph.finish(outputs))).toString('latin1');
+    expect(text({ y: y! })).not.toContain(':0.1');
+    expect(text({ y: y!, keys: graph.reshape(keys!, [8]) })).toContain(':0.1');
+  });
+
   it('refuses shapes that do not broadcast', () => {
     const graph = new GraphBuilder();
     const [a, b] = [graph.input('a', 'float32', [2, 3]), graph.input('b', 'float32', [2])];
