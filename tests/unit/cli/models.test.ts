@@ -16,18 +16,18 @@ it('T1: lists every model with nominal and measured parameters and memory', () =
   expect(`\n${modelRows(models, createStyle(false)).join('\n')}\n`).toMatchInlineSnapshot(`
     "
     model                architecture  task            nominal     parameters      full     LoRA    QLoRA  licence
-    distilbert           distilbert    classification      66M     66 955 010    1.4 GB   607 MB   459 MB  apache-2.0
-    bert                 bert          classification     110M    109 483 778    2.4 GB   1.1 GB   813 MB  apache-2.0
-    roberta              roberta       classification     125M    124 647 170    2.6 GB   1.2 GB   874 MB  mit
-    gpt2                 gpt2          generation         117M    124 439 808    2.9 GB   1.4 GB   1.1 GB  mit
-    gpt2-medium          gpt2          generation         345M    354 823 168    7.6 GB   3.4 GB   2.3 GB  mit
-    dialogpt-medium      gpt2          generation         345M    354 823 168    7.6 GB   3.4 GB   2.3 GB  mit
-    flan-t5-base         t5            generation         250M    247 577 856    5.5 GB   2.6 GB   1.9 GB  apache-2.0
-    tinyllama            llama         generation         1.1B  1 100 048 384   20.7 GB   7.6 GB   4.2 GB  apache-2.0
-    phi-3-mini           phi3          generation         3.8B  3 821 079 552   67.0 GB  21.3 GB   8.7 GB  mit
-    llama-2-7b           llama         generation           7B  6 738 415 616  116.2 GB  35.6 GB  13.1 GB  llama2
-    mistral-7b-instruct  mistral       generation           7B  7 248 023 552  125.0 GB  38.4 GB  14.1 GB  apache-2.0
-    qwen2.5-7b-instruct  qwen2         generation           7B  7 615 616 512  131.4 GB  40.3 GB  17.6 GB  apache-2.0
+    distilbert           distilbert    classification      66M     66 955 010    1.7 GB   608 MB   469 MB  apache-2.0
+    bert                 bert          classification     110M    109 483 778    2.8 GB   936 MB   649 MB  apache-2.0
+    roberta              roberta       classification     125M    124 647 170    3.1 GB   996 MB   710 MB  mit
+    gpt2                 gpt2          generation         117M    124 439 808    3.7 GB   1.0 GB   754 MB  mit
+    gpt2-medium          gpt2          generation         345M    354 823 168    9.2 GB   2.5 GB   1.4 GB  mit
+    dialogpt-medium      gpt2          generation         345M    354 823 168    9.2 GB   2.5 GB   1.4 GB  mit
+    flan-t5-base         t5            generation         250M    247 577 856    6.6 GB   2.0 GB   1.4 GB  apache-2.0
+    tinyllama            llama         generation         1.1B  1 100 048 384   25.3 GB   6.2 GB   2.9 GB  apache-2.0
+    phi-3-mini           phi3          generation         3.8B  3 821 079 552   82.2 GB  18.4 GB   6.0 GB  mit
+    llama-2-7b           llama         generation           7B  6 738 415 616  142.8 GB  31.4 GB   9.0 GB  llama2
+    mistral-7b-instruct  mistral       generation           7B  7 248 023 552  153.5 GB  33.7 GB   9.6 GB  apache-2.0
+    qwen2.5-7b-instruct  qwen2         generation           7B  7 615 616 512  165.5 GB  35.0 GB  12.5 GB  apache-2.0
     "
   `);
 });
@@ -42,9 +42,9 @@ it('T1: shows one model', () => {
     nominal       3.8B
     licence       mit
     from          https://huggingface.co/microsoft/Phi-3-mini-4k-instruct
-    full          67.0 GB: weights 15.3 GB, gradients 15.3 GB, optimizer 30.6 GB, activations 5.8 GB
-    lora          21.3 GB: weights 15.3 GB, gradients 50 MB, optimizer 101 MB, activations 5.8 GB
-    qlora         8.7 GB: weights 2.7 GB, gradients 50 MB, optimizer 101 MB, activations 5.8 GB
+    full          82.2 GB: weights 15.3 GB, gradients 30.6 GB, optimizer 30.6 GB, activations 5.6 GB, process 170 MB
+    lora          18.4 GB: weights 15.3 GB, gradients 101 MB, optimizer 101 MB, activations 2.7 GB, process 170 MB
+    qlora         6.0 GB: weights 2.7 GB, gradients 101 MB, optimizer 101 MB, activations 2.9 GB, process 170 MB
     "
   `);
 });
