@@ -61,7 +61,7 @@ const section = [
 if (flags.write) {
   const file = new URL('../../docs/scale.md', import.meta.url);
   const page = await readFile(file, 'utf8');
-  const [begin, end] = ['<!-- simulation: begin -->', '<!-- simulation: end -->'];
+  const [begin, end] = ['<!-- simulation: written by bench/simulate.ts -->', '<!-- /simulation -->'];
   const [before, rest = ''] = page.split(begin);
   await writeFile(file, `${before}${begin}\n\n${section}\n\n${end}${rest.split(end)[1] ?? '\n'}`);
 }
