@@ -26,6 +26,7 @@ import type { AnswerRow, CpuActivities, VotesRow } from './interfaces.js';
 
 /** Trust in a label that the simulated annotator would give: it is right but for its rate of wrong labels. */
 const annotatorTrust = (config: LoopConfig): number => 1 - (config.simulatedUsers?.wrongLabels ?? 0);
+const FULL_SCORE = 100;
 /** Share of the budget that goes to the hardest failures, when they are mined. */
 const HARD_NEGATIVE_SHARE = 0.25;
 
@@ -79,7 +80,8 @@ export function createSelectionActivities(deps: Dependencies): Pick<CpuActivitie
       const { selected, rows, hardNegatives } = select(candidates, config, key.round, difficultyOf, fallback);
 
       let labels = 0;
-      const labelled = selected.map(({ event, label }) => {
+      const accepted = config.selection.keepAccepted ? acceptedAnswers(candidates, selected, config, difficultyOf) : [];
+      const labelled = [...selected, ...accepted].map(({ event, label }) => {
         if (label === null) labels++;
         const target =
           label?.text ??
@@ -101,15 +103,15 @@ export function createSelectionActivities(deps: Dependencies): Pick<CpuActivitie
         gates: config.gate.checks,
         groundednessOf: (row: LabelCandidate) => groundedness(row.artifactType, row.input, row.target),
       });
-      const { accepted, rejected } = gates.apply(labelled, new Set(earlier.map(candidateKey)));
+      const { accepted: kept, rejected } = gates.apply(labelled, new Set(earlier.map(candidateKey)));
       const sides = config.components.tracking
-        ? splitTrainValidation([...earlier, ...accepted], {
+        ? splitTrainValidation([...earlier, ...kept], {
             seed: config.seed,
             ratio: config.tracking.validationRatio,
             earlier: new Map(earlier.map((row) => [row.id, row.split])),
           })
-        : new Map(accepted.map((row) => [row.id, 'train' as const]));
-      const examples = accepted.map((row): ExampleRow => ({
+        : new Map(kept.map((row) => [row.id, 'train' as const]));
+      const examples = kept.map((row): ExampleRow => ({
         ...row,
         eventId: row.id,
         difficulty: lessons.get(row.id)!.difficulty,
@@ -174,6 +176,22 @@ function toCandidate(event: FeedbackEvent, config: LoopConfig, meanEntropy: numb
     event,
     label,
   };
+}
+
+/** The hardest answers that users accepted in full and the selection left, at most as many as its budget. */
+function acceptedAnswers(
+  candidates: readonly Candidate[],
+  selected: readonly Candidate[],
+  config: LoopConfig,
+  difficultyOf: (eventId: string) => number,
+): Candidate[] {
+  const taken = new Set(selected.map((candidate) => candidate.eventId));
+  return candidates
+    .filter(({ eventId, event, label }) => {
+      return label?.source === 'accepted' && event.validation_score === FULL_SCORE && !taken.has(eventId);
+    })
+    .sort((a, b) => difficultyOf(b.eventId) - difficultyOf(a.eventId) || (a.eventId < b.eventId ? -1 : 1))
+    .slice(0, config.selection.budget);
 }
 
 /** Active learning or a random draw within the budget; mined failures take their share of it first. */

@@ -50,7 +50,9 @@ const LoopSettings = z.strictObject({
       curriculum: z
         .boolean()
         .default(false)
-        .describe('Order examples from easy to hard; off because its easy stage leaves labels unused (docs/claims.md).'),
+        .describe(
+          'Order examples from easy to hard; off because its easy stage leaves labels unused (docs/claims.md).',
+        ),
       activeLearning: z.boolean().default(true).describe('Choose informative examples instead of random ones.'),
       augmentation: z.boolean().default(true).describe('Add label-preserving variants.'),
       hardNegativeMining: z.boolean().default(true).describe('Mix failures (score < 60) into the batches.'),
@@ -121,6 +123,12 @@ const LoopSettings = z.strictObject({
         .max(8)
         .default(3)
         .describe("Newest models that answer for the strategies which look at an ensemble's disagreement."),
+      keepAccepted: z
+        .boolean()
+        .default(true)
+        .describe(
+          'Train on answers that users accepted in full as well, at most as many as the budget; no label is spent.',
+        ),
       fallback: z
         .boolean()
         .default(false)

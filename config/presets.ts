@@ -17,7 +17,7 @@ export const PRESETS: Record<LoopConfig['preset'], z.input<typeof LoopConfig>> =
       tracking: false,
     },
     reward: { scheme: 'buckets', similarity: 'character' },
-    selection: { budget: 50 },
+    selection: { budget: 50, keepAccepted: false },
     batching: { min: 50, max: 50, default: 50 },
     gate: { minLabelScore: 70, checks: ['non-empty', 'score'] },
   },

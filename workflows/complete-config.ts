@@ -6,7 +6,7 @@ const LATER_SETTINGS = {
   embeddings: false,
   components: { tuning: false, tracking: true },
   reward: { scheme: 'continuous', similarity: 'combined', trust: true },
-  selection: { strategy: 'active-learner', ensemble: 3, fallback: false },
+  selection: { strategy: 'active-learner', ensemble: 3, keepAccepted: false, fallback: false },
   augmentation: { backTranslation: false },
   gate: { checks: ['non-empty', 'score', 'groundedness', 'duplicate'] },
   tracking: {

@@ -141,10 +141,11 @@ async function playRound(deps: ArmDependencies, plan: ArmPlan, state: ArmState):
   });
   const examplesRef = await cpu.augmentExamples({ key, config, examplesRef: selected.examplesRef });
   // What is chosen is shown to the annotator and costs a label, whether he corrects it or finds it right.
-  const chosen = (await files.read<SelectionRow>(selected.selectionRef)).filter((row) => row.selected).length;
-  const labels = (before?.labels ?? 0) + chosen;
+  const selection = await files.read<SelectionRow>(selected.selectionRef);
+  const chosen = new Set(selection.filter((row) => row.selected).map((row) => row.eventId));
+  const labels = (before?.labels ?? 0) + chosen.size;
   const batches = await cpu.assembleBatches({ key, config, examplesRef, earlierExamplesRef: earlierRef, curriculum });
-  const labelled = await files.read<ExampleRow>(selected.examplesRef);
+  const labelled = (await files.read<ExampleRow>(selected.examplesRef)).filter((row) => chosen.has(row.eventId));
   const next: ArmState = {
     ...state,
     earlierRef: await append(files, key, earlierRef, examplesRef),
