@@ -11,8 +11,7 @@ import { resolveFineTuning, type Setting } from '../../config/resolve-fine-tunin
 import { executionOf } from '../../engine/devices/index.js';
 import { newHeadLabels, readModelConfig, withLabels } from '../../engine/nn/new-head.js';
 import { selectDevice, trainModel, type TrainResult, type TrainRuntime, type TrainSpec } from '../../engine/index.js';
-import { CompileCache } from '../../engine/trace/index.js';
-import { KEPT_GRAPHS } from '../../engine/train/step.js';
+import { createTrainingGraphs } from '../../engine/train/step.js';
 import { keepSpec } from '../../engine/train/fork-run.js';
 import { specHash } from '../../engine/train/spec-hash.js';
 import { acquireLock, type Lock, type LockHolder } from '../lock.js';
@@ -128,7 +127,7 @@ async function runtimeOf(
   // A GPU that is only asked for in general may be any of them.
   const selected = await selectDevice({ device: useGpu === true && device === 'cpu' ? 'auto' : device, ...forced });
   const options = { ...(threads !== undefined && { threads }), ...executionOf(selected.device) };
-  return { device: selected, graphs: new CompileCache(KEPT_GRAPHS, options) };
+  return { device: selected, graphs: createTrainingGraphs(options) };
 }
 
 async function train(
