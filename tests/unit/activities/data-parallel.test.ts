@@ -8,6 +8,7 @@ import { fileSha256 } from '../../../activities/file-sha256.js';
 import type { ModelReference } from '../../../activities/interfaces.js';
 import type { TrainingRecord } from '../../../activities/run-log.js';
 import { LoopConfig } from '../../../config/loop.js';
+import type { HostTensor } from '../../../engine/index.js';
 import { parseAdapterConfig, readAdapter, writeAdapter } from '../../../engine/formats/peft.js';
 import { planShards } from '../../../learning/training/plan-shards.js';
 import { defaultParameters } from '../../../learning/tuning/search-space.js';
@@ -20,10 +21,12 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 async function adapter(uri: string, values: number[]): Promise<ModelReference> {
-  const config = parseAdapterConfig('test', JSON.stringify({ peft_type: 'LORA', r: 1, target_modules: ['a'] }));
-  const tensors = new Map([
-    [NAME, { dtype: 'float32', shape: [1, values.length], data: Float32Array.from(values) } as const],
-  ]);
+  const config = parseAdapterConfig(
+    'test',
+    JSON.stringify({ peft_type: 'LORA', r: 1, lora_alpha: 2, lora_dropout: 0, target_modules: ['a'] }),
+  );
+  const data = Float32Array.from(values);
+  const tensors = new Map<string, HostTensor>([[NAME, { dtype: 'float32', shape: [1, values.length], data }]]);
   await writeAdapter(path.join(folder, uri), { config, tensors });
   const sha256 = await fileSha256(path.join(folder, uri, 'adapter_model.safetensors'));
   return { id: uri, path: uri, sha256 };
