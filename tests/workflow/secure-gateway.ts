@@ -18,24 +18,14 @@ export function makeCertificates(folder: string): Certificates {
   const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' });
   const key = ['-newkey', 'rsa:2048', '-nodes', '-days', '2'];
   openssl('req', '-x509', ...key, '-subj', '/CN=ratchet-test-ca', '-keyout', 'ca.key', '-out', 'ca.pem');
-  for (const [name, subject, extension] of [
-    ['server', '/CN=temporal.test', 'subjectAltName=DNS:temporal.test'],
-    ['client', '/CN=ratchet', 'extendedKeyUsage=clientAuth'],
-  ] as const)
-    openssl(
-      ...[
-        'req',
-        '-x509',
-        ...key,
-        '-subj',
-        subject,
-        '-addext',
-        extension,
-        '-addext',
-        'basicConstraints=critical,CA:FALSE',
-      ],
-      ...['-CA', 'ca.pem', '-CAkey', 'ca.key', '-keyout', `${name}.key`, '-out', `${name}.pem`],
-    );
+  const sign = (name: string, subject: string, extension: string) => {
+    const extensions = ['-addext', extension, '-addext', 'basicConstraints=critical,CA:FALSE'];
+    const authority = ['-CA', 'ca.pem', '-CAkey', 'ca.key'];
+    const out = ['-keyout', `${name}.key`, '-out', `${name}.pem`];
+    openssl('req', '-x509', ...key, '-subj', subject, ...extensions, ...authority, ...out);
+  };
+  sign('server', '/CN=temporal.test', 'subjectAltName=DNS:temporal.test');
+  sign('client', '/CN=ratchet', 'extendedKeyUsage=clientAuth');
   return {
     ca: file('ca.pem'),
     server: file('server.pem'),

@@ -2,13 +2,13 @@ import { createWriteStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import type { Readable } from 'node:stream';
-import type { S3Client } from '@aws-sdk/client-s3';
+import type * as sdkTypes from '@aws-sdk/client-s3';
 import { RatchetError } from '../../config/errors.js';
 import type { RatchetConfig } from '../../config/schema.js';
 import type { ArtifactStorage } from './artifact-storage.js';
 import { storageFault } from './storage-fault.js';
 
-type Sdk = typeof import('@aws-sdk/client-s3');
+type Sdk = typeof sdkTypes;
 
 /** Bytes that are in memory at once, and of the parts of a larger file; S3 wants at least 5 MiB, and at most 10,000 parts. */
 const PART = 8 << 20;
@@ -42,7 +42,7 @@ export async function openS3Storage(settings: RatchetConfig['storage']['s3']): P
 class S3Storage implements ArtifactStorage {
   constructor(
     private readonly sdk: Sdk,
-    private readonly client: S3Client,
+    private readonly client: sdkTypes.S3Client,
     private readonly settings: RatchetConfig['storage']['s3'],
   ) {}
 
