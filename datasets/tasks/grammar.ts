@@ -1,5 +1,8 @@
 import type { Stream } from '../../config/random.js';
 
+/** Requests are made of few different sentences: what they mean is read once, for so many at a time. */
+const SENTENCES_KEPT = 10_000;
+
 /** One sentence (or pipeline step) of a specification: what it says, with which words, in which wording. */
 export interface Statement {
   kind: string;
@@ -19,6 +22,7 @@ export function statement(kind: string, slots: Record<string, string> = {}): Sta
  */
 export class Grammar {
   private readonly patterns: { kind: string; wording: number; expression: RegExp }[] = [];
+  private readonly known = new Map<string, Statement | null>();
 
   constructor(private readonly wordings: Readonly<Record<string, readonly string[]>>) {
     for (const [kind, templates] of Object.entries(wordings)) {
@@ -50,8 +54,16 @@ export class Grammar {
   }
 
   /** The statement a text makes, or null when it is not in the language. Case and spacing do not matter. */
-  parse(text: string): Statement | null {
-    const plain = normalizeSentence(text);
+  parse(text: string): Readonly<Statement> | null {
+    const known = this.known.get(text);
+    if (known !== undefined) return known;
+    const found = this.match(normalizeSentence(text));
+    if (this.known.size === SENTENCES_KEPT) this.known.clear();
+    this.known.set(text, found);
+    return found;
+  }
+
+  private match(plain: string): Statement | null {
     for (const { kind, wording, expression } of this.patterns) {
       const match = expression.exec(plain);
       if (match) return { kind, slots: { ...match.groups }, wording };

@@ -62,8 +62,9 @@ export function corpusBleu(
     );
     for (let order = 1; order <= MAX_ORDER; order++) {
       const counts = countNgrams(hypothesis, order);
-      const largest = new Map<string, number>();
-      for (const reference of segmentReferences) {
+      const [first = [], ...others] = segmentReferences;
+      const largest = countNgrams(first, order);
+      for (const reference of others) {
         for (const [key, count] of countNgrams(reference, order))
           largest.set(key, Math.max(count, largest.get(key) ?? 0));
       }

@@ -2,7 +2,8 @@
 export function countNgrams(tokens: readonly string[], order: number): Map<string, number> {
   const counts = new Map<string, number>();
   for (let start = 0; start + order <= tokens.length; start++) {
-    const key = tokens.slice(start, start + order).join('\u0000');
+    let key = tokens[start]!;
+    for (let next = start + 1; next < start + order; next++) key += `\u0000${tokens[next]!}`;
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   return counts;
