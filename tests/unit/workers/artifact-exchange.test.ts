@@ -46,7 +46,9 @@ describe('hosts with data folders of their own', () => {
   it('W2: fetch again what is there with other contents', async () => {
     const ref = await run(host('a'), {}, () => writeRows(at('a'), 'rows.jsonl', ['new']));
     await writeRows(at('b'), 'rows.jsonl', ['old']);
-    await run(host('b'), ref, async () => expect(await readRows(at('b'), ref)).toEqual(['new']));
+    await run(host('b'), ref, async () => {
+      expect(await readRows(at('b'), ref)).toEqual(['new']);
+    });
   });
 
   it('W2: refuse contents that the storage has damaged, and leave the data folder without them', async () => {
