@@ -3,7 +3,7 @@ import { stream } from '../../config/random.js';
 import type { HostTensor } from '../api.js';
 import { readModelTensors } from '../formats/safetensors.js';
 import { unpackCheckpoint } from '../quantization/bitsandbytes.js';
-import { halved, halvedParameters, type WeightPrecision } from '../quantization/half-weights.js';
+import { toRest, type WeightPrecision } from '../quantization/half-weights.js';
 import type { ModelConfig } from './config.js';
 import { readModelConfig } from './new-head.js';
 import { embeddingName, headModules, parameterShapes } from './parameters.js';
@@ -22,7 +22,7 @@ export interface LoadOptions {
    * biases 0) from the streams (seed, 'head', name). A body that the file has no pooler for gets a new one, too.
    */
   newHead?: { labels: readonly string[]; seed: number };
-  /** What the large weights rest in, see {@link halved}; float32 when left out. Each is rounded as it is read. */
+  /** What the large weights rest in, see `halved`; float32 when left out. Each is rounded as it is read. */
   precision?: WeightPrecision | undefined;
   /** What is kept of a parameter instead; asked right after it was read, so that only one is there as the file has it. */
   keep?: (parameter: string, tensor: HostTensor) => HostTensor;
@@ -38,21 +38,16 @@ export interface LoadOptions {
  */
 export async function loadModel(folder: string, options: LoadOptions = {}): Promise<LoadedModel> {
   const parsed = await readModelConfig(folder);
-  const keep = options.keep ?? restingType(parsed, options);
+  const keep = options.keep ?? toRest(parsed, options.precision);
   const parameters = new Map(
-    [...parameterShapes(parsed).keys()].flatMap((name) => [...spellings(name)].map((spelling) => [spelling, name])),
+    [...parameterShapes(parsed).keys()].flatMap((name) =>
+      [...spellings(name)].map((spelling): [string, string] => [spelling, name]),
+    ),
   );
   const convert = (name: string, tensor: HostTensor) => keep(parameters.get(name) ?? name, tensor);
   const tensors = unpackCheckpoint(folder, parsed, (await readModelTensors(folder, { convert })).tensors);
   const config = withNewHead(folder, withFoundHead(parsed, tensors), options);
   return { config, ...selectWeights(folder, config, tensors, { ...options, keep }) };
-}
-
-/** Brings a parameter to the type that it rests in. */
-function restingType(config: ModelConfig, { precision = 'float32' }: LoadOptions): NonNullable<LoadOptions['keep']> {
-  if (precision === 'float32') return (_, tensor) => tensor;
-  const names = new Set(halvedParameters(config));
-  return (name, tensor) => (names.has(name) ? halved(tensor, precision) : tensor);
 }
 
 /** T5's file, not its config, says whether the head is tied: transformers 5 always writes that it is. */

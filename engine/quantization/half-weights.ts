@@ -18,6 +18,13 @@ export const halvedParameters = (config: ModelConfig): string[] => [
   ]),
 ];
 
+/** How a model's parameters come to rest as they are read. A head of its own counts, too, where config.json tells of none. */
+export function toRest(config: ModelConfig, precision: WeightPrecision = 'float32') {
+  const names = new Set([...halvedParameters(config), 'lm_head.weight']);
+  return (name: string, tensor: HostTensor): HostTensor =>
+    precision !== 'float32' && names.has(name) ? halved(tensor, precision) : tensor;
+}
+
 /**
  * A float32 tensor in 16 bits; as it is where float16 cannot hold its numbers. onnxruntime-node takes no bfloat16, so that
  * numbers rounded to it rest as float16, which holds them exactly from 2⁻¹⁷ (7.6e-6) on, and smaller ones to 2⁻²⁵ (3e-8).

@@ -5,7 +5,7 @@ import { loadModel, type LoadedModel, type LoadOptions } from '../nn/load-model.
 import { readModelConfig } from '../nn/new-head.js';
 import { linearModules, parameterShapes } from '../nn/parameters.js';
 import { decodeBitsandbytes, isQuantizedCheckpoint } from './bitsandbytes.js';
-import { halved, halvedParameters } from './half-weights.js';
+import { toRest } from './half-weights.js';
 import { quantizeWeight, type QuantizedWeight, type QuantizedWeights } from './quantized-weight.js';
 
 /** A model whose linear modules are kept as NF4; `weights` holds the others. */
@@ -17,13 +17,12 @@ export interface QuantizedModel extends LoadedModel {
 async function quantizeWhileReading(folder: string, options: LoadOptions): Promise<QuantizedModel> {
   const shape = await readModelConfig(folder);
   const modules = new Map(linearModules(shape).map((module) => [`${module.name}.weight`, module]));
-  const halves = new Set(halvedParameters(shape));
-  const { precision = 'float32' } = options;
+  const rest = toRest(shape, options.precision);
   const quantized = new Map<string, QuantizedWeight>();
   const keep = (name: string, tensor: HostTensor): HostTensor => {
     const module = modules.get(name);
-    if (!module || quantized.has(name))
-      return precision !== 'float32' && halves.has(name) ? halved(tensor, precision) : tensor;
+    if (!module) return rest(name, tensor);
+    if (quantized.has(name)) return tensor;
     const { dtype, data } = tensor;
     // What cannot be packed is left for the check of all parameters, which names it.
     if (
@@ -35,9 +34,9 @@ async function quantizeWhileReading(folder: string, options: LoadOptions): Promi
     quantized.set(name, quantizeWeight(data as Float32Array, module));
     return { ...tensor, data: new Float32Array(0) };
   };
-  const { config, weights, ...rest } = await loadModel(folder, { ...options, keep });
+  const { config, weights, ...others } = await loadModel(folder, { ...options, keep });
   for (const name of quantized.keys()) weights.delete(name);
-  return { config, weights, ...rest, quantized };
+  return { config, weights, ...others, quantized };
 }
 
 /**
@@ -48,9 +47,7 @@ async function quantizeWhileReading(folder: string, options: LoadOptions): Promi
 export async function loadQuantizedModel(folder: string, options: LoadOptions = {}): Promise<QuantizedModel> {
   const names: string[] = [];
   await readModelTensors(folder, { filter: (name) => names.push(name) < 0 });
-  if (!isQuantizedCheckpoint(names)) {
-    return quantizeWhileReading(folder, options);
-  }
+  if (!isQuantizedCheckpoint(names)) return quantizeWhileReading(folder, options);
   const config = await readModelConfig(folder);
   const { weights, quantized } = decodeBitsandbytes(folder, (await readModelTensors(folder)).tensors);
   const modules = new Map(linearModules(config).map((module) => [`${module.name}.weight`, module]));
@@ -67,5 +64,6 @@ export async function loadQuantizedModel(folder: string, options: LoadOptions = 
   }
   const stray = [...quantized.keys()].find((name) => !modules.has(name));
   if (stray !== undefined) throw invalidModel(folder, `the quantised tensor "${stray}" is no linear module's weight.`);
-  return { config, weights, quantized };
+  const rest = toRest(config, options.precision);
+  return { config, weights: new Map([...weights].map(([name, tensor]) => [name, rest(name, tensor)])), quantized };
 }
