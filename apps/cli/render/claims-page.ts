@@ -68,7 +68,7 @@ function provisional(measured: readonly ClaimRow[], { tier }: ClaimsReport): str
   const fewest = Math.min(...measured.filter((row) => row.headline).map((row) => row.seeds));
   if (!(fewest < CONFIRMATORY_SEEDS)) return [];
   return [
-    `**Provisional.** With ${fewest} paired ${fewest === 1 ? 'seed' : 'seeds'} the smallest possible *p* is ${2 ** (1 - fewest)}: a verdict here says where the interval lies, not that anything is proven.${tier === 'smoke' ? ' The cpu tier (10 rounds, 10 seeds, every ablation) is still to be run: `npx ratchet claims --tier cpu --resume`.' : ''}`,
+    `**Provisional.** With ${fewest} paired ${fewest === 1 ? 'seed' : 'seeds'} the smallest possible *p* is ${2 ** (1 - fewest)}: a verdict here says where the interval lies, not that anything is proven.${tier === 'smoke' ? ' The cpu tier (10 seeds, every ablation) is still to be run: `npx ratchet claims --tier cpu --resume`.' : ''}`,
     '',
   ];
 }
