@@ -33,6 +33,8 @@ export interface ChaosOptions {
   folder: string;
   /** Compiled entry of the command line. */
   program: string;
+  /** First run of the plan to do now; what was done before counts all the same. */
+  from?: number;
   /** Runs at a time; 1 by default. */
   parallel?: number;
   signal?: AbortSignal;
@@ -54,7 +56,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosSummary> {
   options.onReference?.();
   for (const result of results) options.onResult?.(result);
   const done = new Set(results.map(({ run }) => run));
-  const left = Array.from({ length: kills }, (_, index) => index + 1).filter((run) => !done.has(run));
+  const { from = 1 } = options;
+  const left = Array.from({ length: kills }, (_, index) => index + 1).filter((run) => run >= from && !done.has(run));
   const lane = async () => {
     for (let run = left.shift(); run !== undefined; run = left.shift()) {
       signal?.throwIfAborted();

@@ -10,6 +10,7 @@ import { bar } from '../render/progress.js';
 interface ChaosCommandOptions {
   kills: number;
   seed: number;
+  from: number;
   parallel: number;
   data: string;
   json?: boolean;
@@ -22,6 +23,7 @@ export function chaosCommand(): Command {
     .description('Kill processes of a small loop at seeded moments, and compare with the undisturbed run')
     .option('--kills <number>', 'faults, each in a run of its own', wholeNumber('--kills', 1), 10)
     .option('--seed <number>', 'seed of the plan of faults', wholeNumber('--seed', 0), 1)
+    .option('--from <number>', 'first run of the plan to do now', wholeNumber('--from', 1), 1)
     .option('--parallel <number>', 'runs at a time', wholeNumber('--parallel', 1), 1)
     .option('--data <folder>', 'folder of the results; an interrupted plan goes on there', 'chaos')
     .option('--json', 'print JSON lines only')
@@ -33,6 +35,7 @@ Examples:
   $ ratchet chaos                                10 faults
   $ ratchet chaos --kills 200 --seed 3 --json    give it again after Ctrl-C: it goes on
   $ ratchet chaos --kills 50                     the first 50 of the same plan; later --kills 100 adds 50 more
+  $ ratchet chaos --kills 60 --from 51           runs 51 to 60; the sum is over all that are done
   $ ratchet chaos --data /tmp/chaos --verbose`,
     )
     .action(async (options: ChaosCommandOptions) => {
@@ -41,7 +44,7 @@ Examples:
 }
 
 async function proveDurability(options: ChaosCommandOptions): Promise<number> {
-  const { kills, seed, parallel } = options;
+  const { kills, seed, from, parallel } = options;
   const output = new Output({ json: options.json ?? false, verbose: options.verbose ?? false });
   const { style } = output;
   const interrupt = onInterrupt();
@@ -53,6 +56,7 @@ async function proveDurability(options: ChaosCommandOptions): Promise<number> {
     const summary = await runChaos({
       kills,
       seed,
+      from,
       parallel,
       folder: path.resolve(options.data),
       program: fileURLToPath(new URL('../main.js', import.meta.url)),

@@ -118,6 +118,8 @@ describe('runChaos', () => {
     writeFileSync(path.join(folder, 'results.jsonl'), lines);
     writeFileSync(path.join(folder, 'undisturbed.json'), JSON.stringify({ hashes: {}, checkpoints: {}, events: [] }));
     expect(await runChaos(options(1))).toMatchObject({ runs: 2, maxLostSteps: 2 });
+    expect(await runChaos({ ...options(1), kills: 3, from: 2 })).toMatchObject({ runs: 3, maxLostSteps: 3 });
+    expect(await runChaos({ ...options(1), kills: 4, from: 5 })).toMatchObject({ runs: 3 });
   });
 
   it('takes the results of an interrupted plan, without a torn line, and refuses those of another seed', async () => {
