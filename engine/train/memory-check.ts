@@ -82,21 +82,17 @@ const writers = {
  * out of memory kills without a word. Every alternative that is named was checked to fit; one that only adds to another
  * is left out.
  *
- * @param available bytes that are free
- * @param options.loaded the weights are in memory already, and `available` is what is left
- * @param options.names how settings are written
+ * @param available bytes that the training may take, model and process included
+ * @param names how settings are written
  * @returns null where it fits
  */
 export function memoryRefusal(
   size: TrainingSize,
   available: number,
-  { loaded, names }: { loaded: boolean; names: keyof typeof writers },
+  names: keyof typeof writers,
 ): MemoryRefusal | null {
-  const estimate = (changes: Changes) =>
-    estimateMemory(memoryQuestion({ ...size, ...changes, longest: changes.maxLength ?? size.longest }));
-  const now = estimate({});
-  const held = loaded ? now.weights + now.process : 0;
-  const needed = (changes: Changes) => estimate(changes).total - held;
+  const needed = (changes: Changes) =>
+    estimateMemory(memoryQuestion({ ...size, ...changes, longest: changes.maxLength ?? size.longest })).total;
   const need = needed({});
   if (need <= available) return null;
   const fitting: { changes: Changes; need: number }[] = [];
@@ -111,7 +107,7 @@ export function memoryRefusal(
       .map(([name, value]) => writers[names](name, value))
       .join(names === 'flags' ? ' ' : ' with ');
   return {
-    message: `This training needs about ${gigabytes(need)}${loaded ? " beside the model's weights" : ''}, and ${gigabytes(available)} are free.`,
+    message: `This training needs about ${gigabytes(need)} of memory, and ${gigabytes(available)} are free.`,
     hint:
       fitting.length > 0
         ? `These would fit: ${fitting.map(({ changes, need: bytes }) => `${write(changes)} (${gigabytes(bytes)})`).join('; ')}.`
@@ -151,11 +147,13 @@ function alternatives({ strategy, batchSize, gradientAccumulationSteps, longest,
 }
 
 /**
- * Refuses a training whose weights are loaded when it cannot fit, see {@link memoryRefusal}.
+ * Refuses a training whose weights are read when it cannot fit, see {@link memoryRefusal}.
  *
+ * @param free bytes that are free beside what the process holds
  * @throws RatchetError `E_OUT_OF_MEMORY` naming the need and, as its hint, the changes that would fit
  */
-export function refuseTooLarge(size: TrainingSize, available: number = availableBytes()): void {
-  const refusal = memoryRefusal(size, available, { loaded: true, names: 'parameters' });
+export function refuseTooLarge(size: TrainingSize, free: number = availableBytes()): void {
+  const held = estimateMemory(memoryQuestion({ ...size, validates: false }));
+  const refusal = memoryRefusal(size, free + held.weights + held.process, 'parameters');
   if (refusal) throw new RatchetError('E_OUT_OF_MEMORY', refusal.message, { hint: refusal.hint });
 }

@@ -68,7 +68,7 @@ export function planTrainingRun(
     warmupSteps: warmupSteps(totalSteps, config.warmupRatio),
     memory: estimateMemory(memoryQuestion(size)),
     availableMemory,
-    refused: memoryRefusal(size, availableMemory, { loaded: false, names: 'flags' }),
+    refused: memoryRefusal(size, availableMemory, 'flags'),
     notes: notesOn(config),
   };
 }
