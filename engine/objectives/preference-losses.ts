@@ -1,12 +1,20 @@
 import { RatchetError } from '../../config/errors.js';
 import { tf } from '../trace/index.js';
 
+interface Reference {
+  /**
+   * What the policy is held to: the model without any adapter (when left out, as in TRL), or what the run starts from, which
+   * is another thing where it continues an adapter.
+   */
+  reference?: 'base' | 'initial';
+}
+
 /** A loss over pairs of a chosen and a rejected answer. */
 export type PreferenceLoss =
   /** Direct preference optimisation (Rafailov et al. 2023); smoothing as in conservative DPO (Mitchell 2023). */
-  | { kind: 'dpo'; loss?: 'sigmoid'; beta?: number; labelSmoothing?: number }
+  | ({ kind: 'dpo'; loss?: 'sigmoid'; beta?: number; labelSmoothing?: number } & Reference)
   /** Azar et al. 2023; on log-probabilities a token, as TRL. Hinge: Liu et al. 2023 (RSO). */
-  | { kind: 'dpo'; loss: 'ipo' | 'hinge'; beta?: number }
+  | ({ kind: 'dpo'; loss: 'ipo' | 'hinge'; beta?: number } & Reference)
   /** Meng et al. 2024: log-probabilities a token, no reference; `gamma` is subtracted after `beta`. */
   | { kind: 'simpo'; beta?: number; gamma?: number }
   /** Hong et al. 2024: the chosen answer's loss plus `lambda` times the log odds ratio's, no reference. */

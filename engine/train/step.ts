@@ -181,11 +181,18 @@ export class TrainStep {
   }
 
   /**
-   * Log-probability of each sequence of a batch under the weights the trainer was given, without adapter: what preference
-   * losses compare with. Does not change while training.
+   * Log-probability of each sequence of a batch: what preference losses compare with. `base` is under the weights the
+   * trainer was given, without adapter, and does not change while training; `initial` is under the weights of now, adapter
+   * included, so that it is asked before the first step.
    */
-  async referenceLogProbabilities(batch: MicroBatch): Promise<Float32Array> {
+  async referenceLogProbabilities(batch: MicroBatch, reference: 'base' | 'initial' = 'base'): Promise<Float32Array> {
     const { feeds, shape } = sequenceFeeds(batch);
+    if (reference === 'initial' && this.options.adapter) {
+      const results = await this.run('reference', shape, feeds, (tensors) => ({
+        [SEQUENCE_LOG_PROBABILITIES]: sequenceLogProbabilities(this.options, tensors, false),
+      }));
+      return floatsOf(results[SEQUENCE_LOG_PROBABILITIES]!);
+    }
     const { config, weights, quantized } = this.options;
     const all = { ...Object.fromEntries(weights), ...quantizedFeeds(quantized ?? new Map()), ...feeds };
     const model = { config, adapter: null };

@@ -6,8 +6,6 @@ import { loadChatTemplate } from '../chat/load-chat-template.js';
 import type { SelectedDevice } from '../devices/index.js';
 import { readAdapter } from '../formats/peft.js';
 import { createObjective } from '../objectives/create-objective.js';
-import { isPreference } from '../objectives/objective-spec.js';
-import { needsReference } from '../objectives/preference-losses.js';
 import type { ModelConfig } from '../nn/config.js';
 import { loadModel, type LoadedModel, type LoadOptions } from '../nn/load-model.js';
 import { adapterLabels } from '../nn/new-head.js';
@@ -237,10 +235,10 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
     packing: parameters.packing,
     lengthGrouping: parameters.lengthGrouping,
   };
-  if (isPreference(objective) && needsReference(objective))
+  if (objective.kind === 'dpo')
     for (const { rows } of [train, validation])
       await noteReferences(rows, plan.batchSize, plan.maxPositions, (batch) =>
-        trainer.referenceLogProbabilities(batch),
+        trainer.referenceLogProbabilities(batch, objective.reference),
       );
   const truncated = train.truncated + validation.truncated;
   const unsupervised = train.unsupervised + validation.unsupervised;

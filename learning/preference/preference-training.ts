@@ -16,7 +16,7 @@ export function preferenceTraining(
   trainedWith: TrainingParameters,
 ): PreferenceTraining {
   return {
-    objective: { kind: 'dpo', loss, beta },
+    objective: { kind: 'dpo', loss, beta, reference: 'initial' },
     parameters: { ...trainedWith, learningRate, batchSize, numEpochs, gradientAccumulationSteps: 1 },
   };
 }
