@@ -85,7 +85,7 @@ it('writes pairs of answers to a conversation with the template', async () => {
     objective: (kind) => (kind === 'preference' ? { kind: 'dpo' } : null),
   });
   expect(rows(prepared.train.file)).toEqual([
-    { id: 'pairs.jsonl:1', prompt: '<unk> a <eos> m ', chosen: 'b', rejected: 'c' },
+    { id: 'pairs.jsonl:1', prompt: '<unk> a <eos> m ', chosen: 'b', rejected: 'c', fromTemplate: true },
   ]);
   expect(prepared.objective).toEqual({ kind: 'dpo' });
 });
