@@ -22,7 +22,7 @@ const SCHEDULES = [
   { name: 'rare', everySeconds: 900, minFeedback: 1, maxRoundsPerDay: 3 },
   { name: 'patient', everySeconds: 6 * 3600, minFeedback: 100 },
   // Rounds take longer than its interval: checks fall into them.
-  { name: 'hasty', everySeconds: 60, minFeedback: 1 },
+  { name: 'hasty', everySeconds: 180, minFeedback: 1 },
   { name: 'daily', everySeconds: 24 * 3600, minFeedback: 5, quietHours: '01:30-05:00', timeZone: 'America/New_York' },
 ];
 
@@ -43,7 +43,7 @@ export async function simulateYear(options: YearOptions): Promise<Record<string,
   const work = perform;
   simulation.addQueue('store', { slots: 1, milliseconds: () => 10, work });
   simulation.addQueue('cpu', { slots: 2, milliseconds: () => 200, work });
-  simulation.addQueue('gpu', { slots: 6, work, milliseconds: (name) => (name === 'trainModel' ? 90_000 : 10_000) });
+  simulation.addQueue('gpu', { slots: 6, work, milliseconds: (name) => (name === 'trainModel' ? 200_000 : 10_000) });
 
   const rounds = (loop: string) => [{ ...store.ofTheDay(loop), minutes: 0 }];
   function findObstacle(conditions: RoundConditions): Promise<string | null> {

@@ -23,7 +23,7 @@ it('W3: simulated loops store each event once, give it to one round, starve nobo
   expect(crowd['longestWaitSeconds']).toBeLessThan(1_200);
   expect(crowd['longestHistory']).toBeLessThan(4_200);
 
-  expect(year['checksDue']).toBe(DAYS * (24 + 24 + 96 + 4 + 1440 + 1));
+  expect(year['checksDue']).toBe(DAYS * (24 + 24 + 96 + 4 + 480 + 1));
   expect(year['checksSkipped']).toBeGreaterThan(0);
   expect(year['roundsBegun']).toBeGreaterThan(500);
   expect(year).toMatchObject({ inQuietHours: 0, tooManyADay: 0 });
