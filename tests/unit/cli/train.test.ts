@@ -9,14 +9,16 @@ import type { TrainingPlan } from '../../../workers/jobs/plan-training-run.js';
 const plain = createStyle(false);
 
 /** The settings of a run that is started with these flags. */
-function resolved(...flags: string[]) {
+function settings(...flags: string[]) {
   const command = trainCommand()
     .exitOverride()
     .configureOutput({ outputError: () => {} })
     .action(() => {});
   command.parse(['rows.jsonl', '--output-dir', 'out', ...flags], { from: 'user' });
-  return resolveFineTuning(settingsOf(command.opts()), 'generation');
+  return settingsOf(command.opts());
 }
+
+const resolved = (...flags: string[]) => resolveFineTuning(settings(...flags), 'generation');
 
 describe('flags', () => {
   const defaults = resolved();
@@ -67,6 +69,14 @@ describe('flags', () => {
     const changed = resolved(...flags);
     expect(changed).toEqual({ ...defaults, ...changes });
     expect(changed).not.toEqual(defaults);
+  });
+
+  it.each([
+    ['good,bad', ['good', 'bad']],
+    ['3', 3],
+  ])('T2: --labels %s says which classes there are, or how many', (value, labels) => {
+    expect(resolveFineTuning(settings('--labels', value), 'classification')).toMatchObject({ labels });
+    expect(() => resolved('--labels', value)).toThrow('--labels: has no meaning for generation');
   });
 
   it('T9: a value out of range names its flag', () => {
