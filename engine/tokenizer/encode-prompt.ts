@@ -22,7 +22,7 @@ export function encodePrompt(
   const ids = tokenizer.encode(text);
   if (fromTemplate) return { ids, added: 0 };
   const begin = beginTokens(tokenizer);
-  if (begin.length === 0 || begin.every((id, place) => ids[place] === id)) return { ids, added: 0 };
+  if (begin.every((id, place) => ids[place] === id)) return { ids, added: 0 };
   return { ids: [...begin, ...ids], added: begin.length };
 }
 
