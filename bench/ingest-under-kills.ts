@@ -40,7 +40,7 @@ export interface IngestResult {
   stored: number;
   /** Stored events whose content is not what was sent under their id. */
   changed: number;
-  /** What the imports said: their sums. */
+  /** What the imports said: the sum of new events, and that of known ones, in the store or earlier in the same file. */
   accepted: number;
   duplicates: number;
   kills: number;
@@ -89,7 +89,7 @@ export async function ingestUnderKills(options: IngestOptions): Promise<IngestRe
     const [sent, accepted, duplicates] = [
       sum((each) => each.read),
       sum((each) => each.accepted),
-      sum((each) => each.duplicates),
+      sum((each) => each.duplicates + each.rejected),
     ];
     return { sent, distinct: events, ...counted, accepted, duplicates, kills: killed, seconds };
   } catch (error) {

@@ -12,12 +12,12 @@ export function recordHistory(name: string, history: unknown): void {
 
 /**
  * One line: the protocol buffer's fields by name, numbers of 64 bits as their halves, bytes in base64, which is what the
- * encoder takes back. (The SDK's own `historyToJSON` fails where npm installs protobufjs twice.) The name of the machine
- * that recorded it is left out.
+ * encoder takes back. (The SDK's own `historyToJSON` fails where npm installs protobufjs twice.) Names and paths of the
+ * machine that recorded it are left out.
  */
 function asJson(history: unknown): string {
   const write = function (this: Record<string, unknown>, key: string): unknown {
-    if (key === 'identity' || key === 'binaryChecksum') return undefined;
+    if (['identity', 'binaryChecksum', 'stackTrace'].includes(key)) return undefined;
     const value = this[key];
     if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
     // A copy without the messages' own `toJSON`, which writes numbers and enumerations as text.
