@@ -8,6 +8,8 @@ export type WeightPrecision = 'float32' | 'float16' | 'bfloat16';
 
 /** The largest number that float16 has. */
 const LARGEST = 65_504;
+/** Numbers that are rounded at once. */
+const PART = 1 << 16;
 
 /** The parameters that rest in 16 bits: the layers' linear modules, the token embedding and the head. Norms and biases stay. */
 export const halvedParameters = (config: ModelConfig): string[] => [
@@ -33,8 +35,13 @@ export function halved(tensor: HostTensor, precision: Exclude<WeightPrecision, '
   if (tensor.dtype !== 'float32') return tensor;
   const values = tensor.data as Float32Array;
   for (const value of values) if (!(Math.abs(value) <= LARGEST)) return tensor;
-  const rounded = precision === 'bfloat16' ? toBFloat16(values) : values;
-  return { dtype: 'float16', shape: tensor.shape, data: toFloat16(rounded) };
+  const bits = new Uint16Array(values.length);
+  // Part by part, so that no whole tensor is copied on the way.
+  for (let start = 0; start < values.length; start += PART) {
+    const part = values.subarray(start, start + PART);
+    bits.set(toFloat16(precision === 'bfloat16' ? toBFloat16(part) : part), start);
+  }
+  return { dtype: 'float16', shape: tensor.shape, data: bits };
 }
 
 /** The numbers of a tensor that may rest in 16 bits. */
