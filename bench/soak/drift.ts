@@ -41,7 +41,7 @@ export interface SoakReport {
 }
 
 /** Caches and compiled graphs fill up first: this share of the soak is not judged. */
-const WARM_UP = 0.25;
+const WARM_UP = 0.5;
 const MAXIMUM_RSS_DRIFT = 0.02;
 
 /**

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { Client } from '@temporalio/client';
+import { ServiceError, type Client } from '@temporalio/client';
 import { LoopConfig } from '../../config/loop.js';
 import { RatchetConfig } from '../../config/schema.js';
 import { SMALL_LOOP } from '../../workers/chaos/small-loop.js';
@@ -22,6 +22,7 @@ export interface SoakOptions {
 }
 
 const ROUNDS = 2;
+const MOST_QUESTIONS = 10;
 const WORKERS = ['store-worker', 'cpu-worker', 'gpu-worker'];
 
 /** The chaos runs' loop with fewer requests: every stage in a few seconds. */
@@ -73,7 +74,7 @@ export async function runSoak(options: SoakOptions): Promise<{ processes: Sample
 
 async function playLoop(client: Client, name: string): Promise<void> {
   const { store, cpu, gpu } = config.taskQueues;
-  await client.workflow.execute<typeof runAdaptiveLoop>('runAdaptiveLoop', {
+  const loop = await client.workflow.start<typeof runAdaptiveLoop>('runAdaptiveLoop', {
     taskQueue: config.taskQueues.loop,
     workflowId: loopWorkflowId(name),
     args: [
@@ -83,14 +84,26 @@ async function playLoop(client: Client, name: string): Promise<void> {
       },
     ],
   });
+  await patiently(() => loop.result());
 }
 
-async function longestHistory(client: Client, name: string): Promise<number> {
+function longestHistory(client: Client, name: string): Promise<number> {
   const ids = [loopWorkflowId(name), roundWorkflowId(name, ROUNDS), trainingWorkflowId(name, ROUNDS)];
-  const lengths = await Promise.all(
-    ids.map(async (id) => (await client.workflow.getHandle(id).describe()).historyLength),
-  );
-  return Math.max(...lengths);
+  return patiently(async () => {
+    const found = await Promise.all(ids.map((id) => client.workflow.getHandle(id).describe()));
+    return Math.max(...found.map(({ historyLength }) => historyLength));
+  });
+}
+
+/** Asks again when the server of a busy machine missed a deadline. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (let asked = 1; ; asked++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof ServiceError) || asked === MOST_QUESTIONS) throw error;
+    }
+  }
 }
 
 function lookAt(running: Running, minutes: number): Sample[] {

@@ -2,12 +2,7 @@ import { Command } from 'commander';
 import { RatchetError } from '../../../config/errors.js';
 import { lockHolder, supervisorLockFile } from '../../../workers/lock.js';
 import { configuredAddress } from '../../../workers/server/locate.js';
-import {
-  readRecords,
-  readRecordsFromFile,
-  readTimeline,
-  type RoundTimeline,
-} from '../../../workers/trace/read-trace.js';
+import { readRecords, readRecordsFromFile, readTimeline } from '../../../workers/trace/read-trace.js';
 import { outputOf, resolveConfig, withCommonOptions, type CommonOptions } from '../command-context.js';
 import { connectRunning } from '../loop-client.js';
 import { traceLines, type Trace } from '../render/trace.js';
@@ -77,14 +72,17 @@ async function readTrace(asked: TracedRun, options: CommonOptions): Promise<Trac
   const { client } = await connectRunning(config, dataFolder);
   try {
     const records = await readRecords(client, config.taskQueues, loop, round);
-    const timelines: RoundTimeline[] = [];
-    const missing: string[] = [];
-    for (const record of records.rounds) {
-      const timeline = await readTimeline(client, config.taskQueues, loop, record.round, now);
-      if (timeline === null) missing.push(`Temporal keeps no history of round ${record.round} any more`);
-      else timelines.push(timeline);
-    }
-    return { ...asked, records, timelines, now, missing };
+    const rounds = records.rounds.map((record) => record.round);
+    const read = await Promise.all(rounds.map((each) => readTimeline(client, config.taskQueues, loop, each, now)));
+    return {
+      ...asked,
+      records,
+      timelines: read.filter((timeline) => timeline !== null),
+      now,
+      missing: rounds
+        .filter((_, place) => read[place] === null)
+        .map((each) => `Temporal keeps no history of round ${each} any more`),
+    };
   } finally {
     await client.connection.close();
   }

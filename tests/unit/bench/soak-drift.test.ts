@@ -34,7 +34,7 @@ describe('judgeSoak', () => {
   });
 
   it('names memory that drifts, files and histories that grow, and a process that died', () => {
-    const growing = samples((minute) => ({ rss: 1e8 + minute * 1e5, openFiles: 30 + Math.floor(minute / 10) }));
+    const growing = samples((minute) => ({ rss: 1e8 + minute * 1.5e5, openFiles: 30 + Math.floor(minute / 10) }));
     expect(
       judgeSoak(
         growing,
@@ -43,7 +43,7 @@ describe('judgeSoak', () => {
     ).toEqual([
       expect.stringMatching(/^the memory of gpu-worker drifts by 2\.\d %$/),
       expect.stringMatching(/^gpu-worker opens \d\.\d more files$/),
-      'histories grow by 30.0 events',
+      'histories grow by 20.0 events',
     ]);
     expect(
       judgeSoak(
