@@ -1,7 +1,7 @@
 /**
  * Trainings of an adapter on `models/base` by one worker and by several, at equal tokens and equal learning rates: the
  * validation losses of each seed side by side. Run: `npm run build && node dist/bench/data-parallel.js [--seeds 3]
- * [--rows 256] [--processes 4] [--out docs/scale.md]`; with `--out` it replaces its own section of that file. The bits do not
+ * [--rows 256] [--processes 4] [--only 0,1,2] [--out docs/scale.md]`; with `--out` it replaces its own section of that file. The bits do not
  * depend on how many processes (gpu workers) the shares of the workers are computed in.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,12 +12,15 @@ import { parseArgs } from 'node:util';
 import { mean } from '../learning/statistics/descriptive.js';
 import { taskRows, withTrainingWorkers } from './shared-training.js';
 
-const AVERAGE = { kind: 'average' };
-const DILOCO = { kind: 'nesterov', learningRate: 0.7, momentum: 0.9 };
-const VARIANTS = [
+const MEAN = { kind: 'average', learningRate: 1 };
+const DILOCO = { kind: 'nesterov' };
+/** The first is what the others are compared with; `--only` takes the others by their place. */
+const ALL = [
   { name: '1 worker', dataParallel: { workers: 1 } },
-  { name: '2 workers, average', dataParallel: { workers: 2, outer: AVERAGE } },
-  { name: '4 workers, average', dataParallel: { workers: 4, outer: AVERAGE } },
+  { name: '2 workers', dataParallel: { workers: 2 } },
+  { name: '4 workers', dataParallel: { workers: 4 } },
+  { name: '2 workers, plain mean', dataParallel: { workers: 2, outer: MEAN } },
+  { name: '4 workers, plain mean', dataParallel: { workers: 4, outer: MEAN } },
   { name: '2 workers, DiLoCo', dataParallel: { workers: 2, outer: DILOCO } },
   { name: '4 workers, DiLoCo', dataParallel: { workers: 4, outer: DILOCO } },
 ];
@@ -35,6 +38,7 @@ const { values } = parseArgs({
     rows: { type: 'string', default: '256' },
     'learning-rate': { type: 'string', default: '2e-3' },
     processes: { type: 'string', default: '4' },
+    only: { type: 'string', default: '0,1,2,3,4,5,6' },
     out: { type: 'string' },
   },
 });
@@ -42,6 +46,7 @@ const seeds = Array.from({ length: Number(values.seeds) }, (_, place) => place +
 const rows = Number(values.rows);
 const learningRate = Number(values['learning-rate']);
 const processes = Number(values.processes);
+const VARIANTS = ALL.filter((_, place) => values.only.split(',').includes(String(place)));
 const dataFolder = mkdtempSync(path.join(tmpdir(), 'ratchet-data-parallel-'));
 const workers = fileURLToPath(new URL('../workers', import.meta.url));
 const measured: Measured[] = VARIANTS.map(({ name }) => ({ name, losses: [], steps: 0 }));

@@ -312,9 +312,9 @@ const LoopSettings = z.strictObject({
                 .describe('How adapters are brought together; nesterov is DiLoCo.'),
               learningRate: z
                 .number()
-                .positive()
-                .default(1)
-                .describe('Of the step to the mean; 1 goes all the way. DiLoCo takes 0.7.'),
+                .min(0)
+                .default(0)
+                .describe('Of the step to the mean, 1 goes all the way; 0 takes √workers, and 0.7 with nesterov.'),
               momentum: z.number().min(0).lt(1).default(0.9).describe('Momentum of nesterov.'),
             })
             .prefault({})

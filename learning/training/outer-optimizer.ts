@@ -2,10 +2,20 @@
 export interface OuterOptimizer {
   /** `average`: towards their mean. `nesterov`: with Nesterov momentum, which is DiLoCo. */
   kind: 'average' | 'nesterov';
-  /** Of the step from the former weights to the mean; with `average` and 1 the mean itself. */
+  /** Of the step from the former weights to the mean: 1 is the mean itself, 0 what {@link outerLearningRate} takes. */
   learningRate: number;
   /** Of `nesterov`. */
   momentum: number;
+}
+
+/**
+ * The rate that is meant by 0: √workers with `average`, DiLoCo's 0.7 with `nesterov`. The mean of the AdamW steps of k
+ * workers, each on a k-th of an update's rows, is shorter than the step of one worker on all of them: what noise there is in
+ * their gradients makes each step no longer, and cancels in the mean. Where gradients are mostly noise, √k makes up for it.
+ */
+export function outerLearningRate({ kind, learningRate }: OuterOptimizer, workers: number): number {
+  if (learningRate > 0) return learningRate;
+  return kind === 'average' ? Math.sqrt(workers) : 0.7;
 }
 
 export interface OuterStep {
@@ -26,7 +36,7 @@ export interface OuterStep {
  * @throws RangeError for weights of another size
  */
 export function stepOuterOptimizer(
-  { kind, learningRate, momentum: mu }: OuterOptimizer,
+  outer: OuterOptimizer,
   former: Float32Array,
   workers: readonly Float32Array[],
   momentum: Float32Array | null,
@@ -34,6 +44,8 @@ export function stepOuterOptimizer(
   for (const { length } of [...workers, momentum ?? former])
     if (length !== former.length) throw new RangeError(`${length} weights to average with ${former.length}`);
   if (workers.length === 0) throw new RangeError('no worker to average');
+  const { kind, momentum: mu } = outer;
+  const learningRate = outerLearningRate(outer, workers.length);
   const weights = new Float32Array(former.length);
   const next = kind === 'nesterov' ? new Float32Array(former.length) : null;
   for (let i = 0; i < weights.length; i++) {

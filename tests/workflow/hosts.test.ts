@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { Worker } from '@temporalio/worker';
+import { NativeConnection, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readRows, writeRows } from '../../activities/artifacts.js';
 import { createCpuActivities, createGpuActivities } from '../../activities/index.js';
@@ -51,15 +51,20 @@ async function exchangeOf(host: string): Promise<ArtifactExchange> {
 async function train(name: string, cpuHost: string, gpuHosts: string[]): Promise<TrainAdapterResult> {
   const { nativeConnection: connection, namespace, client } = environment;
   const queue = (kind: string) => `${kind}-${name}`;
-  const worker = async (kind: string, host: string, activities: object) =>
-    Worker.create({
-      connection,
+  // Two workers of one process on one queue need connections of their own.
+  const connections: NativeConnection[] = [];
+  const worker = async (kind: string, host: string, activities: object) => {
+    const own = await NativeConnection.connect({ address: environment.address });
+    connections.push(own);
+    return Worker.create({
+      connection: own,
       namespace,
       taskQueue: queue(kind),
       activities,
       maxConcurrentActivityTaskExecutions: 1,
       interceptors: { activity: [interceptActivity(200), (await exchangeOf(host)).intercept] },
     });
+  };
   const gpu = gpuHosts.map((host) => {
     const engine = createEngine({ threads: 1 });
     engines.push(engine);
@@ -108,6 +113,7 @@ async function train(name: string, cpuHost: string, gpuHosts: string[]): Promise
   } finally {
     for (const each of workers) each.shutdown();
     await Promise.all(running);
+    for (const each of connections) await each.close();
   }
 }
 

@@ -68,7 +68,13 @@ describe('averageShards', () => {
     ]);
 
   it('W2: is the mean of the adapters, logs the steps once, and gives the same bits again', async () => {
-    const input = { ...(await shared({})), outer: 1, former: await adapter('start', [0, 0]), logRef: null, keep: null };
+    const input = {
+      ...(await shared({ learningRate: 1 })),
+      outer: 1,
+      former: await adapter('start', [0, 0]),
+      logRef: null,
+      keep: null,
+    };
     const averaged = await cpu().averageShards({ ...input, shards: await shards(1) });
     expect(await weights(averaged.model)).toEqual([3, 0.5]);
     expect(await readRows(folder, averaged.logRef)).toEqual([
@@ -103,7 +109,13 @@ describe('averageShards', () => {
   it('refuses an adapter that was changed', async () => {
     const changed = await shards(1);
     writeFileSync(path.join(folder, 'r1-b/adapter_model.safetensors'), 'other');
-    const input = { ...(await shared({})), outer: 1, former: await adapter('start', [0, 0]), logRef: null, keep: null };
+    const input = {
+      ...(await shared({ learningRate: 1 })),
+      outer: 1,
+      former: await adapter('start', [0, 0]),
+      logRef: null,
+      keep: null,
+    };
     await expect(cpu().averageShards({ ...input, shards: changed })).rejects.toMatchObject({ code: 'E_DATA_INVALID' });
   });
 });

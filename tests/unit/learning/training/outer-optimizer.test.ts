@@ -24,6 +24,14 @@ describe('stepOuterOptimizer', () => {
     expect(second).toEqual({ weights: Float32Array.of(4.25), momentum: Float32Array.of(-3) });
   });
 
+  it('takes √workers for a rate of 0, and 0.7 with momentum', () => {
+    const four = Array.from({ length: 4 }, () => Float32Array.of(3));
+    const step = (kind: 'average' | 'nesterov') =>
+      stepOuterOptimizer({ kind, learningRate: 0, momentum: 0 }, Float32Array.of(1), four, null).weights;
+    expect(step('average')).toEqual(Float32Array.of(5));
+    expect(step('nesterov')).toEqual(Float32Array.of(2.4));
+  });
+
   it('refuses weights of another size, and nobody to average', () => {
     const outer = { kind: 'average', learningRate: 1, momentum: 0 } as const;
     expect(() => stepOuterOptimizer(outer, former, [Float32Array.of(1)], null)).toThrow(RangeError);
