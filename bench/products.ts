@@ -15,17 +15,17 @@ import { prepareWorkload, rowsOf, type Workload } from './workloads.js';
 const PRODUCTS = new Set(['Gemm', 'MatMul', 'FusedMatMul']);
 
 /**
- * A graph of the matrix products of another one alone: what was computed on the way is fed, one input a shape. The result
- * of each product is read at one element, so that none is left out.
+ * A graph of the matrix products of another one alone: what was computed on the way is fed. The result of each product is
+ * read at one element, so that none is left out. The two small products inside an attention operator do not count.
  */
-function productsOf(graph: Graph): Graph {
+export function productsOf(graph: Graph): Graph {
   const products = new GraphBuilder();
-  const fed = new Map<string, Value>();
+  const fed = new Map<Value, Value>();
   const input = (value: Value): Value => {
     if (value.data) return value;
-    const name = value.input ?? `any:${value.shape}`;
-    const known = fed.get(name) ?? products.input(name, value.type, value.shape).value;
-    fed.set(name, known);
+    // An input for each value, or equal shapes would make equal products, of which only one is computed.
+    const known = fed.get(value) ?? products.input(value.input ?? `any:${fed.size}`, value.type, value.shape).value;
+    fed.set(value, known);
     return known;
   };
   const outputs = graph.nodes
@@ -56,8 +56,13 @@ export async function measureProducts(workload: Workload): Promise<SideResult[]>
   const names = [...adapter.tensors.keys()];
   const step = trace(feeds, (tensors) => gradientProgram({ config, adapter }, causalObjective, names, tensors));
   const products = productsOf(step);
-  for (const { name, shape } of products.inputs)
-    feeds[name] ??= { dtype: 'float32', shape, data: new Float32Array(sizeOf(shape)).fill(0.01) };
+  const numbers = new Map<number, Float32Array>();
+  for (const { name, shape } of products.inputs) {
+    const size = sizeOf(shape);
+    const data = numbers.get(size) ?? new Float32Array(size).fill(0.01);
+    numbers.set(size, data);
+    feeds[name] ??= { dtype: 'float32', shape, data };
+  }
   const arms = [
     {
       name: 'step',
@@ -79,6 +84,17 @@ export async function measureProducts(workload: Workload): Promise<SideResult[]>
   return arms.map(({ name, executable, wall, cpu }) => {
     executable.release();
     const share = Math.min(1, median(cpu.map((used, i) => used / wall[i]!)));
-    return { name, threads: 1, wall: median(wall), cpu: median(cpu), peak: NaN, share, firstLoss: NaN, versions: {} };
+    const steps = wall.length;
+    return {
+      name,
+      threads: 1,
+      wall: median(wall),
+      cpu: median(cpu),
+      peak: NaN,
+      share,
+      steps,
+      firstLoss: null,
+      versions: {},
+    };
   });
 }

@@ -97,13 +97,17 @@ function section(name: string, part: StoredPart): string {
         ', ',
       )}, by ${by === 'wall' ? 'the clock' : 'processor time'} with ${own.threads} thread${own.threads > 1 ? 's' : ''}.`,
   ];
+  const rate = (tokens: number, side: SideResult) => Math.round((1000 * tokens) / side[by]);
   if (part.supervisedTokens !== undefined) {
-    const rate = (side: SideResult) => Math.round((1000 * part.supervisedTokens!) / side[by]);
+    const tokens = part.supervisedTokens;
     lines.push(
-      `Learned tokens a second: ${rate(own)} against ${rate(peer)} (${part.supervisedTokens} in a step, the median).`,
+      `Learned tokens a second: ${rate(tokens, own)} against ${rate(tokens, peer)} (${tokens} in a step, the median).`,
     );
   }
-  lines.push(`Measured on ${part.day}, load ${part.load}, one thread had ${Math.round(100 * own.share)} % of a core.`);
+  const steps = own.steps === undefined ? '' : `, medians of ${own.steps} steps`;
+  lines.push(
+    `Measured on ${part.day}${steps}, load ${part.load}, one thread had ${Math.round(100 * own.share)} % of a core.`,
+  );
   return lines.join('\n');
 }
 
@@ -119,9 +123,9 @@ function markdown({ machine, parts }: Report): string {
 
 Written by \`npm run bench\`; do not edit. ${machine}. Peers: ${named}.
 
-Both sides train the same random weights on the same rows, each in a process of its own, one step at a time in turns; the
+Both sides have the same random weights and the same rows, each in a process of its own, one step at a time in turns; the
 first step (tracing, compiling) is left out, the figures are medians. The peak is the highest resident memory of the
-process while training, weights and runtime included. Where neighbours kept a single thread from having 90 % of a core, the
+process during the steps, weights and runtime included. Where neighbours kept a single thread from having 90 % of a core, the
 ratio of times is that of processor time with one thread: the clock would measure the neighbours.
 
 ${Object.entries(parts)

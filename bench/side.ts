@@ -1,19 +1,20 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-/** One step: its loss before the update, milliseconds on the clock and of processor time (all threads). */
+/** One step: milliseconds on the clock and of processor time (all threads), and what it gave. */
 export interface StepTime {
+  /** Before the update. */
   loss: number;
   wall: number;
   cpu: number;
 }
 
-/** A process that trains a workload step by step, on command. */
+/** A process that makes the steps of a workload, one by one, on command. */
 export interface Side {
   /** What it says of itself when ready. */
   versions: Record<string, string>;
   step(): Promise<StepTime>;
-  /** Ends it; its peak resident memory while training, MB. */
+  /** Ends it; its peak resident memory during the steps, MB. */
   finish(): Promise<number>;
   kill(): void;
 }
@@ -39,7 +40,7 @@ export async function startSide(command: string, args: readonly string[]): Promi
     versions: ready,
     step() {
       child.stdin!.write('\n');
-      return next<StepTime>('loss');
+      return next<StepTime>('wall');
     },
     async finish() {
       child.stdin!.end();

@@ -1,12 +1,11 @@
 /**
- * `npm run bench [-- --only lora,sft] [--threads 1,2] [--steps N] [--python PATH]`: train steps of this engine against
- * PyTorch with PEFT and the transformers Trainer, on the same random weights and rows. Each side runs in a process of its
- * own, in turns; models are made on the fly. Parts that ran before stay in `docs/bench.json`, from which `docs/bench.md` is
- * written. Without `--python` a virtual environment with the peers is made once in `~/.cache/ratchet`.
+ * `npm run bench [-- OPTIONS]`, see {@link HELP}: train steps of this engine against PyTorch with PEFT and the transformers
+ * Trainer, on the same random weights and rows. Each side runs in a process of its own, in turns; models are made on the
+ * fly. Parts that ran before stay in `docs/bench.json`, from which `docs/bench.md` is written.
  */
 import { parseArgs } from 'node:util';
-import { measureProducts } from './products.js';
 import { compare, ownArm, peerArm, supervisedTokens, type SideResult } from './measure.js';
+import { measureProducts } from './products.js';
 import { findPython } from './python.js';
 import { readReport, writeReport, type Part } from './report.js';
 import { WORKLOADS, type OwnSettings, type Workload } from './workloads.js';
@@ -18,6 +17,7 @@ const { values: flags } = parseArgs({
     steps: { type: 'string' },
     python: { type: 'string' },
     json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 });
 
@@ -64,6 +64,27 @@ const PARTS: Record<string, () => Promise<Part>> = {
     sides: await measureProducts(workload('lora')),
   }),
 };
+
+const HELP = `Usage: npm run bench -- [options]
+
+Measures this engine against PyTorch, PEFT and transformers and writes docs/bench.json and docs/bench.md.
+
+  --only PARTS     parts to measure, separated by commas; all when left out:
+                   ${Object.keys(PARTS).join(', ')}
+  --threads LIST   numbers of threads (1,2)
+  --steps N        measured steps of each side instead of the part's own number
+  --python PATH    a Python with the peers; without it a virtual environment is made once in ~/.cache/ratchet
+  --json           print docs/bench.json at the end
+  --help           print this
+
+Examples:
+  npm run bench
+  npm run bench -- --only base,lora --threads 2
+`;
+if (flags.help) {
+  process.stdout.write(HELP);
+  process.exit();
+}
 
 const wanted = flags.only?.split(',') ?? Object.keys(PARTS);
 for (const name of wanted) {
