@@ -86,7 +86,7 @@ function render(): string {
   });
   const head = ['', 'steps', ...seeds.map((seed) => `seed ${seed}`), 'mean', 'worst'];
   return [
-    `Validation loss (nats a token, 128 rows) of a LoRA adapter on \`models/base\` after 3 epochs of ${rows} rows of the synthetic tasks, 16 rows an update, peak learning rate ${learningRate}, an average every 10 steps; the difference from one worker with the same seed, rows and tokens:`,
+    `Validation loss (nats a token, 128 rows) of a LoRA adapter on \`models/base\` after 3 epochs of ${rows} rows of the synthetic tasks, 16 rows an update, peak learning rate ${learningRate}, an average every 5 steps; the difference from one worker with the same seed, rows and tokens:`,
     '',
     `| ${head.join(' | ')} |`,
     `|${head.map(() => '---').join('|')}|`,

@@ -303,7 +303,7 @@ const LoopSettings = z.strictObject({
             .max(64)
             .default(1)
             .describe('Gpu workers that share a training, each with its part of the rows and of every update.'),
-          localSteps: z.int().min(1).default(10).describe('Optimizer steps of each worker between two averages.'),
+          localSteps: z.int().min(1).default(5).describe('Optimizer steps of each worker between two averages.'),
           outer: z
             .strictObject({
               kind: z

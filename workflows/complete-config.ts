@@ -32,7 +32,7 @@ const LATER_SETTINGS = {
     numEpochs: 1,
   },
   training: {
-    dataParallel: { workers: 1, localSteps: 10, outer: { kind: 'average', learningRate: 0, momentum: 0.9 } },
+    dataParallel: { workers: 1, localSteps: 5, outer: { kind: 'average', learningRate: 0, momentum: 0.9 } },
   },
   tuning: { trials: 50, sampler: 'default', pruner: 'median', parallel: 1, warmStart: 3, space: {} },
 } as const;
