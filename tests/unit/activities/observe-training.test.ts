@@ -8,7 +8,7 @@ import {
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger, type LogEntry } from '@temporalio/worker';
 import { expect, it } from 'vitest';
-import { observeTraining, type TrainingObserver } from '../../../activities/observe-training.js';
+import { observeTraining } from '../../../activities/observe-training.js';
 
 const report = (step: number) => ({
   step,
@@ -37,14 +37,11 @@ it('W1: what the engine reports from elsewhere is logged and traced as part of t
       ],
     },
   );
-  let observer: TrainingObserver | undefined;
-  await environment.run(async () => {
-    observer = observeTraining();
-  });
+  const observer = await environment.run(async () => observeTraining());
   // Outside of the activity's context, as a message from the engine's thread is.
   expect(context.active()).toBe(ROOT_CONTEXT);
-  for (let step = 1; step <= 30; step++) observer!.step(report(step));
-  observer!.checkpoint(30);
+  for (let step = 1; step <= 30; step++) observer.step(report(step));
+  observer.checkpoint(30);
 
   const spans = exporter.getFinishedSpans();
   const steps = spans.filter(({ name }) => name === 'training step');
