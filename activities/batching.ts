@@ -11,7 +11,7 @@ export function createBatchingActivities(deps: Dependencies): Pick<CpuActivities
   return {
     async assembleBatches({ key, config, examplesRef, earlierExamplesRef, curriculum }) {
       const fresh = await files.read<ExampleRow>(examplesRef);
-      const earlier = earlierExamplesRef === null ? [] : await files.read<ExampleRow>(earlierExamplesRef);
+      const earlier = await files.readEarlier(earlierExamplesRef, config);
       const originals = [...earlier, ...fresh].filter((row) => row.parentId === undefined && row.split === 'train');
       const manager = new AdaptiveBatchManager(config.batching);
       const trend = slope(curriculum.history.slice(-5).map((entry) => entry.average));

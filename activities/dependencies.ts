@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ArtifactRef } from '../config/domain.js';
+import type { ArtifactRef, ExampleRow } from '../config/domain.js';
 import { RatchetError } from '../config/errors.js';
 import type { LoopConfig } from '../config/loop.js';
 import { readRows, resolveInside, writeRows } from './artifacts.js';
@@ -18,6 +18,15 @@ export class RoundFiles {
 
   read<Row>(ref: ArtifactRef): Promise<Row[]> {
     return readRows<Row>(this.dataFolder, ref);
+  }
+
+  /**
+   * Examples of earlier rounds; null: none. Where only the newest round's are held out, those held out before train: a
+   * row that validates a round has still never been trained on.
+   */
+  async readEarlier(ref: ArtifactRef | null, { tracking }: LoopConfig): Promise<ExampleRow[]> {
+    const rows = ref === null ? [] : await this.read<ExampleRow>(ref);
+    return tracking.holdOut === 'newest' ? rows.map((row) => ({ ...row, split: 'train' })) : rows;
   }
 
   write(key: RoundKey, name: string, rows: readonly unknown[]): Promise<ArtifactRef> {

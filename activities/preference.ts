@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { ArtifactRef, ExampleRow, FeedbackEvent, RewardRow } from '../config/domain.js';
 import { stream } from '../config/random.js';
+import type { LoopConfig } from '../config/loop.js';
 import { formatPrompt, validateArtifact } from '../datasets/index.js';
 import type { Engine } from '../engine/index.js';
 import { heldOutRequests, roundPairs } from '../learning/preference/round-pairs.js';
@@ -19,7 +20,7 @@ export function createPreferenceCpuActivities(deps: Dependencies): Pick<CpuActiv
       const { pairs, rejected } = roundPairs(
         {
           events: (await files.read<FeedbackEvent>(feedbackRef)).filter(isBelieved),
-          examples: await knownExamples(files, examplesRef, earlierExamplesRef),
+          examples: await knownExamples(files, config, examplesRef, earlierExamplesRef),
           samples: samplesRef === null ? [] : await files.read<SampledAnswersRow>(samplesRef),
           scoreOf: (artifactType, input, output) => validateArtifact(artifactType, input, output).score,
         },
@@ -47,7 +48,7 @@ export function createPreferenceGpuActivities(
       const { inputs, samples, temperature } = config.preference;
       const context = Context.current();
       const seed = config.seed + key.round;
-      const isHeldOut = heldOutRequests(await knownExamples(files, examplesRef, earlierExamplesRef));
+      const isHeldOut = heldOutRequests(await knownExamples(files, config, examplesRef, earlierExamplesRef));
       const open = (await files.read<FeedbackEvent>(feedbackRef))
         .filter((event) => !isHeldOut(event.artifact_type, event.input_data))
         .map(({ artifact_type, input_data }) => ({ artifactType: artifact_type, input: input_data }));
@@ -79,9 +80,10 @@ export function createPreferenceGpuActivities(
 
 async function knownExamples(
   files: RoundFiles,
+  config: LoopConfig,
   examplesRef: ArtifactRef,
   earlierExamplesRef: ArtifactRef | null,
 ): Promise<ExampleRow[]> {
-  const earlier = earlierExamplesRef === null ? [] : await files.read<ExampleRow>(earlierExamplesRef);
+  const earlier = await files.readEarlier(earlierExamplesRef, config);
   return [...earlier, ...(await files.read<ExampleRow>(examplesRef))].filter((row) => row.parentId === undefined);
 }

@@ -19,7 +19,7 @@ import { FAILURE_THRESHOLD, HardNegativeMiner } from '../learning/selection/hard
 import { labelYields } from '../learning/selection/label-yields.js';
 import { fallbackMode, recordYields, type FallbackState } from '../learning/selection/random-fallback.js';
 import { uncertaintyOf } from '../learning/selection/uncertainty.js';
-import { splitTrainValidation } from '../learning/tracking/split.js';
+import { normalizedText, splitTrainValidation } from '../learning/tracking/split.js';
 import { RoundFiles, type Dependencies } from './dependencies.js';
 import { readEmbeddings } from './embeddings.js';
 import type { AnswerRow, CpuActivities, VotesRow } from './interfaces.js';
@@ -59,9 +59,7 @@ export function createSelectionActivities(deps: Dependencies): Pick<CpuActivitie
       const embed = embeddingsRef && (await readEmbeddings(files, embeddingsRef));
 
       // Without the variants, which would be counted as rows that train and push every new label to the other side.
-      const earlier = (earlierExamplesRef === null ? [] : await files.read<ExampleRow>(earlierExamplesRef)).filter(
-        (row) => row.parentId === undefined,
-      );
+      const earlier = (await files.readEarlier(earlierExamplesRef, config)).filter((row) => row.parentId === undefined);
 
       const candidates = events
         .filter(believed(rewardRows))
@@ -104,12 +102,17 @@ export function createSelectionActivities(deps: Dependencies): Pick<CpuActivitie
         groundednessOf: (row: LabelCandidate) => groundedness(row.artifactType, row.input, row.target),
       });
       const { accepted: kept, rejected } = gates.apply(labelled, new Set(earlier.map(candidateKey)));
+      const inputs = new Set(kept.map((row) => normalizedText(row.input)));
+      const isAskedAgain = (row: ExampleRow) => inputs.has(normalizedText(row.input));
       const sides = config.components.tracking
-        ? splitTrainValidation([...earlier, ...kept], {
-            seed: config.seed,
-            ratio: config.tracking.validationRatio,
-            earlier: new Map(earlier.map((row) => [row.id, row.split])),
-          })
+        ? splitTrainValidation(
+            [...(config.tracking.holdOut === 'newest' ? earlier.filter(isAskedAgain) : earlier), ...kept],
+            {
+              seed: config.seed,
+              ratio: config.tracking.validationRatio,
+              earlier: new Map(earlier.map((row) => [row.id, row.split])),
+            },
+          )
         : new Map(kept.map((row) => [row.id, 'train' as const]));
       const examples = kept.map((row): ExampleRow => ({
         ...row,

@@ -18,7 +18,7 @@ export function createTrainingCpuActivities(deps: Dependencies): Pick<CpuActivit
     async planTraining({ key, config, batchesRef, examplesRef, earlierExamplesRef, parameters, champion }) {
       const batches = await files.read<BatchRow>(batchesRef);
       const known = [
-        ...(earlierExamplesRef === null ? [] : await files.read<ExampleRow>(earlierExamplesRef)),
+        ...(await files.readEarlier(earlierExamplesRef, config)),
         ...(await files.read<ExampleRow>(examplesRef)),
       ];
       const batched = new Set(batches.flatMap((batch) => batch.exampleIds));

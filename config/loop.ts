@@ -185,6 +185,12 @@ const LoopSettings = z.strictObject({
         .lt(1)
         .default(0.2)
         .describe('Share of the examples kept for validation, stratified.'),
+      holdOut: z
+        .enum(['newest', 'fixed'])
+        .default('newest')
+        .describe(
+          "What that share is of: the newest round's, which train from the next round on; or all, and never train.",
+        ),
       successThreshold: z
         .number()
         .min(0)

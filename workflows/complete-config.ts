@@ -10,6 +10,7 @@ const LATER_SETTINGS = {
   augmentation: { backTranslation: false },
   gate: { checks: ['non-empty', 'score', 'groundedness', 'duplicate'] },
   tracking: {
+    holdOut: 'fixed',
     gate: 'mean',
     alpha: 0.05,
     minimumGain: 0,
