@@ -12,7 +12,7 @@ import { trainingWorkflowId } from '../workflows/identifiers.js';
 import type { trainAdapter, TrainAdapterResult } from '../workflows/train-adapter.js';
 
 /** A training through the real workers, without a loop around it. */
-export interface SharedTrainingOptions {
+interface SharedTrainingOptions {
   /** Part of the workflow's id and of the folder. */
   name: string;
   seed: number;

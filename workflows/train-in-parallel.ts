@@ -18,14 +18,14 @@ import { planShards } from '../learning/training/plan-shards.js';
 import { activityOptions, type WorkflowSettings } from './proxies.js';
 import type { TrainAdapterInput, TrainAdapterResult } from './train-adapter.js';
 
-export interface TrainInParallelInput extends TrainAdapterInput {
+interface TrainInParallelInput extends TrainAdapterInput {
   outputName: string;
   /** Set when the training continues as new. */
   carried?: SharedProgress;
 }
 
 /** Where a shared training stands between two rounds of local steps. */
-export interface SharedProgress {
+interface SharedProgress {
   /** Averages made, and local steps of each worker. */
   outer: number;
   step: number;

@@ -13,7 +13,7 @@ export interface OuterOptimizer {
  * workers, each on a k-th of an update's rows, is shorter than the step of one worker on all of them: what noise there is in
  * their gradients makes each step no longer, and cancels in the mean. Where gradients are mostly noise, √k makes up for it.
  */
-export function outerLearningRate({ kind, learningRate }: OuterOptimizer, workers: number): number {
+function outerLearningRate({ kind, learningRate }: OuterOptimizer, workers: number): number {
   if (learningRate > 0) return learningRate;
   return kind === 'average' ? Math.sqrt(workers) : 0.7;
 }
