@@ -97,7 +97,7 @@ export function summarise({ name, times, peak, versions }: Turns, threads: numbe
     peak,
     share: Math.min(1, median(measured.map((time) => time.cpu / time.wall / threads))),
     steps: measured.length,
-    firstLoss: first!.loss,
+    firstLoss: first!.loss ?? null,
     versions,
   };
 }

@@ -2,9 +2,8 @@
  * The Ratchet side of bench/train-step.ts: `ours.js FOLDER THREADS SETTINGS`. Same protocol as peer.py: a line when ready,
  * one step for each line on standard input, the peak memory at its end.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { readAdapter } from '../engine/formats/peft.js';
 import { loadModel } from '../engine/nn/load-model.js';
 import { loraFromPeft } from '../engine/peft/from-peft.js';
@@ -13,6 +12,7 @@ import { padRight } from '../engine/train/batch-plan.js';
 import type { MicroBatch } from '../engine/train/loss.js';
 import { packRows } from '../engine/train/packing.js';
 import { TrainStep } from '../engine/train/step.js';
+import { answerSteps } from './answer.js';
 import type { OwnSettings, Row, Workload } from './workloads.js';
 
 const LEARNING_RATE = 1e-4;
@@ -22,17 +22,6 @@ const work = JSON.parse(readFileSync(join(folder, 'workload.json'), 'utf8')) as 
   model: string;
   steps: Row[][];
 };
-
-const answer = (fields: object) => process.stdout.write(`${JSON.stringify(fields)}\n`);
-
-/** A line of /proc/self/status in megabytes; the peak of the whole process where there is no such file. */
-function resident(name: string): number {
-  try {
-    return Number(new RegExp(`${name}:\\s+(\\d+)`).exec(readFileSync('/proc/self/status', 'utf8'))![1]) / 1024;
-  } catch {
-    return process.resourceUsage().maxRSS / 1024;
-  }
-}
 
 function batchesOf(rows: readonly Row[]): MicroBatch[] {
   const tokens = rows.map(({ ids, prompt }, i) => ({ id: String(i), tokens: ids, promptLength: prompt }));
@@ -58,21 +47,8 @@ async function createTrainer(): Promise<TrainStep> {
 }
 
 const trainer = await createTrainer();
-// Loading leaves garbage behind: the peak to be measured is that of training.
-globalThis.gc?.();
-try {
-  writeFileSync('/proc/self/clear_refs', '5');
-} catch {
-  // Elsewhere than on Linux the peak is that of the whole process.
-}
-answer({ ready: { node: process.version }, resident: resident('VmRSS') });
-let index = 0;
-for await (const _ of createInterface({ input: process.stdin })) {
-  const wall = performance.now();
-  const cpu = process.cpuUsage();
-  const { loss } = await trainer.step(batchesOf(work.steps[index++]!), LEARNING_RATE);
-  const used = process.cpuUsage(cpu);
-  answer({ loss, wall: performance.now() - wall, cpu: (used.user + used.system) / 1000 });
-}
-answer({ peak: resident('VmHWM') });
+await answerSteps({ node: process.version }, async (index) => {
+  const { loss } = await trainer.step(batchesOf(work.steps[index]!), LEARNING_RATE);
+  return { loss };
+});
 await trainer.release();

@@ -9,6 +9,10 @@ export interface Part {
   sides: SideResult[];
   /** Learned tokens in a step of mixed lengths. */
   supervisedTokens?: number;
+  /** Tokens generated in a step. */
+  newTokens?: number;
+  /** Rows for which both sides generated the same tokens, of all rows. */
+  equalRows?: [equal: number, all: number];
 }
 
 /** A part with the circumstances in which it was measured. */
@@ -76,6 +80,8 @@ function ratiosOf(name: string, part: Part): Record<string, number> {
   if (name === 'gemm') return { 'gemm.bound': time };
   if (name === 'packing') return { 'packing.speed': Number((1 / time).toFixed(3)) };
   if (name === 'qlora') return { 'qlora.memory': memory };
+  if (part.newTokens !== undefined)
+    return { [`${name}.speed`]: Number((1 / time).toFixed(3)), [`${name}.memory`]: memory };
   return { [`${name}.time`]: time, [`${name}.memory`]: memory };
 }
 
@@ -98,12 +104,13 @@ function section(name: string, part: StoredPart): string {
       )}, by ${by === 'wall' ? 'the clock' : 'processor time'} with ${own.threads} thread${own.threads > 1 ? 's' : ''}.`,
   ];
   const rate = (tokens: number, side: SideResult) => Math.round((1000 * tokens) / side[by]);
-  if (part.supervisedTokens !== undefined) {
-    const tokens = part.supervisedTokens;
+  const rates = (tokens: number) => `${rate(tokens, own)} against ${rate(tokens, peer)}`;
+  if (part.supervisedTokens !== undefined)
     lines.push(
-      `Learned tokens a second: ${rate(tokens, own)} against ${rate(tokens, peer)} (${tokens} in a step, the median).`,
+      `Learned tokens a second: ${rates(part.supervisedTokens)} (${part.supervisedTokens} in a step, the median).`,
     );
-  }
+  if (part.newTokens !== undefined) lines.push(`New tokens a second: ${rates(part.newTokens)}.`);
+  if (part.equalRows) lines.push(`Rows with the same tokens on both sides: ${part.equalRows.join(' of ')}.`);
   const steps = own.steps === undefined ? '' : `, medians of ${own.steps} steps`;
   lines.push(
     `Measured on ${part.day}${steps}, load ${part.load}, one thread had ${Math.round(100 * own.share)} % of a core.`,

@@ -3,8 +3,10 @@ import { createInterface } from 'node:readline';
 
 /** One step: milliseconds on the clock and of processor time (all threads), and what it gave. */
 export interface StepTime {
-  /** Before the update. */
-  loss: number;
+  /** Of a train step: its loss before the update. */
+  loss?: number;
+  /** Of a generation: the new tokens of each row. */
+  tokens?: number[][];
   wall: number;
   cpu: number;
 }

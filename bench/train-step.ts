@@ -1,9 +1,11 @@
 /**
  * `npm run bench [-- OPTIONS]`, see {@link HELP}: train steps of this engine against PyTorch with PEFT and the transformers
- * Trainer, on the same random weights and rows. Each side runs in a process of its own, in turns; models are made on the
- * fly. Parts that ran before stay in `docs/bench.json`, from which `docs/bench.md` is written.
+ * Trainer, and its generation against transformers.js, on the same random weights and rows. Each side runs in a process of
+ * its own, in turns; models are made on the fly. Parts that ran before stay in `docs/bench.json`, from which
+ * `docs/bench.md` is written.
  */
 import { parseArgs } from 'node:util';
+import { measureGeneration } from './generate.js';
 import { compare, ownArm, peerArm, supervisedTokens, type SideResult } from './measure.js';
 import { measureProducts } from './products.js';
 import { findPython } from './python.js';
@@ -47,6 +49,12 @@ async function againstItself(title: string, name: string, settings: [string, Own
   return { title, sides };
 }
 
+async function generation(title: string, model: Workload['model'], rows: number): Promise<Part> {
+  const steps = Number(flags.steps ?? 5);
+  const result = await measureGeneration(model, rows, steps, threads, flags.python);
+  return { title: `${title}, ${rows} prompt${rows > 1 ? 's' : ''} of 32 tokens, 64 new tokens each`, ...result };
+}
+
 const PARTS: Record<string, () => Promise<Part>> = {
   ...Object.fromEntries(WORKLOADS.map(({ name }) => [name, () => againstPyTorch(name)])),
   qlora: () =>
@@ -63,11 +71,14 @@ const PARTS: Record<string, () => Promise<Part>> = {
     title: 'GPT-2 124M, LoRA r16, 4×128: the step against its matrix products alone',
     sides: await measureProducts(workload('lora')),
   }),
+  generate: () => generation('GPT-2 124M', 'gpt2', 8),
+  'generate-single': () => generation('GPT-2 124M', 'gpt2', 1),
+  'generate-base': () => generation('0.4M Llama', 'base', 32),
 };
 
 const HELP = `Usage: npm run bench -- [options]
 
-Measures this engine against PyTorch, PEFT and transformers and writes docs/bench.json and docs/bench.md.
+Measures this engine against PyTorch, PEFT, transformers and transformers.js and writes docs/bench.json and docs/bench.md.
 
   --only PARTS     parts to measure, separated by commas; all when left out:
                    ${Object.keys(PARTS).join(', ')}
@@ -79,7 +90,7 @@ Measures this engine against PyTorch, PEFT and transformers and writes docs/benc
 
 Examples:
   npm run bench
-  npm run bench -- --only base,lora --threads 2
+  npm run bench -- --only base,generate --threads 2
 `;
 if (flags.help) {
   process.stdout.write(HELP);
