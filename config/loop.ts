@@ -138,7 +138,7 @@ const LoopSettings = z.strictObject({
     .describe('Which candidates are worth training on.'),
   augmentation: z
     .strictObject({
-      factor: z.number().min(1).max(5).default(3).describe('Size of the augmented set over the original one.'),
+      factor: z.number().min(1).max(5).default(4).describe('Size of the augmented set over the original one.'),
       backTranslation: z
         .boolean()
         .default(false)
