@@ -117,9 +117,7 @@ const isSetting = (name: string) => name.startsWith('RATCHET_') || name in TEMPO
 
 /** Children read the resolved configuration; variables would be laid over it once more, above the flags. */
 function withoutOverrides(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(
-    Object.entries(env).filter(([name]) => !isSetting(name) || SECRETS.includes(name)),
-  );
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !isSetting(name) || SECRETS.includes(name)));
 }
 
 function died(name: string, code: number | null, signal: string | null, times: number): FailedMessage {

@@ -61,7 +61,11 @@ function typeOf(score: number, { correction, rejected, action }: FeedbackFlags):
   return score >= 70 ? 'SUCCESS' : 'VALIDATION_FAILURE';
 }
 
-function oneOf<T extends ArtifactType | FeedbackType | ImplicitAction>(option: string, text: string, values: readonly T[]): T {
+function oneOf<T extends ArtifactType | FeedbackType | ImplicitAction>(
+  option: string,
+  text: string,
+  values: readonly T[],
+): T {
   const found = values.find((value) => value === text);
   if (found === undefined) {
     throw new RatchetError('E_USAGE', `${option} wants one of ${values.join(', ')}; got "${text}".`, {

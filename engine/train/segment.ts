@@ -23,7 +23,9 @@ export function ownRows<Rows extends LoadedRows>(loaded: Rows, segment: TrainSeg
 
 /** Workers draw their own orders and dropout masks; the adapter they start from is drawn from the training's seed. */
 export const segmentSeed = (seed: number, segment: TrainSegment | undefined): number =>
-  segment === undefined || segment.shards === 1 ? seed : stream(seed, 'shard', segment.shards, segment.shard).integer(2 ** 31);
+  segment === undefined || segment.shards === 1
+    ? seed
+    : stream(seed, 'shard', segment.shards, segment.shard).integer(2 ** 31);
 
 /** Where a segment starts: the optimizer goes on as the segment before left it, the weights are those the spec names. */
 export async function startSegment(

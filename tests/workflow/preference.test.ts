@@ -62,7 +62,10 @@ describe('preference learning', () => {
 
       expect(specs.map(isDpo)).toEqual([false, true]);
       const [first, second] = specs;
-      expect(second).toMatchObject({ objective: { kind: 'dpo', loss: 'ipo', beta: 0.3, reference: 'initial' }, seed: first!.seed });
+      expect(second).toMatchObject({
+        objective: { kind: 'dpo', loss: 'ipo', beta: 0.3, reference: 'initial' },
+        seed: first!.seed,
+      });
       expect(second!.parameters).toMatchObject({ batchSize: 4, gradientAccumulationSteps: 1, numEpochs: 2 });
       expect(second!.initialAdapterDir).toBe(first!.outputDir);
       const runs = await loop.store.trainingRuns('preferring');

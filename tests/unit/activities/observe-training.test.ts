@@ -37,7 +37,7 @@ it('W1: what the engine reports from elsewhere is logged and traced as part of t
       ],
     },
   );
-  const observer = await environment.run(async () => observeTraining());
+  const observer = (await environment.run(async () => observeTraining())) as ReturnType<typeof observeTraining>;
   // Outside of the activity's context, as a message from the engine's thread is.
   expect(context.active()).toBe(ROOT_CONTEXT);
   for (let step = 1; step <= 30; step++) observer.step(report(step));
