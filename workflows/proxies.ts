@@ -59,7 +59,8 @@ export function activityOptions(settings: WorkflowSettings): Record<keyof Activi
       startToCloseTimeout: '24 h',
       heartbeatTimeout: `${heartbeatTimeoutSeconds} s`,
       cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-      retry: { initialInterval: '1 s', maximumInterval: '1 min', maximumAttempts: 10 },
+      // A lost attempt goes on from its checkpoint, so many of them are not a sign that none will end.
+      retry: { initialInterval: '1 s', maximumInterval: '1 min', maximumAttempts: 100 },
     },
   };
 }
