@@ -118,14 +118,16 @@ function activationNumbers(question: MemoryQuestion, modules: readonly LinearMod
   const kept = question.checkpointing
     ? ofLayers / layers + layers * tokens * config.hiddenSize
     : ofLayers * ALIVE[full ? 'trained' : 'frozen'];
-  const head = full && config.kind !== 'classifier' ? 3 * config.vocabularySize * config.hiddenSize : 0;
+  // The sum of a learned head's gradient, beside that of the newest chunk.
+  const head = full && config.kind !== 'classifier' ? config.vocabularySize * config.hiddenSize : 0;
   return Math.ceil(kept) + 3 * scoredAtOnce(question) * config.vocabularySize + head;
 }
 
-function scoredAtOnce({ config, batch, time, supervised, wholeLogits }: MemoryQuestion): number {
+function scoredAtOnce({ config, strategy, batch, time, supervised, wholeLogits }: MemoryQuestion): number {
   if (config.kind === 'classifier') return 0;
   const scored = Math.min(supervised ?? batch * time, batch * time);
-  return wholeLogits ? scored : (chunkRows(scored, config.vocabularySize) ?? scored);
+  const learned = strategy === 'full' ? config.hiddenSize : 0;
+  return wholeLogits ? scored : (chunkRows(scored, config.vocabularySize, learned) ?? scored);
 }
 
 /** Numbers of the largest weight that a step unpacks to float32. */
