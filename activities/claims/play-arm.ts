@@ -16,6 +16,7 @@ import { formatPrompt, renameIdentifiers, paraphrase, validateArtifact } from '.
 import { stream } from '../../config/random.js';
 import type { Engine } from '../../engine/index.js';
 import { mean } from '../../learning/statistics/descriptive.js';
+import { preferenceTraining } from '../../learning/preference/preference-training.js';
 import { bestOrDefault } from '../../learning/tuning/best-or-default.js';
 import { SAMPLERS } from '../../learning/tuning/methods.js';
 import { planStudy, proposeTrials } from '../../learning/tuning/plan-study.js';
@@ -182,8 +183,14 @@ async function playRound(deps: ArmDependencies, plan: ArmPlan, state: ArmState):
     const trained = await gpu.trainModel({ key, config, ...trainingPlan, parameters, outputName: `round-${round}` });
     result.rowVisits += (search?.rowVisits ?? 0) + rowVisits(trained.run.steps, parameters);
     result.steps += trained.run.steps;
+    const known = { key, config, feedbackRef, rewardsRef, examplesRef, earlierExamplesRef: earlierRef, champion };
+    const preferred = components.preferenceLearning
+      ? await learnPreferences(deps, known, trained.model, parameters)
+      : null;
+    result.rowVisits += preferred?.rowVisits ?? 0;
+    const model = preferred?.model ?? trained.model;
     const validation = components.tracking
-      ? (await gpu.evaluateModel({ key, config, model: trained.model, split: 'validation' })).rows
+      ? (await gpu.evaluateModel({ key, config, model, split: 'validation' })).rows
       : [];
     const verdict = components.tracking ? {} : { verdict: { promote: true, reason: 'the newest model is used' } };
     const tracked = await cpu.trackRound({
@@ -199,7 +206,7 @@ async function playRound(deps: ArmDependencies, plan: ArmPlan, state: ArmState):
     next.curriculum = tracked.curriculum;
     next.tuned = [...(search === null ? [] : [parameters]), ...state.tuned];
     Object.assign(result, { promoted: tracked.promote, reason: tracked.reason });
-    if (tracked.promote) Object.assign(next, { champion: trained.model, validation });
+    if (tracked.promote) Object.assign(next, { champion: model, validation });
   }
   result.seconds += (performance.now() - started) / 1000;
 
@@ -253,6 +260,23 @@ async function tune(
     if (loss !== null) finished.push({ id: `${number}`, parameters, score: -loss });
   }
   return { parameters: bestOrDefault(finished, current).parameters, rowVisits: visits };
+}
+
+/** Preference learning after a round's training; both answers of a pair count as rows. Null where pairs are too few. */
+async function learnPreferences(
+  { cpu, gpu }: ArmDependencies,
+  round: Parameters<GpuActivities['sampleAnswers']>[0] & { rewardsRef: ArtifactRef },
+  initialModel: ModelReference,
+  trainedWith: TrainingParameters,
+): Promise<{ model: ModelReference; rowVisits: number } | null> {
+  const { key, config } = round;
+  const samplesRef = config.preference.inputs === 0 ? null : await gpu.sampleAnswers(round);
+  const { pairsRef, ready } = await cpu.collectPreferences({ ...round, samplesRef });
+  if (!ready) return null;
+  const { objective, parameters } = preferenceTraining(config.preference, trainedWith);
+  const input = { key, config, planRef: pairsRef, validationRef: null, parameters, initialModel, objective };
+  const { model, run } = await gpu.trainModel({ ...input, outputName: `round-${key.round}-preference` });
+  return { model, rowVisits: 2 * rowVisits(run.steps, parameters) };
 }
 
 function rowVisits(steps: number, parameters: TrainingParameters): number {

@@ -39,9 +39,9 @@ describe('the registration', () => {
       expect({ training, simulatedUsers, rounds, seed, budget: selection.budget }).toEqual({
         training: plan('v1').training,
         simulatedUsers: plan('v1').simulatedUsers,
-        rounds: 10,
+        rounds: 4,
         seed: 1,
-        budget: 112,
+        budget: 100,
       });
     }
     expect(plan('v2-without-mining').components).toEqual({ ...plan('v2').components, hardNegativeMining: false });
@@ -63,7 +63,7 @@ describe('playing an arm', () => {
         ...registered.tiers.smoke,
         seeds: [1],
         probeSeeds: [],
-        arms: ['v1', 'v2', 'v2-with-tuning'],
+        arms: ['v1', 'v2', 'v2-with-tuning', 'v2-with-preferences'],
         rounds: 3,
         rowVisitsPerLabel: 4,
         settings: {
@@ -95,14 +95,15 @@ describe('playing an arm', () => {
     rounds: rounds.map(({ seconds: _seconds, ...round }) => round),
   });
 
-  it('spends the same labels on both loops, and tuning trials count as rows trained on', async () => {
+  it('spends the same labels on both loops, and tuning trials and preference pairs count as rows trained on', async () => {
     const { playClaimsArm } = activities({ skillOf: (_spec, rows) => Math.min(1, rows / 400) });
     const play = async (arm: string) => result((await playClaimsArm({ ...input, arm, seed: 1 })).key);
     const [v1, v2, tuned] = [await play('v1'), await play('v2'), await play('v2-with-tuning')];
+    const preferred = await play('v2-with-preferences');
     expect(v1.baseTest).toEqual(v2.baseTest);
     expect(v1.rounds.map((round) => round.labels)).toEqual([90, 180, 270]);
-    // The easy stage of the curriculum may admit fewer requests than the budget would pay for.
-    expect(v2.rounds[0]!.labels).toBeLessThanOrEqual(90);
+    expect(v2.rounds.map((round) => round.labels)).toEqual([90, 180, 270]);
+    expect(preferred.rounds[0]!.rowVisits).toBeGreaterThan(v2.rounds[0]!.rowVisits);
     expect(tuned.rounds.at(-1)!.trained).toBe(true);
     expect(tuned.rounds.at(-1)!.rowVisits).toBeGreaterThan(v2.rounds.at(-1)!.rowVisits);
     expect(existsSync(path.join(dataFolder, `loops/${planArm(input, 'v1', 1).config.name}`))).toBe(false);
