@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => environment.teardown());
 
-const SIMULATED = { simulatedUsers: { requests: 24 }, rounds: 2 };
+const SIMULATED = { simulatedUsers: { requests: 24 }, rounds: 2, components: { curriculum: true } };
 
 describe('W1 the adaptive loop', () => {
   it('W1: runs the nine stages in order, round after round, and returns what became of the model', async () => {
