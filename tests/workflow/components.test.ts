@@ -194,7 +194,7 @@ describe('presets', () => {
         events: 240,
         discrete: false,
         fixedBatches: expect.any(Boolean),
-        traces: ['activeLearning', 'augmentation', 'curriculum', 'hardNegativeMining', 'tracking'],
+        traces: ['activeLearning', 'augmentation', 'hardNegativeMining', 'tracking'],
         validated: true,
       },
     ]);
