@@ -141,7 +141,9 @@ describe('what a loop tells of itself', () => {
       expect(value(worker, 'temporal_activity_schedule_to_start_latency_seconds_count')).toBeGreaterThan(0);
     }
     expect(value('store-worker', 'ratchet_rounds_total', { loop: 'demo' })).toBe(1);
-    expect(value('store-worker', 'ratchet_feedback_events_total', { loop: 'demo', outcome: 'accepted' })).toBe(60);
+    expect(value('store-worker', 'ratchet_feedback_events_total', { loop: 'demo', outcome: 'accepted' })).toBe(
+      SMALL_LOOP.loop.simulatedUsers.requests,
+    );
     expect(value('store-worker', 'ratchet_feedback_events_total', { loop: 'demo', outcome: 'conflict' })).toBe(0);
     expect(value('gpu-worker', 'ratchet_training_loss', { loop: 'demo' })).toBeGreaterThan(0);
     const steps = value('gpu-worker', 'ratchet_training_steps_total', { loop: 'demo' });
