@@ -25,6 +25,21 @@ export function allHandlersFinished(): boolean {
   return currentExecution().handlersRunning === 0;
 }
 
+/** Nobody steers a simulated loop: a scope runs what it is given. */
+export class CancellationScope {
+  readonly consideredCancelled = false;
+
+  static current(): CancellationScope {
+    return new CancellationScope();
+  }
+  run<T>(work: () => Promise<T>): Promise<T> {
+    return work();
+  }
+  cancel(): void {
+    throw new Error('The simulation cancels nothing.');
+  }
+}
+
 export function condition(predicate: () => boolean, timeout?: Duration): Promise<boolean> {
   const execution = currentExecution();
   if (predicate()) return Promise.resolve(true);

@@ -128,7 +128,10 @@ const CHAINS: Write[][] = [
         },
       ]),
   ],
-  [(store) => store.recordSteeredState('other', 'request-1', { round: 1 })],
+  [
+    (store) =>
+      store.applyOnce('loop/other', 'steer-1', () => store.recordSteeredState('other', 'request-1', { round: 1 })),
+  ],
   [(store) => store.recordEvaluations([evaluation('e1', 'v1'), evaluation('e2', 'base')])],
   [(store) => store.recordAudit({ loop: 'main', actor: 'user', action: 'pause', subject: 'main' })],
 ];
