@@ -19,15 +19,15 @@ it('T1: lists every model with nominal and measured parameters and memory', () =
     distilbert           distilbert    classification      66M     66 955 010    1.7 GB   608 MB   469 MB  apache-2.0
     bert                 bert          classification     110M    109 483 778    2.8 GB   936 MB   649 MB  apache-2.0
     roberta              roberta       classification     125M    124 647 170    3.1 GB   996 MB   710 MB  mit
-    gpt2                 gpt2          generation         117M    124 439 808    3.7 GB   1.0 GB   754 MB  mit
-    gpt2-medium          gpt2          generation         345M    354 823 168    9.2 GB   2.5 GB   1.4 GB  mit
-    dialogpt-medium      gpt2          generation         345M    354 823 168    9.2 GB   2.5 GB   1.4 GB  mit
-    flan-t5-base         t5            generation         250M    247 577 856    6.6 GB   2.0 GB   1.4 GB  apache-2.0
-    tinyllama            llama         generation         1.1B  1 100 048 384   25.3 GB   6.2 GB   2.9 GB  apache-2.0
-    phi-3-mini           phi3          generation         3.8B  3 821 079 552   82.2 GB  18.4 GB   6.0 GB  mit
-    llama-2-7b           llama         generation           7B  6 738 415 616  142.8 GB  31.4 GB   9.0 GB  llama2
-    mistral-7b-instruct  mistral       generation           7B  7 248 023 552  153.5 GB  33.7 GB   9.6 GB  apache-2.0
-    qwen2.5-7b-instruct  qwen2         generation           7B  7 615 616 512  165.5 GB  35.0 GB  12.5 GB  apache-2.0
+    gpt2                 gpt2          generation         117M    124 439 808    3.6 GB   1.0 GB   754 MB  mit
+    gpt2-medium          gpt2          generation         345M    354 823 168    9.0 GB   2.5 GB   1.4 GB  mit
+    dialogpt-medium      gpt2          generation         345M    354 823 168    9.0 GB   2.5 GB   1.4 GB  mit
+    flan-t5-base         t5            generation         250M    247 577 856    6.4 GB   2.0 GB   1.4 GB  apache-2.0
+    tinyllama            llama         generation         1.1B  1 100 048 384   24.8 GB   6.2 GB   2.9 GB  apache-2.0
+    phi-3-mini           phi3          generation         3.8B  3 821 079 552   81.4 GB  18.4 GB   6.0 GB  mit
+    llama-2-7b           llama         generation           7B  6 738 415 616  141.8 GB  31.4 GB   9.0 GB  llama2
+    mistral-7b-instruct  mistral       generation           7B  7 248 023 552  152.5 GB  33.7 GB   9.6 GB  apache-2.0
+    qwen2.5-7b-instruct  qwen2         generation           7B  7 615 616 512  162.0 GB  35.0 GB  12.5 GB  apache-2.0
     "
   `);
 });
@@ -42,7 +42,7 @@ it('T1: shows one model', () => {
     nominal       3.8B
     licence       mit
     from          https://huggingface.co/microsoft/Phi-3-mini-4k-instruct
-    full          82.2 GB: weights 15.3 GB, gradients 30.6 GB, optimizer 30.6 GB, activations 5.6 GB, process 170 MB
+    full          81.4 GB: weights 15.3 GB, gradients 30.6 GB, optimizer 30.6 GB, activations 4.8 GB, process 170 MB
     lora          18.4 GB: weights 15.3 GB, gradients 101 MB, optimizer 101 MB, activations 2.7 GB, process 170 MB
     qlora         6.0 GB: weights 2.7 GB, gradients 101 MB, optimizer 101 MB, activations 2.9 GB, process 170 MB
     "
