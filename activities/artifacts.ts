@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import type { ArtifactRef } from '../config/domain.js';
-import { RatchetError } from '../config/errors.js';
+import { isDiskFull, RatchetError } from '../config/errors.js';
 
 /**
  * Writes rows as JSON lines into the data folder, durably and atomically (temporary file, fsync, rename), and
@@ -64,13 +64,13 @@ export function resolveInside(dataFolder: string, uri: string): string {
 }
 
 function fileFault(error: unknown, target: string): unknown {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
+  if (isDiskFull(error)) {
     return new RatchetError('E_DISK_FULL', `No space left to write ${target}.`, {
       hint: 'Free some space; the step is tried again and goes on where it was.',
       cause: error,
     });
   }
+  const code = (error as NodeJS.ErrnoException).code;
   if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
     return new RatchetError('E_DATA_FOLDER', `The data folder cannot be written: ${target}.`, {
       hint: 'Choose another folder with --data, or mend its permissions.',

@@ -57,3 +57,8 @@ export class RatchetError extends Error {
 export function isRatchetError(error: unknown): error is RatchetError {
   return typeof error === 'object' && error !== null && (error as Record<symbol, unknown>)[BRAND] === true;
 }
+
+/** True for what the operating system says of a disk, a quota or a file that is full. */
+export function isDiskFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes((error as { code?: string } | null)?.code ?? '');
+}

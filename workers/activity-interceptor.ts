@@ -1,7 +1,7 @@
 import type { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure, TemporalFailure } from '@temporalio/common';
 import type { ActivityInterceptors } from '@temporalio/worker';
-import { isRatchetError } from '../config/errors.js';
+import { isDiskFull, isRatchetError } from '../config/errors.js';
 
 /** Faults of the program itself: trying again cannot help. */
 const PROGRAMMING_ERRORS = ['TypeError', 'ReferenceError', 'RangeError', 'SyntaxError', 'ZodError'];
@@ -74,8 +74,4 @@ export function toFailure(error: unknown): unknown {
     details: [{ hint: 'This is a fault of Ratchet; the log of the worker has the stack.' }],
     cause: error,
   });
-}
-
-function isDiskFull(error: NodeJS.ErrnoException): boolean {
-  return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(error.code ?? '');
 }

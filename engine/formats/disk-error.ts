@@ -1,19 +1,17 @@
-import { RatchetError } from '../../config/errors.js';
+import { isDiskFull, RatchetError } from '../../config/errors.js';
 
 /**
  * Turns a file-system error into the fault a user can act on: a full disk (`E_DISK_FULL`), a folder that cannot be
  * written (`E_DATA_FOLDER`), a missing file (`E_NOT_FOUND`). Any other value is returned unchanged.
  */
 export function diskError(error: unknown, doing: string): unknown {
+  if (isDiskFull(error))
+    return new RatchetError('E_DISK_FULL', `No space left on the disk while ${doing}.`, {
+      hint: 'Free some space (old checkpoints and runs are the largest files), then start again: the run resumes.',
+      cause: error,
+    });
   const code = typeof error === 'object' && error !== null ? (error as NodeJS.ErrnoException).code : undefined;
   switch (code) {
-    case 'ENOSPC':
-    case 'EDQUOT':
-    case 'EFBIG':
-      return new RatchetError('E_DISK_FULL', `No space left on the disk while ${doing}.`, {
-        hint: 'Free some space (old checkpoints and runs are the largest files), then start again: the run resumes.',
-        cause: error,
-      });
     case 'EROFS':
     case 'EACCES':
     case 'EPERM':
