@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { ArtifactRef, TrainingParameters } from '../config/domain.js';
 import { RatchetError } from '../config/errors.js';
 import { configHash } from '../config/hash.js';
 import type { LoopConfig } from '../config/loop.js';
+import { writeFolderAtomic } from '../engine/formats/atomic-write.js';
 import { readAdapter, readSafetensors, writeAdapter, writeSafetensors, type Engine } from '../engine/index.js';
 import { stepOuterOptimizer } from '../learning/training/outer-optimizer.js';
 import type { ShardPlan } from '../learning/training/plan-shards.js';
@@ -146,7 +147,7 @@ export function createDataParallelCpuActivities(deps: Dependencies): DataParalle
         averaged.set(name, { ...tensor, data: step.weights });
         if (step.momentum !== null) kept.set(name, { ...tensor, data: step.momentum });
       }
-      await writeFolder(files.path(folder), async (temporary) => {
+      await writeFolderAtomic(files.path(folder), async (temporary) => {
         await writeAdapter(temporary, { config: before.config, tensors: averaged });
         if (kept.size > 0) await writeSafetensors(path.join(temporary, MOMENTUM), kept);
       });
@@ -165,7 +166,7 @@ export function createDataParallelCpuActivities(deps: Dependencies): DataParalle
       const log = await files.read<TrainingRecord>(input.logRef);
       const output = `${roundFolder(key)}/models/${outputName}-${configHash(parameters).slice(0, 8)}`;
       const adapter = await checkAdapter(files, model);
-      await writeFolder(files.path(output), (temporary) => writeAdapter(temporary, adapter));
+      await writeFolderAtomic(files.path(output), (temporary) => writeAdapter(temporary, adapter));
       const last = log.filter((record) => record.kind === 'step').slice(-plan.stepsPerEpoch);
       const tokens = last.reduce((sum, step) => sum + step.tokens, 0);
       return {
@@ -213,16 +214,6 @@ function floatsOf(tensor: { data: unknown } | undefined, name: string): Float32A
   throw new RatchetError('E_MODEL_INVALID', `An adapter to average has no float32 tensor "${name}".`, {
     hint: 'All workers must train the same base model with the same settings.',
   });
-}
-
-/** A folder that appears whole; an older one of the name is replaced. */
-async function writeFolder(folder: string, fill: (temporary: string) => Promise<unknown>): Promise<void> {
-  const temporary = `${folder}.tmp-${process.pid}`;
-  await rm(temporary, { recursive: true, force: true });
-  await mkdir(temporary, { recursive: true });
-  await fill(temporary);
-  await rm(folder, { recursive: true, force: true });
-  await rename(temporary, folder);
 }
 
 /** Removes what no worker starts from any more: all rounds but the two newest and the one to keep. */

@@ -33,6 +33,28 @@ export async function writeSynced(path: string, chunks: Iterable<Uint8Array>): P
 }
 
 /**
+ * Writes a folder that appears whole or not at all, in place of what was there: `fill` writes into a temporary folder beside
+ * it, which is renamed and made durable.
+ *
+ * @throws RatchetError `E_DISK_FULL`, `E_DATA_FOLDER`; what `fill` throws
+ */
+export async function writeFolderAtomic<T>(folder: string, fill: (temporary: string) => Promise<T>): Promise<T> {
+  const temporary = `${folder.replace(/\/+$/, '')}.tmp-${process.pid}`;
+  try {
+    await rm(temporary, { recursive: true, force: true });
+    await mkdir(temporary, { recursive: true });
+    const result = await fill(temporary);
+    await rm(folder, { recursive: true, force: true });
+    await rename(temporary, folder);
+    await syncFolder(dirname(folder));
+    return result;
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
+    throw diskError(error, `writing ${folder}`);
+  }
+}
+
+/**
  * Writes a file so that a reader, at any moment and after any crash, sees the old bytes or the new ones: a temporary
  * file beside it, fsync, rename, fsync of the folder. The folder is created if missing.
  *

@@ -1,8 +1,7 @@
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { HostTensor, TrainResult, TrainSpec } from '../api.js';
-import { syncFolder, writeAtomic } from '../formats/atomic-write.js';
-import { diskError } from '../formats/disk-error.js';
+import { writeAtomic, writeFolderAtomic } from '../formats/atomic-write.js';
 import { modelConfigJson, writeModelFiles } from '../formats/model-folder.js';
 import { writeAdapter } from '../formats/peft.js';
 import type { ModelConfig } from '../nn/config.js';
@@ -45,10 +44,7 @@ export async function writeOutput(
     /** Writes what else belongs into the folder. */ add?(folder: string): Promise<unknown>;
   } = {},
 ): Promise<TrainResult> {
-  const temporary = `${spec.outputDir.replace(/\/+$/, '')}.tmp-${process.pid}`;
-  try {
-    await rm(temporary, { recursive: true, force: true });
-    await mkdir(temporary, { recursive: true });
+  return writeFolderAtomic(spec.outputDir, async (temporary) => {
     if (trained.adapter) {
       await writeAdapter(temporary, { config: trained.adapter.config, tensors: new Map(trained.weights) });
       // The model's own config.json does not know the classes of a new head.
@@ -66,12 +62,6 @@ export async function writeOutput(
     await writeAtomic(join(temporary, RECORD), [Buffer.from(record)]);
     await hooks.add?.(temporary);
     await hooks.beforeWrite?.();
-    await rm(spec.outputDir, { recursive: true, force: true });
-    await rename(temporary, spec.outputDir);
-    await syncFolder(dirname(spec.outputDir));
     return result;
-  } catch (error) {
-    await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
-    throw diskError(error, `writing ${spec.outputDir}`);
-  }
+  });
 }
