@@ -6,6 +6,7 @@ import { RatchetError } from '../config/errors.js';
 import type { RatchetConfig } from '../config/schema.js';
 import { temporalProfile } from './temporal-profile.js';
 import { PayloadEncryption } from './payload-encryption.js';
+import { retryUntilClosed } from './request-retries.js';
 
 type TlsSettings = Exclude<NonNullable<ConnectionOptions['tls']>, boolean>;
 
@@ -25,7 +26,11 @@ export async function connectClient(config: Pick<RatchetConfig, 'connection'>, a
   const options = await connectOptions(config, address);
   const dataConverter = { payloadCodecs: [PayloadEncryption.fromEnvironment()] };
   try {
-    const connection = await Connection.connect({ ...options, connectTimeout: 10_000 });
+    const connection = await Connection.connect({
+      ...options,
+      interceptors: retryUntilClosed,
+      connectTimeout: 10_000,
+    });
     return new Client({ connection, namespace: namespaceOf(config, address), dataConverter });
   } catch (error) {
     throw unreachable(address, error);

@@ -1,6 +1,5 @@
 import type { ModelConfig } from '../nn/config.js';
 import { parameterShapes } from '../nn/parameters.js';
-import { matchesName } from './target-modules.js';
 
 /** Heads that PEFT trains and saves in full for sequence classification, whether a model has them or not. */
 const CLASSIFIER_HEADS = ['classifier', 'score'];
@@ -21,11 +20,14 @@ export function modulesToSave(config: ModelConfig, wanted: readonly string[]): s
 /** PEFT's key of a parameter that is saved in full. */
 export const savedKey = (parameter: string): string => `base_model.model.${parameter}`;
 
-/** The parameters of the modules whose path is, or ends in, one of the names: in the model's order. */
+/**
+ * The parameters of the modules whose path ends in one of the names, in the model's order. As in PEFT (`_set_trainable`) the
+ * end need not begin at a dot: `classifier` means DistilBERT's `pre_classifier` too.
+ */
 export function savedParameters(config: ModelConfig, names: readonly string[]): string[] {
   return [...parameterShapes(config).keys()].filter((parameter) => {
     const parts = parameter.split('.').slice(0, -1);
     const paths = parts.map((_, end) => parts.slice(0, end + 1).join('.'));
-    return paths.some((path) => names.some((name) => matchesName(path, name)));
+    return paths.some((path) => names.some((name) => path.endsWith(name)));
   });
 }

@@ -5,6 +5,7 @@ import { parseModelConfig, type ModelConfig } from '../../../engine/nn/config.js
 import { loraFromPeft } from '../../../engine/peft/from-peft.js';
 import { loraKey } from '../../../engine/peft/keys.js';
 import { createLora } from '../../../engine/peft/lora.js';
+import { savedParameters } from '../../../engine/peft/saved-modules.js';
 import { targetModules } from '../../../engine/peft/target-modules.js';
 import { TINY_CONFIG } from '../train/tiny-model.js';
 
@@ -47,6 +48,15 @@ describe('target modules', () => {
     const model = await fixture(name);
     expect(() => names(model, 'auto')).toThrow(`there is no default for a ${model.architecture} model`);
     expect(names(model, 'all-linear').length).toBeGreaterThan(0);
+  });
+
+  it('the saved head of DistilBERT is both its layers, as in PEFT, which compares the ends of names', async () => {
+    expect(savedParameters(await fixture('distilbert'), ['classifier', 'score'])).toEqual([
+      'pre_classifier.weight',
+      'pre_classifier.bias',
+      'classifier.weight',
+      'classifier.bias',
+    ]);
   });
 
   it('are every linear module but the head, or those named', () => {
