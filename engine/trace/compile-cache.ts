@@ -8,15 +8,17 @@ type Program = (tensors: Record<string, tf.Tensor>) => Record<string, tf.Tensor>
 
 export interface CacheOptions extends Omit<CompileOptions, 'memoryArena'> {
   /**
-   * Keep freed memory for the next run, see {@link CompileOptions}. `first`: of the first graph only, which is all of them
-   * where shapes do not change; where they do, each would keep its own.
+   * Keep freed memory for the next run, see {@link CompileOptions}. `sole`: of the first graph only, and until its program
+   * comes in another shape: where shapes change, each graph would keep its own.
    */
-  memoryArena?: boolean | 'first';
+  memoryArena?: boolean | 'sole';
 }
 
 /** Compiled graphs by shape bucket, least recently used first; the oldest is released when there is no room. */
 export class CompileCache {
   private readonly entries = new Map<string, Promise<Executable>>();
+  /** Key of the graph that keeps its memory because it is the sole one. */
+  private sole: string | null = null;
 
   /** @param capacity compiled graphs that are kept, at least 1 */
   constructor(
@@ -28,7 +30,11 @@ export class CompileCache {
     return this.entries.size;
   }
 
-  /** The executable of `key`; `make` records its graph when the key is new. A failed compilation is not kept. */
+  /**
+   * The executable of `key`; `make` records its graph when the key is new. A failed compilation is not kept.
+   *
+   * @param key the program and, after the last colon, the shapes of its inputs
+   */
   async get(key: string, make: () => Graph): Promise<Executable> {
     const known = this.entries.get(key);
     if (known) {
@@ -37,7 +43,10 @@ export class CompileCache {
       return known;
     }
     const { memoryArena, ...options } = this.options;
-    const keepsMemory = memoryArena === 'first' ? this.entries.size === 0 : memoryArena;
+    const isFirst = this.entries.size === 0;
+    if (this.sole !== null && programOf(this.sole) === programOf(key)) void this.drop(this.sole);
+    if (isFirst && memoryArena === 'sole') this.sole = key;
+    const keepsMemory = memoryArena === 'sole' ? isFirst : memoryArena;
     const compiling = Promise.resolve().then(() =>
       Executable.compile(make(), { ...options, memoryArena: keepsMemory ?? false }),
     );
@@ -66,14 +75,22 @@ export class CompileCache {
   async clear(): Promise<void> {
     const executables = await Promise.allSettled(this.entries.values());
     this.entries.clear();
+    this.sole = null;
     for (const result of executables) if (result.status === 'fulfilled') result.value.release();
   }
 
   private async evict(): Promise<void> {
     while (this.entries.size > this.capacity) {
-      const [key, oldest] = this.entries.entries().next().value!;
-      this.entries.delete(key);
-      (await oldest).release();
+      await this.drop(this.entries.keys().next().value!);
     }
   }
+
+  private async drop(key: string): Promise<void> {
+    const compiling = this.entries.get(key);
+    this.entries.delete(key);
+    if (this.sole === key) this.sole = null;
+    (await compiling?.catch(() => undefined))?.release();
+  }
 }
+
+const programOf = (key: string): string => key.slice(0, key.lastIndexOf(':'));

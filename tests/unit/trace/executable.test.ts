@@ -79,6 +79,25 @@ describe('CompileCache', () => {
     expect(cache.size).toBe(0);
   });
 
+  it('the sole graph keeps its memory until its program comes in a second shape', async () => {
+    const cache = new CompileCache(8, { threads: 1, memoryArena: 'sole' });
+    const made: string[] = [];
+    const get = (program: string, size: number) =>
+      cache.get(`${program}:${size}`, () => {
+        made.push(`${program}:${size}`);
+        return doubling(size);
+      });
+    const first = await get('step', 1);
+    await get('loss', 1);
+    expect(await get('step', 1)).toBe(first);
+    await get('step', 2);
+    await expect(first.run({ x: floats([1]) })).rejects.toThrow(/released/);
+    await get('step', 1);
+    await get('step', 2);
+    expect(made).toEqual(['step:1', 'loss:1', 'step:2', 'step:1']);
+    await cache.clear();
+  });
+
   it('does not keep a failed compilation', async () => {
     const cache = new CompileCache(2, { threads: 1 });
     const failing = () => {
