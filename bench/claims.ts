@@ -40,7 +40,8 @@ const tier = values.tier as ClaimTier;
 const budget = preregistration.tiers[tier]!;
 const seeds = budget.seeds.slice(0, values.seeds === undefined ? undefined : Number(values.seeds));
 const arms = values.only === undefined ? budget.arms : values.only.split(',');
-const isOver = () => values.until !== undefined && new Date().toTimeString().slice(0, 5) >= values.until;
+const end = values.until === undefined ? Infinity : nextTime(values.until);
+const isOver = () => Date.now() >= end;
 
 const engine = createEngine();
 const environment = new MockActivityEnvironment();
@@ -76,3 +77,10 @@ for (const row of report.claims) {
   if (row.verdict !== 'not measured') console.log(row.id, row.measured, row.measuredGain, row.interval, row.verdict);
 }
 await engine.close();
+
+/** The next time that a clock on the wall says so, past midnight if it must. */
+function nextTime(clock: string): number {
+  const [hours, minutes] = clock.split(':').map(Number);
+  const time = new Date().setHours(hours!, minutes!, 0, 0);
+  return time > Date.now() ? time : time + 86_400_000;
+}
