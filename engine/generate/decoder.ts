@@ -5,6 +5,7 @@ import { crossAttentionKeys, decode, encode, forward, logits, type CacheLayer } 
 import { tf } from '../trace/index.js';
 import { CompiledModel, integers, type CompiledModelOptions, type Feeds, type Tensors } from './compiled-model.js';
 import { KeyValueCache, layerTensorNames } from './key-value-cache.js';
+import { outputsFirst } from './outputs-first.js';
 
 /** Shapes come in these steps, so that few graphs are compiled. */
 const PROMPT_STEP = 16;
@@ -27,9 +28,11 @@ export const grownCapacity = (capacity: number): number => capacity + CAPACITY_S
 export class Decoder {
   readonly config: DecoderConfig | EncoderDecoderConfig;
   private readonly model: CompiledModel;
+  /** Weights that are held outputs first and read inputs first. */
+  private readonly turned: readonly string[];
 
   /**
-   * @param weights every parameter by name, with any adapter merged in; shared, not copied
+   * @param weights every parameter by name, with any adapter merged in; shared, not copied, but for {@link outputsFirst}
    * @throws RatchetError `E_MODEL_INVALID` for a classifier
    */
   constructor(config: ModelConfig, weights: ReadonlyMap<string, HostTensor>, options: CompiledModelOptions = {}) {
@@ -38,7 +41,9 @@ export class Decoder {
         hint: 'Generate with a language model.',
       });
     this.config = config;
-    this.model = new CompiledModel(config, weights, options);
+    const held = outputsFirst(config, weights);
+    this.turned = held.turned;
+    this.model = new CompiledModel(config, held.weights, options);
   }
 
   /** The longest prompt. */
@@ -92,7 +97,7 @@ export class Decoder {
     };
     const sourceTime = cache.source['source.mask']?.shape[1] ?? 0;
     const { config } = this;
-    const outputs = await this.model.run(`next ${batch}x${cache.capacity}x${sourceTime}`, feeds, (params, tensors) => {
+    const outputs = await this.run(`next ${batch}x${cache.capacity}x${sourceTime}`, feeds, (params, tensors) => {
       const { hidden, fresh } =
         config.kind === 'decoder'
           ? forward(config, params, {
@@ -110,7 +115,7 @@ export class Decoder {
               pastMask: tensors['past.mask']!,
             });
       const rows = tf.reshape(hidden, [batch, config.hiddenSize]);
-      return { logits: logits(config, params, rows), ...named(fresh, 'new.') };
+      return { logits: logits(config, params, rows, true), ...named(fresh, 'new.') };
     });
     cache.append(this.fresh(outputs), counts);
     return outputs['logits']!.data as Float32Array;
@@ -135,14 +140,14 @@ export class Decoder {
         lengths.map((length, row) => row * time + length - 1),
       ),
     };
-    const outputs = await this.model.run(`prompts ${batch}x${time}`, feeds, (params, tensors) => {
+    const outputs = await this.run(`prompts ${batch}x${time}`, feeds, (params, tensors) => {
       const { hidden, fresh } = forward(config, params, {
         inputIds: tensors['ids']!,
         positions: tensors['positions']!,
       });
       const rows = tf.reshape(hidden, [batch * time, config.hiddenSize]);
       const ends = tf.gather(rows, tensors['last'] as tf.Tensor1D);
-      return { logits: logits(config, params, ends), ...named(fresh, 'new.') };
+      return { logits: logits(config, params, ends, true), ...named(fresh, 'new.') };
     });
     const cache = new KeyValueCache(config, batch, roundUp(longest + 1, CAPACITY_STEP));
     cache.append(this.fresh(outputs), lengths);
@@ -161,18 +166,25 @@ export class Decoder {
       'source.mask': mask,
       start: integers([batch, 1], new Int32Array(batch).fill(config.startId)),
     };
-    const outputs = await this.model.run(`prompts ${batch}x${time}`, feeds, (params, tensors) => {
+    const outputs = await this.run(`prompts ${batch}x${time}`, feeds, (params, tensors) => {
       const sourceMask = tensors['source.mask']!;
       const { hidden: encoded } = encode(config, params, { inputIds: tensors['ids']!, keyMask: sourceMask });
       const cross = crossAttentionKeys(config, params, encoded);
       const { hidden, fresh } = decode(config, params, { decoderIds: tensors['start']!, cross, sourceMask });
       const rows = tf.reshape(hidden, [batch, config.hiddenSize]);
-      return { logits: logits(config, params, rows), ...named(fresh, 'new.'), ...named(cross, 'cross.') };
+      return { logits: logits(config, params, rows, true), ...named(fresh, 'new.'), ...named(cross, 'cross.') };
     });
     const source = Object.fromEntries(Object.entries(outputs).filter(([name]) => name.startsWith('cross.')));
     const cache = new KeyValueCache(config, batch, CAPACITY_STEP, { ...source, 'source.mask': mask });
     cache.append(this.fresh(outputs), new Int32Array(batch).fill(1));
     return { cache, logits: outputs['logits']!.data as Float32Array };
+  }
+
+  private run(key: string, feeds: Feeds, program: (params: Tensors, inputs: Tensors) => Tensors): Promise<Feeds> {
+    return this.model.run(key, feeds, (params, inputs) => {
+      const inputsFirst = this.turned.map((name) => [name, tf.transpose(params[name]!)]);
+      return program({ ...params, ...Object.fromEntries(inputsFirst) }, inputs);
+    });
   }
 
   /** The new keys and values by the cache's names. */

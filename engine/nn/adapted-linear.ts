@@ -19,10 +19,11 @@ export function linearModule(
 ): tf.Tensor {
   const quantized = findQuantized(context.optional, `${name}.weight`, () => sizes(context, name));
   const bias = context.optional(`${name}.bias`);
+  const fewRows = context.time === 1;
   const product = (x: tf.Tensor, b?: tf.Tensor) =>
     quantized
       ? quantizedLinear(x, quantized, b)
-      : project(x, context.parameter(`${name}.weight`), b ?? null, { transposeB: layout === 'out-in' });
+      : project(x, context.parameter(`${name}.weight`), b ?? null, { transposeB: layout === 'out-in', fewRows });
   const adapter = context.adapters?.modules[name];
   if (!adapter) return product(rows, bias);
   const input = context.adapters?.dropout?.(rows, name) ?? rows;

@@ -1,14 +1,8 @@
-import { gelu, halfRows, isHalf, layerNorm, project, rmsNorm, silu, tf } from '../trace/index.js';
+import { gelu, halfRows, isHalf, layerNorm, rmsNorm, silu, tf } from '../trace/index.js';
 import type { Activation } from './config.js';
 import type { LayerContext } from './layer-context.js';
-import type { LinearLayout } from './parameter-layout.js';
 
 export { linearModule } from './adapted-linear.js';
-
-/** x·W, or x·Wᵀ for the `out-in` layout; `[rows, in]` to `[rows, out]`. */
-export function projectRows(rows: tf.Tensor, weight: tf.Tensor, layout: LinearLayout, bias?: tf.Tensor): tf.Tensor {
-  return project(rows, weight, bias ?? null, { transposeB: layout === 'out-in' });
-}
 
 /** The architecture's norm over the features: LayerNorm or RMSNorm. */
 export function normalise(context: LayerContext, name: string, rows: tf.Tensor): tf.Tensor {

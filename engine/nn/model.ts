@@ -1,10 +1,9 @@
-import { tf } from '../trace/index.js';
+import { project, tf } from '../trace/index.js';
 import type { AdapterInputs } from './adapters.js';
 import type { CacheLayer } from './attention.js';
 import { forwardBert } from './bert.js';
 import { forwardDecoder } from './causal-decoder.js';
 import type { ModelConfig } from './config.js';
-import { projectRows } from './layers.js';
 import { headName } from './parameters.js';
 import { decode, encode } from './t5.js';
 
@@ -67,12 +66,21 @@ export function forward(config: ModelConfig, params: Record<string, tf.Tensor>, 
   return decode(config, params, { decoderIds, encoded: hidden, sourceMask: keyMask, adapters, recompute });
 }
 
-/** The language-model head: hidden rows `[rows, hidden]` to logits `[rows, vocabulary]`. */
-export function logits(config: ModelConfig, params: Record<string, tf.Tensor>, hiddenRows: tf.Tensor): tf.Tensor {
+/**
+ * The language-model head: hidden rows `[rows, hidden]` to logits `[rows, vocabulary]`.
+ *
+ * @param fewRows one row a text, as generation has them
+ */
+export function logits(
+  config: ModelConfig,
+  params: Record<string, tf.Tensor>,
+  hiddenRows: tf.Tensor,
+  fewRows = false,
+): tf.Tensor {
   if (config.kind === 'classifier') throw new TypeError('a classifier has no language-model head: use classify');
   const scaled = config.kind === 'encoder-decoder' && config.scaleOutput;
   const rows = scaled ? tf.mul(hiddenRows, 1 / Math.sqrt(config.hiddenSize)) : hiddenRows;
-  return projectRows(rows, params[headName(config)]!, 'out-in');
+  return project(rows, params[headName(config)]!, null, { transposeB: true, fewRows });
 }
 
 /** Shape of one layer's key (and value) cache; of an encoder-decoder, its decoder's. */

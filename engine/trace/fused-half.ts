@@ -1,5 +1,5 @@
 import { defineFusedKernel } from './fused-kernel.js';
-import { linear } from './fused-matrix.js';
+import { linear, linearOfFewRows } from './fused-matrix.js';
 import type { Value } from './graph.js';
 import { recorder } from './recorder.js';
 import { tf } from './tfjs.js';
@@ -51,14 +51,16 @@ export const halfRows = (table: tf.Tensor, ids: tf.Tensor): tf.Tensor => runRows
 /**
  * {@link linear} with a weight of the model, which may rest in 16 bits: the same product of the same numbers, but then its
  * gradient reaches x alone.
+ *
+ * @param fewRows whether the rows are so few that {@link linearOfFewRows} is faster
  */
 export function project(
   x: tf.Tensor,
   w: tf.Tensor,
   bias: tf.Tensor | null,
-  { transposeB = false }: { transposeB?: boolean } = {},
+  { transposeB = false, fewRows = false }: { transposeB?: boolean; fewRows?: boolean } = {},
 ): tf.Tensor {
-  if (!isHalf(w)) return linear(x, w, bias, { transposeB });
+  if (!isHalf(w)) return (fewRows ? linearOfFewRows : linear)(x, w, bias, { transposeB });
   const product = tf.customGrad(((rows: tf.Tensor) => ({
     value: linear(rows, widened(w, rows), bias, { transposeB }),
     gradFunc: (dy: tf.Tensor) => linear(dy, widened(w, dy), null, { transposeB: !transposeB }),

@@ -3,7 +3,7 @@ export { layerNorm, rmsNorm } from './fused-normalization.js';
 export { attention, byHead, type AttentionSizes } from './fused-attention.js';
 export { rotate } from './fused-rotary.js';
 export { gelu, silu } from './fused-activation.js';
-export { addMatMul, batchMatMul, linear } from './fused-matrix.js';
+export { addMatMul, batchMatMul, LARGE_WEIGHT, linear, linearOfFewRows } from './fused-matrix.js';
 export { crossEntropyAndGradient, crossEntropySum, pickLogProbabilities } from './fused-cross-entropy.js';
 export { dropout, dropoutMask } from './fused-dropout.js';
 export { computedAfter } from './fused-order.js';

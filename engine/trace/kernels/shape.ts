@@ -63,6 +63,11 @@ export const shapeKernels: KernelTable = {
     const shape = order.map((axis) => x!.shape[axis]!);
     if (x!.value.uniform !== undefined) return { value: x!.value, shape };
     if (order.every((axis, i) => axis === i)) return x!;
+    const { op, attributes, inputs } = x!.value.producer ?? {};
+    const earlier =
+      op === 'Transpose' && attributes!['perm'] !== undefined ? (attributes!['perm'] as { ints: number[] }).ints : [];
+    if (sameShape(x!.shape, x!.value.shape) && order.every((axis, i) => earlier[axis] === i))
+      return { value: inputs![0]!, shape };
     const moved = order.filter((axis) => x!.shape[axis] !== 1);
     if (moved.every((axis, i) => i === 0 || axis > moved[i - 1]!)) return graph.reshape(x!, shape);
     return graph.emit('Transpose', [graph.full(x!)], { type: x!.value.type, shape }, { perm: { ints: order } });
