@@ -8,17 +8,21 @@ type Program = (tensors: Record<string, tf.Tensor>) => Record<string, tf.Tensor>
 
 export interface CacheOptions extends Omit<CompileOptions, 'memoryArena'> {
   /**
-   * Keep freed memory for the next run, see {@link CompileOptions}. `sole`: of the first graph only, and until its program
-   * comes in another shape: where shapes change, each graph would keep its own.
+   * Keep freed memory for the next run, see {@link CompileOptions}. `steady`: of one graph only, once it was asked for three
+   * times in a row: where shapes change from run to run, each graph would keep its own.
    */
-  memoryArena?: boolean | 'sole';
+  memoryArena?: boolean | 'steady';
 }
+
+/** Shapes that change now and then repeat by chance, too. */
+const STEADY_AFTER = 3;
 
 /** Compiled graphs by shape bucket, least recently used first; the oldest is released when there is no room. */
 export class CompileCache {
   private readonly entries = new Map<string, Promise<Executable>>();
-  /** Key of the graph that keeps its memory because it is the sole one. */
-  private sole: string | null = null;
+  /** Key of the steady graph. */
+  private steady: string | null = null;
+  private last = { key: '', times: 0 };
 
   /** @param capacity compiled graphs that are kept, at least 1 */
   constructor(
@@ -30,23 +34,19 @@ export class CompileCache {
     return this.entries.size;
   }
 
-  /**
-   * The executable of `key`; `make` records its graph when the key is new. A failed compilation is not kept.
-   *
-   * @param key the program and, after the last colon, the shapes of its inputs
-   */
+  /** The executable of `key`; `make` records its graph when the key is new. A failed compilation is not kept. */
   async get(key: string, make: () => Graph): Promise<Executable> {
+    const { memoryArena, ...options } = this.options;
     const known = this.entries.get(key);
-    if (known) {
+    const settles = memoryArena === 'steady' && this.settles(key);
+    if (known && !settles) {
       this.entries.delete(key);
       this.entries.set(key, known);
       return known;
     }
-    const { memoryArena, ...options } = this.options;
-    const isFirst = this.entries.size === 0;
-    if (this.sole !== null && programOf(this.sole) === programOf(key)) void this.drop(this.sole);
-    if (isFirst && memoryArena === 'sole') this.sole = key;
-    const keepsMemory = memoryArena === 'sole' ? isFirst : memoryArena;
+    if (known) void this.drop(key);
+    if (settles) this.steady = key;
+    const keepsMemory = memoryArena === 'steady' ? settles : memoryArena;
     const compiling = Promise.resolve().then(() =>
       Executable.compile(make(), { ...options, memoryArena: keepsMemory ?? false }),
     );
@@ -56,7 +56,7 @@ export class CompileCache {
       await this.evict();
       return executable;
     } catch (error) {
-      if (this.entries.get(key) === compiling) this.entries.delete(key);
+      if (this.entries.get(key) === compiling) void this.drop(key);
       throw error;
     }
   }
@@ -75,7 +75,7 @@ export class CompileCache {
   async clear(): Promise<void> {
     const executables = await Promise.allSettled(this.entries.values());
     this.entries.clear();
-    this.sole = null;
+    this.steady = null;
     for (const result of executables) if (result.status === 'fulfilled') result.value.release();
   }
 
@@ -85,12 +85,17 @@ export class CompileCache {
     }
   }
 
+  /** Whether this is the time to let a graph keep its memory. */
+  private settles(key: string): boolean {
+    const times = this.last.key === key ? this.last.times + 1 : 1;
+    this.last = { key, times };
+    return this.steady === null && times === STEADY_AFTER;
+  }
+
   private async drop(key: string): Promise<void> {
     const compiling = this.entries.get(key);
     this.entries.delete(key);
-    if (this.sole === key) this.sole = null;
+    if (this.steady === key) this.steady = null;
     (await compiling?.catch(() => undefined))?.release();
   }
 }
-
-const programOf = (key: string): string => key.slice(0, key.lastIndexOf(':'));

@@ -79,7 +79,7 @@ const KEPT_GRAPHS = 48;
 
 /** A cache for the graphs of trainings. */
 export const createTrainingGraphs = (options: CacheOptions = {}): CompileCache =>
-  new CompileCache(KEPT_GRAPHS, { memoryArena: 'sole', ...options });
+  new CompileCache(KEPT_GRAPHS, { memoryArena: 'steady', ...options });
 
 /**
  * Trains a model one optimizer step at a time: forward, loss and backward as one compiled graph for each

@@ -79,22 +79,25 @@ describe('CompileCache', () => {
     expect(cache.size).toBe(0);
   });
 
-  it('the sole graph keeps its memory until its program comes in a second shape', async () => {
-    const cache = new CompileCache(8, { threads: 1, memoryArena: 'sole' });
-    const made: string[] = [];
-    const get = (program: string, size: number) =>
-      cache.get(`${program}:${size}`, () => {
-        made.push(`${program}:${size}`);
+  it('compiles a graph again, to keep its memory, when it is asked for three times in a row', async () => {
+    const cache = new CompileCache(8, { threads: 1, memoryArena: 'steady' });
+    const made: number[] = [];
+    const get = (size: number) =>
+      cache.get(`size ${size}`, () => {
+        made.push(size);
         return doubling(size);
       });
-    const first = await get('step', 1);
-    await get('loss', 1);
-    expect(await get('step', 1)).toBe(first);
-    await get('step', 2);
-    await expect(first.run({ x: floats([1]) })).rejects.toThrow(/released/);
-    await get('step', 1);
-    await get('step', 2);
-    expect(made).toEqual(['step:1', 'loss:1', 'step:2', 'step:1']);
+    for (const size of [1, 2, 1, 2, 2]) await get(size);
+    expect(made).toEqual([1, 2]);
+    const before = await get(1);
+    await get(1);
+    const steady = await get(1);
+    expect(made).toEqual([1, 2, 1]);
+    await expect(before.run({ x: floats([1]) })).rejects.toThrow(/released/);
+    // There is one steady graph, and it stays.
+    for (const size of [2, 2, 2, 1, 1, 1, 1]) await get(size);
+    expect(await get(1)).toBe(steady);
+    expect(made).toEqual([1, 2, 1]);
     await cache.clear();
   });
 
