@@ -1,4 +1,4 @@
-import { countNgrams } from './n-grams.js';
+import { numberNgrams } from './n-grams.js';
 import { bleuTokens, type BleuTokenizer } from './tokenize.js';
 
 export interface BleuOptions {
@@ -60,19 +60,13 @@ export function corpusBleu(
       hypothesis.length,
       segmentReferences.map((reference) => reference.length),
     );
-    for (let order = 1; order <= MAX_ORDER; order++) {
-      const counts = countNgrams(hypothesis, order);
-      const [first = [], ...others] = segmentReferences;
-      const largest = countNgrams(first, order);
-      for (const reference of others) {
-        for (const [key, count] of countNgrams(reference, order))
-          largest.set(key, Math.max(count, largest.get(key) ?? 0));
-      }
-      for (const [key, count] of counts) {
-        matches[order - 1]! += Math.min(count, largest.get(key) ?? 0);
-        totals[order - 1]! += count;
-      }
-    }
+    numberNgrams([hypothesis, ...segmentReferences], MAX_ORDER).forEach(({ sequences, size }, order) => {
+      const [own, ...others] = sequences;
+      const largest = largestCounts(others, size);
+      totals[order]! += own!.length;
+      // Each n-gram of the hypothesis uses up one of the reference's.
+      for (const ngram of own!) if (largest[ngram]!-- > 0) matches[order]!++;
+    });
   });
   return combine(matches, totals, hypothesisLength, referenceLength, options);
 }
@@ -128,6 +122,17 @@ function fixed(value: number, digits: number): string {
     return ((lower % 2 === 0 ? lower : lower + 1) / 10 ** digits).toFixed(digits);
   }
   return value.toFixed(digits);
+}
+
+/** How often each number occurs in the sequence that has it most often. */
+function largestCounts(sequences: readonly Int32Array[], size: number): Int32Array {
+  const largest = new Int32Array(size);
+  for (const numbers of sequences) {
+    const counts = sequences.length === 1 ? largest : new Int32Array(size);
+    for (let i = 0; i < numbers.length; i++) counts[numbers[i]!]!++;
+    if (sequences.length > 1) for (let i = 0; i < size; i++) largest[i] = Math.max(largest[i]!, counts[i]!);
+  }
+  return largest;
 }
 
 function closestLength(length: number, candidates: readonly number[]): number {

@@ -15,19 +15,18 @@ export const trimTrailingSpaces = (text: string): string => text.replace(TRAILIN
 
 /**
  * The `13a` tokeniser of sacreBLEU (mteval-v13a): unescapes four entities, separates ASCII punctuation, and periods,
- * commas and dashes by their digit context. Returns the tokens joined by one space.
+ * commas and dashes by their digit context.
  */
-export function tokenize13a(text: string): string {
+function tokenize13a(text: string): string[] {
   let line = text.replaceAll('<skipped>', '').replaceAll('-\n', '').replaceAll('\n', ' ');
   if (line.includes('&')) {
     line = line.replaceAll('&quot;', '"').replaceAll('&amp;', '&').replaceAll('&lt;', '<').replaceAll('&gt;', '>');
   }
-  line = ` ${line} `
-    .replace(/([{-~[-` -&(-+:-@/])/gu, ' $1 ')
-    .replace(/([^0-9])([.,])/gu, '$1 $2 ')
-    .replace(/([.,])([^0-9])/gu, ' $1 $2')
-    .replace(/([0-9])(-)/gu, '$1 $2 ');
-  return splitWords(line).join(' ');
+  line = ` ${line} `.replace(/([{-~[-` -&(-+:-@/])/gu, ' $1 ');
+  if (line.includes('.') || line.includes(','))
+    line = line.replace(/([^0-9])([.,])/gu, '$1 $2 ').replace(/([.,])([^0-9])/gu, ' $1 $2');
+  if (line.includes('-')) line = line.replace(/([0-9])(-)/gu, '$1 $2 ');
+  return splitWords(line);
 }
 
 /**
@@ -44,7 +43,7 @@ function tokenizeInternational(text: string): string {
 /** The tokens of a text by one of sacreBLEU's tokenisers; trailing white space is dropped first. */
 export function bleuTokens(text: string, tokenizer: BleuTokenizer): string[] {
   const line = trimTrailingSpaces(text);
-  if (tokenizer === '13a') return splitWords(tokenize13a(line));
+  if (tokenizer === '13a') return tokenize13a(line);
   if (tokenizer === 'intl') return splitWords(tokenizeInternational(line));
   if (tokenizer === 'char') return splitWords([...line].join(' '));
   return splitWords(line);

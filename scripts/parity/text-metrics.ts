@@ -25,7 +25,7 @@ import {
   rocCurve,
 } from '../../learning/metrics/ranking.js';
 import { rougeL, rougeLsum, rougeN, type RougeScore } from '../../learning/metrics/rouge.js';
-import { tokenize13a, trimTrailingSpaces } from '../../learning/metrics/tokenize.js';
+import { bleuTokens } from '../../learning/metrics/tokenize.js';
 import type { CaseRecorder } from './report.js';
 
 /** Tolerance of README-methods.md; integers and texts are compared exactly. */
@@ -147,7 +147,7 @@ function checkPair(pair: Pair, name: string, smoothingValues: Json, record: Case
     ratio: indelSimilarity(hypothesis, reference),
   };
   compareFields(record, name, pair, ['hypothesis', 'reference'], {
-    tok13a: keyed(pair['tok13a'], (side) => tokenize13a(trimTrailingSpaces(pair[side] as string))),
+    tok13a: keyed(pair['tok13a'], (side) => bleuTokens(pair[side] as string, '13a').join(' ')),
     bleu: keyed(pair['bleu'], bleu),
     chrf: keyed(pair['chrf'], (key) => chrf(hypothesis, reference, chrfOptions(key))),
     rouge: keyed(pair['rouge'], (stem) =>
