@@ -7,7 +7,7 @@ import { readRecords, type FileRecord } from './read-records.js';
 import { validateFeedbackEvent } from './validate-feedback-event.js';
 
 export interface LoadOptions {
-  /** Gets the accepted events in file order, up to `batchSize` at a time; the file waits for it. */
+  /** Gets the accepted events in file order, up to `batchSize` at a time; meanwhile the next batch is read, and no more. */
   onEvents(batch: FeedbackEvent[]): void | Promise<void>;
   /** Gets the rejected rows, as above. */
   onRejected(rows: RejectedRow[]): void | Promise<void>;
@@ -47,39 +47,48 @@ export async function loadFeedback(path: string, options: LoadOptions): Promise<
   let events: FeedbackEvent[] = [];
   let rejected: RejectedRow[] = [];
   let bytes = 0;
-  for await (const record of readRecords(path, maxLineBytes)) {
-    report.read++;
-    const result = read(record, maxLineBytes, lines);
-    if ('event' in result) {
-      const { event } = result;
-      report.accepted++;
-      events.push(event);
-      if (event.validation_score > 0 && event.validation_score <= 1 && ++warned <= MAX_WARNINGS) {
-        report.warnings.push(
-          `${source}:${record.line}: validation_score ${event.validation_score} is at most 1; scores go from 0 to 100, is this one on a scale of 1?`,
-        );
+  let handling = Promise.resolve();
+  const handOver = async <T>(rows: T[], handler: (rows: T[]) => void | Promise<void>): Promise<T[]> => {
+    await handling;
+    if (rows.length > 0) handling = Promise.resolve(handler(rows));
+    // Told where it is awaited, which may be after the next batch.
+    handling.catch(() => undefined);
+    return [];
+  };
+  try {
+    for await (const record of readRecords(path, maxLineBytes)) {
+      report.read++;
+      const result = read(record, maxLineBytes, lines);
+      if ('event' in result) {
+        const { event } = result;
+        report.accepted++;
+        events.push(event);
+        if (event.validation_score > 0 && event.validation_score <= 1 && ++warned <= MAX_WARNINGS) {
+          report.warnings.push(
+            `${source}:${record.line}: validation_score ${event.validation_score} is at most 1; scores go from 0 to 100, is this one on a scale of 1?`,
+          );
+        }
+      } else {
+        report.rejected++;
+        const raw = record.bytes.toString('utf8').slice(0, RAW_CHARACTERS);
+        rejected.push({ source, line: record.line, field: result.field, reason: result.reason, raw });
       }
-    } else {
-      report.rejected++;
-      const raw = record.bytes.toString('utf8').slice(0, RAW_CHARACTERS);
-      rejected.push({ source, line: record.line, field: result.field, reason: result.reason, raw });
+      bytes += record.bytes.length;
+      if (events.length >= batchSize || bytes >= batchBytes) {
+        events = await handOver(events, options.onEvents);
+        bytes = 0;
+      }
+      if (rejected.length >= batchSize) rejected = await handOver(rejected, options.onRejected);
     }
-    bytes += record.bytes.length;
-    if (events.length >= batchSize || bytes >= batchBytes) {
-      events = await handOver(events, options.onEvents);
-      bytes = 0;
-    }
-    if (rejected.length >= batchSize) rejected = await handOver(rejected, options.onRejected);
+    if (warned > MAX_WARNINGS) report.warnings.push(`${source}: ${warned - MAX_WARNINGS} more warnings of this kind`);
+    await handOver(events, options.onEvents);
+    await handOver(rejected, options.onRejected);
+    await handling;
+    return report;
+  } finally {
+    // After a fault of the file: nothing goes on once this has ended.
+    await handling.catch(() => undefined);
   }
-  if (warned > MAX_WARNINGS) report.warnings.push(`${source}: ${warned - MAX_WARNINGS} more warnings of this kind`);
-  await handOver(events, options.onEvents);
-  await handOver(rejected, options.onRejected);
-  return report;
-}
-
-async function handOver<T>(rows: T[], handler: (rows: T[]) => void | Promise<void>): Promise<T[]> {
-  if (rows.length > 0) await handler(rows);
-  return [];
 }
 
 async function requireFile(path: string): Promise<void> {
