@@ -9,7 +9,7 @@ import { writeFolderAtomic } from '../engine/formats/atomic-write.js';
 import { readAdapter, readSafetensors, writeAdapter, writeSafetensors, type Engine } from '../engine/index.js';
 import { stepOuterOptimizer } from '../learning/training/outer-optimizer.js';
 import type { ShardPlan } from '../learning/training/plan-shards.js';
-import { roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
+import { modelFolder, roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
 import { fileSha256 } from './file-sha256.js';
 import type { ModelReference, RoundKey } from './interfaces.js';
 import type { TrainingRecord } from './run-log.js';
@@ -164,7 +164,7 @@ export function createDataParallelCpuActivities(deps: Dependencies): DataParalle
     async finishParallel(input) {
       const { key, parameters, plan, model, outputName } = input;
       const log = await files.read<TrainingRecord>(input.logRef);
-      const output = `${roundFolder(key)}/models/${outputName}-${configHash(parameters).slice(0, 8)}`;
+      const output = modelFolder(key, outputName, parameters);
       const adapter = await checkAdapter(files, model);
       await writeFolderAtomic(files.path(output), (temporary) => writeAdapter(temporary, adapter));
       const last = log.filter((record) => record.kind === 'step').slice(-plan.stepsPerEpoch);

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ArtifactRef, ExampleRow } from '../config/domain.js';
+import type { ArtifactRef, ExampleRow, TrainingParameters } from '../config/domain.js';
 import { RatchetError } from '../config/errors.js';
+import { configHash } from '../config/hash.js';
 import type { LoopConfig } from '../config/loop.js';
 import { readRows, resolveInside, writeRows } from './artifacts.js';
 import type { ModelReference, RoundKey } from './interfaces.js';
@@ -47,6 +48,11 @@ export function roundFolder(key: RoundKey): string {
 /** Folder of what the trials of a round's tuning leave behind, for as long as the round needs it. */
 export function trialsFolder(key: RoundKey): string {
   return `${roundFolder(key)}/trials`;
+}
+
+/** Folder of a model that a round trains: other parameters give another one. */
+export function modelFolder(key: RoundKey, outputName: string, parameters: TrainingParameters): string {
+  return `${roundFolder(key)}/models/${outputName}-${configHash(parameters).slice(0, 8)}`;
 }
 
 /** Folder of the base model: absolute, below the working directory, or one that ships with Ratchet. */

@@ -6,7 +6,14 @@ import type { Engine, TrainSpec } from '../engine/index.js';
 import { planTraining } from '../learning/training/plan-training.js';
 import type { Store } from '../store/store.js';
 import type { TrainingStepRow } from '../store/types.js';
-import { baseModelFolder, roundFolder, RoundFiles, trialsFolder, type Dependencies } from './dependencies.js';
+import {
+  baseModelFolder,
+  modelFolder,
+  roundFolder,
+  RoundFiles,
+  trialsFolder,
+  type Dependencies,
+} from './dependencies.js';
 import type { CpuActivities, GpuActivities, ModelReference, StoreActivities } from './interfaces.js';
 import type { TrainingRecord } from './run-log.js';
 import { runTraining } from './run-training.js';
@@ -53,7 +60,7 @@ export function createTrainingGpuActivities(
       const { key, planRef, parameters, objective } = input;
       // Other parameters are another run: its checkpoints and its output must not be mistaken for this one's.
       const run = `${roundFolder(key)}/training-${configHash({ parameters, planRef }).slice(0, 12)}`;
-      const output = `${roundFolder(key)}/models/${outputName}-${configHash(parameters).slice(0, 8)}`;
+      const output = modelFolder(key, outputName, parameters);
       const { result, log } = await runTraining(deps, run, trainingSpec(files, input, run, output));
       return {
         run: {
