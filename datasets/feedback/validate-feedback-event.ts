@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ARTIFACT_TYPES, FEEDBACK_TYPES, IMPLICIT_ACTIONS, type FeedbackEvent } from '../../config/domain.js';
 
-const text = z.string().refine((value) => !/\p{Surrogate}/u.test(value), 'holds half of a surrogate pair');
+const text = z.string().refine((value) => value.isWellFormed(), 'holds half of a surrogate pair');
 const filled = text.refine((value) => value.trim() !== '', 'is empty');
 const optionalText = text.nullish().transform((value) => value ?? undefined);
 
@@ -63,5 +63,7 @@ export function validateFeedbackEvent(value: unknown): { event: FeedbackEvent } 
 
 /** Without the members that are absent. */
 function present<T extends object>(value: T): { [Key in keyof T]: Exclude<T[Key], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as never;
+  const result: Partial<T> = {};
+  for (const key in value) if (value[key] !== undefined) result[key] = value[key];
+  return result as never;
 }

@@ -55,7 +55,7 @@ export class RowReader {
 
 export function checkText(value: unknown, field: string, filled = false): string {
   if (typeof value !== 'string') throw new RowFault(field, 'is not a text');
-  if (/\p{Surrogate}/u.test(value)) throw new RowFault(field, 'holds half of a surrogate pair');
+  if (!value.isWellFormed()) throw new RowFault(field, 'holds half of a surrogate pair');
   if (filled && value.trim() === '') throw new RowFault(field, 'is empty');
   return value;
 }
