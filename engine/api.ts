@@ -244,7 +244,10 @@ export interface GenerateSpec {
   /** When a beam search ends, as in transformers; false when left out. */
   earlyStopping?: boolean | 'never';
   seed?: number;
-  /** Rows decoded together: prompts, or prompts times beams. */
+  /**
+   * Rows decoded together: prompts, or prompts times beams. A result does not depend on it, but that with 1 the sums of
+   * large models are rounded as those of a single row, which is the fastest way for one prompt.
+   */
   batchSize?: number;
 }
 

@@ -153,7 +153,10 @@ export async function searchBeams(
   beams: BeamOptions,
 ): Promise<TokenGeneration[][]> {
   const { vocabularySize } = decoder.config;
-  let { cache, logits } = await decoder.readPrompts(batch.map((index) => prompts[index]!));
+  let { cache, logits } = await decoder.readPrompts(
+    batch.map((index) => prompts[index]!),
+    options.batchSize,
+  );
   const searches = batch.map((index, place) => new Search(decoder, prompts[index]!, index, options, beams, place));
   for (;;) {
     const rowOf = (place: number) => logits.subarray(place * vocabularySize, (place + 1) * vocabularySize);
@@ -164,7 +167,7 @@ export async function searchBeams(
     const parents = going.map((beam) => ({ cache, index: beam.place }));
     const full = parents.some(({ index }) => cache.lengths[index]! >= cache.capacity);
     const capacity = full ? grownCapacity(cache.capacity) : cache.capacity;
-    cache = KeyValueCache.gather(parents, batchBucket(going.length), capacity);
+    cache = KeyValueCache.gather(parents, batchBucket(going.length, options.batchSize), capacity);
     going.forEach((beam, place) => (beam.place = place));
     const ids = new Int32Array(cache.batch);
     going.forEach((beam, place) => (ids[place] = beam.tokens.at(-1)!));

@@ -14,8 +14,12 @@ const SMALLEST_BATCH = 4;
 
 const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
 
-/** The batch shape for this many rows: a power of two from {@link SMALLEST_BATCH} on. */
-export const batchBucket = (rows: number): number => Math.max(SMALLEST_BATCH, 2 ** Math.ceil(Math.log2(rows)));
+/**
+ * The batch shape for this many rows: a power of two, from {@link SMALLEST_BATCH} on unless rows are to be decoded one by one.
+ * Up from four, the bits of a row do not depend on the shape.
+ */
+export const batchBucket = (rows: number, batchSize: number): number =>
+  Math.max(batchSize === 1 ? 1 : SMALLEST_BATCH, 2 ** Math.ceil(Math.log2(rows)));
 
 /** Slots for one token more. */
 export const grownCapacity = (capacity: number): number => capacity + CAPACITY_STEP;
@@ -65,10 +69,14 @@ export class Decoder {
    * Reads prompts. The batch is padded to {@link batchBucket}: places beyond the prompts hold one token each that no one
    * looks at.
    *
+   * @param batchSize rows that are to be decoded together
    * @returns the cache, and the scores of each prompt's first new token, `[batch, vocabulary]`
    */
-  async readPrompts(prompts: readonly (readonly number[])[]): Promise<{ cache: KeyValueCache; logits: Float32Array }> {
-    const batch = batchBucket(prompts.length);
+  async readPrompts(
+    prompts: readonly (readonly number[])[],
+    batchSize: number,
+  ): Promise<{ cache: KeyValueCache; logits: Float32Array }> {
+    const batch = batchBucket(prompts.length, batchSize);
     const longest = Math.max(...prompts.map((prompt) => prompt.length));
     const time = roundUp(longest, PROMPT_STEP);
     const ids = new Int32Array(batch * time);

@@ -104,7 +104,10 @@ function newRow(decoder: Decoder, prompt: readonly number[], index: number, opti
 
 /** Reads the rows' prompts and takes a first token of each. @returns the rows that go on */
 async function beginRows(decoder: Decoder, rows: Row[], options: TokenGenerationOptions): Promise<Seat[]> {
-  const { cache, logits } = await decoder.readPrompts(rows.map(({ prompt }) => prompt));
+  const { cache, logits } = await decoder.readPrompts(
+    rows.map(({ prompt }) => prompt),
+    options.batchSize,
+  );
   const seats = rows.map((row, index): Seat => ({ row, cache, index }));
   return takeTokens(decoder, seats, logits, options);
 }
@@ -119,7 +122,7 @@ async function continueRows(
   let seats = rows;
   while (seats.length > parkBelow) {
     options.signal?.throwIfAborted();
-    seats = inOneCache(seats);
+    seats = inOneCache(seats, options.batchSize);
     const { cache } = seats[0]!;
     const ids = new Int32Array(cache.batch);
     const counts = new Int32Array(cache.batch);
@@ -133,10 +136,10 @@ async function continueRows(
 }
 
 /** The rows in one cache with room for a token more, in the smallest batch shape that holds them. */
-function inOneCache(seats: Seat[]): Seat[] {
+function inOneCache(seats: Seat[], batchSize: number): Seat[] {
   const { cache } = seats[0]!;
   const longest = Math.max(...seats.map(({ cache: own, index }) => own.lengths[index]!));
-  const batch = batchBucket(seats.length);
+  const batch = batchBucket(seats.length, batchSize);
   const together = seats.every((seat) => seat.cache === cache);
   if (together && batch >= cache.batch && longest < cache.capacity) return seats;
   const widest = Math.max(...seats.map((seat) => seat.cache.capacity));

@@ -120,6 +120,8 @@ export function linearOfFewRows(
   if (w.size < LARGE_WEIGHT) return linear(x, w, bias, { transposeB });
   const outputsFirst = transposeB ? w : tf.transpose(w);
   const rows = x.shape[0]!;
+  // For a single row onnxruntime copies nothing.
+  if (rows === 1) return linear(x, outputsFirst, bias, { transposeB: true });
   const sizes = Array.from({ length: Math.ceil(rows / ROW_GROUP) }, (_, i) =>
     Math.min(ROW_GROUP, rows - i * ROW_GROUP),
   );

@@ -20,6 +20,7 @@ export function localEngineBackend(options: LocalEngineOptions): Backend {
     modelDir,
     adapterDir,
     prompts: [render(messages)],
+    batchSize: 1,
     maxNewTokens: maxTokens,
     temperature: temperature ?? 0,
     ...(stop !== undefined && { stopStrings: [...stop] }),

@@ -69,7 +69,7 @@ it('a decoder that holds large weights outputs first scores tokens as a forward 
   );
   const decoder = new Decoder(config, weights);
   const scores = async (count: number) => {
-    const { cache, logits } = await decoder.readPrompts(prompts.slice(0, count));
+    const { cache, logits } = await decoder.readPrompts(prompts.slice(0, count), 64);
     const next = Int32Array.from({ length: cache.batch }, (_, row) => row + 1);
     const after = await decoder.readTokens(cache, next, new Int32Array(cache.batch).fill(1));
     return [logits.slice(0, 4 * VOCABULARY), after.slice(0, 4 * VOCABULARY)] as const;
