@@ -16,7 +16,11 @@ const cancelAfterClose: Interceptor = (options, nextCall) => {
   } catch (error) {
     const details = error instanceof Error ? error.message : String(error);
     const cancelled: Pick<Call, 'start' | 'sendMessage' | 'halfClose' | 'cancelWithStatus'> = {
-      start: (metadata, listener) => listener?.onReceiveStatus?.({ code: CANCELLED, details, metadata }),
+      start(metadata, listener) {
+        // Temporal's interceptor passes on the message with the status.
+        listener?.onReceiveMessage?.(null);
+        listener?.onReceiveStatus?.({ code: CANCELLED, details, metadata });
+      },
       sendMessage: () => undefined,
       halfClose: () => undefined,
       cancelWithStatus: () => undefined,

@@ -80,4 +80,14 @@ describe('W2: a loop whose processes are killed', () => {
     expect(lostEvents(undisturbed, disturbed)).toBe(0);
     expect(await lostSteps(run.dataFolder)).toBeLessThanOrEqual(CHECKPOINT_EVERY_STEPS);
   });
+
+  it('W2: the second of two commands goes on, with the same bits, when the first is killed, which ran everything', async () => {
+    const run = start();
+    expect(await run.reaches('round-1/requests')).toBe(true);
+    const [first] = run.processes('supervisor');
+    run.again();
+    expect(await run.reaches('round-1/training-')).toBe(true);
+    process.kill(first!, 'SIGKILL');
+    expect(differences(undisturbed, await takeFingerprint(run))).toEqual([]);
+  });
 });

@@ -9,7 +9,7 @@ import { resumeSignal, statusQuery } from '../../../workflows/messages.js';
 import { outputOf, resolveConfig, wholeNumber, withCommonOptions, type CommonOptions } from '../command-context.js';
 import { comebackCommand } from '../comeback.js';
 import { emptyDataFolder } from '../fresh.js';
-import { INTERRUPTED, onInterrupt } from '../interrupt.js';
+import { INTERRUPTED, onInterrupt, pause } from '../interrupt.js';
 import { startOrJoinLoop, type LoopHandle, type LoopStart } from '../loop-client.js';
 import { championPath, overall, summarizeDemo, writeResult } from '../loop-report.js';
 import { watchLoop, type WatchedResult, type Watcher } from '../loop-watch.js';
@@ -27,6 +27,8 @@ interface DemoOptions extends CommonOptions {
   seed?: number;
   name?: string;
 }
+
+const NOTICED_MILLISECONDS = 2_000;
 
 /** `ratchet demo`: the whole loop on simulated users, from set-up to the before/after table. */
 export function demoCommand(): Command {
@@ -66,19 +68,44 @@ async function runDemo(options: DemoOptions): Promise<number> {
     await emptyDataFolder(dataFolder, { loop: config.loop.name, yes: options.yes ?? false, interactive });
   }
 
-  const starting = onInterrupt();
+  const interrupt = onInterrupt();
+  try {
+    for (let fresh = options.fresh ?? false; ; fresh = false) {
+      const code = await playSupervised(loaded, output, fresh, interrupt.signal);
+      if (code !== null) return code;
+      output.line(style.dim('  the process that ran it has ended; going on here'));
+    }
+  } finally {
+    interrupt.dispose();
+  }
+}
+
+/** The exit code; null when it only watched, and the process that ran everything ended first. */
+async function playSupervised(
+  loaded: LoadedConfig,
+  output: Output,
+  fresh: boolean,
+  signal: AbortSignal,
+): Promise<number | null> {
   // While everything starts there is nothing to save yet: the first Ctrl-C ends it.
   const leave = () => process.exit(INTERRUPTED);
-  starting.signal.addEventListener('abort', leave);
-  const running = await startSupervised(loaded, output, { anyPort: true, leaving: starting.signal });
-  starting.signal.removeEventListener('abort', leave);
+  signal.addEventListener('abort', leave);
+  const running = await startSupervised(loaded, output, { anyPort: true, leaving: signal });
+  signal.removeEventListener('abort', leave);
   try {
-    return await play(loaded, running, output, options.fresh ?? false, starting.signal);
+    return await play(loaded, running, output, fresh, signal);
+  } catch (error) {
+    if (running.attached && (await hasFailed(running, signal))) return null;
+    throw error;
   } finally {
     output.progress('');
     await running.stop();
-    starting.dispose();
   }
+}
+
+/** Whether what runs everything is gone; that is noticed a moment after requests to it fail. */
+function hasFailed({ failed }: Running, signal: AbortSignal): Promise<boolean> {
+  return Promise.race([failed.catch(() => true), pause(NOTICED_MILLISECONDS, signal).then(() => false)]);
 }
 
 async function play(
@@ -92,6 +119,7 @@ async function play(
   const { name } = config.loop;
   output.line(`  data in ${shown(dataFolder)}${running.uiUrl === null ? '' : ` · Temporal UI ${running.uiUrl}`}`);
   const client = await connectClient(config, running.address);
+  const ended = new AbortController();
   try {
     const start = await startOrJoinLoop(client, config, { fresh });
     output.object({ event: 'loop', name, how: start.how, workflowId: loopWorkflowId(name), uiUrl: running.uiUrl });
@@ -103,7 +131,7 @@ async function play(
       client,
       handle: start.handle,
       name,
-      signal,
+      signal: AbortSignal.any([signal, ended.signal]),
       watcher: createWatcher(output),
       pollMilliseconds: output.live ? 300 : 500,
     });
@@ -116,6 +144,8 @@ async function play(
     finish(watched, loaded, running, output);
     return 0;
   } finally {
+    // Where what runs everything has failed, the watcher would ask for ever.
+    ended.abort();
     await client.connection.close();
   }
 }

@@ -23,6 +23,8 @@ it('a request that waits to be tried again ends when its connection is closed', 
   const request = connection.workflowService.getSystemInfo({}).catch((error: Error) => error);
   await new Promise((resolve) => setTimeout(resolve, 60));
   await connection.close();
-  expect(await request).toMatchObject({ code: 1, details: 'Channel has been shut down' });
+  const cancelled = { code: 1, details: 'Channel has been shut down' };
+  expect(await request).toMatchObject(cancelled);
+  await expect(connection.workflowService.getSystemInfo({})).rejects.toMatchObject(cancelled);
   expect(uncaught).toEqual([]);
 }, 10_000);
