@@ -26,8 +26,10 @@ class RunLog<Row> {
     appendFileSync(file, '\n');
   }
 
+  /** Writes a repeated record as well: what was done twice can be counted. */
   append(row: Row): void {
-    if (this.keep(row)) appendFileSync(this.file, `${JSON.stringify(row)}\n`);
+    this.keep(row);
+    appendFileSync(this.file, `${JSON.stringify(row)}\n`);
   }
 
   /** Every record once, in the order of first writing. */
@@ -35,11 +37,9 @@ class RunLog<Row> {
     return [...this.byKey.values()];
   }
 
-  private keep(row: Row): boolean {
+  private keep(row: Row): void {
     const key = this.keyOf(row);
-    if (this.byKey.has(key)) return false;
-    this.byKey.set(key, row);
-    return true;
+    if (!this.byKey.has(key)) this.byKey.set(key, row);
   }
 }
 

@@ -58,13 +58,18 @@ async function measure({ loop, taskQueues, workers }: RatchetConfig): Promise<ob
 
 /** Kills the gpu worker once the training in this folder has saved a checkpoint, and waits for the next new step. */
 async function resumeSeconds(folder: string, processes: () => { name: string; pid: number }[]): Promise<number> {
-  const has = (text: string) => (line: string) => line.includes(text);
-  while (!trainingLog(folder).some(has('"kind":"checkpoint"'))) await pause(20);
-  const before = trainingLog(folder).filter(has('"kind":"step"')).length;
+  while (!trainingLog(folder).some((line) => line.includes('"kind":"checkpoint"'))) await pause(20);
+  const before = countSteps(folder);
   const killed = performance.now();
   process.kill(processes().find(({ name }) => name === 'gpu-worker')!.pid, 'SIGKILL');
-  while (trainingLog(folder).filter(has('"kind":"step"')).length <= before) await pause(20);
+  while (countSteps(folder) <= before) await pause(20);
   return (performance.now() - killed) / 1000;
+}
+
+/** Different steps: those since the checkpoint are done again, and come first. */
+function countSteps(folder: string): number {
+  const steps = trainingLog(folder).flatMap((line) => /"kind":"step",.*"step":(\d+)/.exec(line)?.[1] ?? []);
+  return new Set(steps).size;
 }
 
 function trainingLog(folder: string): string[] {
