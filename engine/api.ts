@@ -198,6 +198,7 @@ export interface TrainWarning {
 
 export interface TrainHooks {
   onStep?(report: StepReport): void;
+  /** After each checkpoint; a resumed run reports the one it goes on from again. */
   onCheckpoint?(checkpoint: CheckpointReference): void;
   onWarning?(warning: TrainWarning): void;
   /** After each validation; a resumed run reports those before its checkpoint again. */

@@ -36,12 +36,19 @@ export function rawDifficulty(artifactType: ArtifactType, input: string): number
  * bands hold the same shares in each artifact type. A text outside the closed language counts by its length.
  */
 export function estimateDifficulty(artifactType: ArtifactType, input: string): number {
-  const key = `${artifactType} ${input}`;
-  const raw = known.get(key) ?? rawDifficulty(artifactType, input);
-  if (known.size === REQUESTS_KEPT) known.clear();
-  if (input.length <= SHORT) known.set(key, raw);
+  const raw = rememberedDifficulty(artifactType, input);
   const [easy, hard] = QUANTILES[artifactType];
   if (raw < easy) return (0.35 * raw) / easy;
   if (raw < hard) return 0.35 + (0.3 * (raw - easy)) / (hard - easy);
   return 0.65 + (0.35 * (raw - hard)) / (1 - hard);
+}
+
+function rememberedDifficulty(artifactType: ArtifactType, input: string): number {
+  const key = `${artifactType} ${input}`;
+  const earlier = known.get(key);
+  if (earlier !== undefined) return earlier;
+  const raw = rawDifficulty(artifactType, input);
+  if (known.size === REQUESTS_KEPT) known.clear();
+  if (input.length <= SHORT) known.set(key, raw);
+  return raw;
 }

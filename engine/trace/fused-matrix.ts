@@ -107,7 +107,8 @@ const runSideways = defineFusedKernel({
 /**
  * {@link linear} for a few rows, such as one token of each text: `(w · xᵀ)ᵀ` in groups of rows. onnxruntime copies the second
  * operand of a product into the order it wants at each run; with a large weight and few rows that takes longer than the
- * product, so it is the rows that are copied. The bits of a row do not depend on how many others there are.
+ * product, so it is the rows that are copied. From two rows on, the bits of a row do not
+ * depend on how many others there are; a single one has a kernel of its own.
  *
  * @param x `[rows, in]`
  */

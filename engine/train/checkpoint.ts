@@ -15,8 +15,7 @@ export interface CheckpointParts {
   state: unknown;
 }
 
-export interface LoadedCheckpoint {
-  step: number;
+export interface LoadedCheckpoint extends CheckpointReference {
   tensors: Map<string, HostTensor>;
   state: unknown;
   /** Newer checkpoints that were damaged, and why. */
@@ -130,7 +129,8 @@ export async function checkpointHash(folder: string, step: number): Promise<stri
 
 /** Reads one checkpoint; throws an Error that says what is wrong with it. */
 async function readCheckpoint(path: string, step: number): Promise<Omit<LoadedCheckpoint, 'skipped'>> {
-  const checksums = JSON.parse(await readFile(join(path, CHECKSUMS), 'utf8')) as Record<string, unknown>;
+  const checksumText = await readFile(join(path, CHECKSUMS), 'utf8');
+  const checksums = JSON.parse(checksumText) as Record<string, unknown>;
   for (const name of [TENSORS, STATE]) {
     const actual = sha256([await readFile(join(path, name))]);
     if (checksums[name] !== actual) throw new Error(`${name} does not match its checksum`);
@@ -138,7 +138,7 @@ async function readCheckpoint(path: string, step: number): Promise<Omit<LoadedCh
   const saved = JSON.parse(await readFile(join(path, STATE), 'utf8')) as { step: number; state: unknown };
   if (saved.step !== step) throw new Error(`it was saved at step ${saved.step}`);
   const { tensors } = await readSafetensors(join(path, TENSORS), { widen: false });
-  return { step, tensors, state: saved.state };
+  return { step, path, sha256: sha256([Buffer.from(checksumText)]), tensors, state: saved.state };
 }
 
 /**

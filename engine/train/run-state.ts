@@ -71,7 +71,7 @@ export async function resumeRun(
   folder: string,
   specHash: string,
   trainer: TrainStep,
-): Promise<{ state: RunState; best: BestWeights | null } | null> {
+): Promise<{ state: RunState; best: BestWeights | null; checkpoint: CheckpointReference } | null> {
   const loaded = await loadNewestCheckpoint(folder);
   const state = loaded?.state as RunState | undefined;
   if (!loaded || state?.specHash !== specHash) return null;
@@ -85,7 +85,8 @@ export async function resumeRun(
     if (kept) best.set(name, kept);
   }
   restoreOptimizer(trainer, loaded.tensors, state.updates);
-  return { state, best: state.best ? best : null };
+  const { step, path, sha256 } = loaded;
+  return { state, best: state.best ? best : null, checkpoint: { step, path, sha256 } };
 }
 
 /** Puts the optimizer back to what {@link saveRun} kept of it among other tensors. */

@@ -62,6 +62,8 @@ export async function trainModel(
     const state = resumed?.state ?? (await startSegment(spec.segment, trainer, startState(hash)));
     const resumedFrom = resumed ? state.step : null;
     for (const done of state.validations) hooks.onValidation?.(done);
+    // Its run may have ended between saving it and telling so.
+    if (resumed) hooks.onCheckpoint?.(resumed.checkpoint);
     newestStep = resumedFrom;
     let best: BestWeights | null = resumed?.best ?? null;
     const { parameters, patience } = spec;

@@ -11,7 +11,7 @@ export function splitWords(text: string): string[] {
   return text.split(SPACES).filter((word) => word !== '');
 }
 
-export const trimTrailingSpaces = (text: string): string => text.replace(TRAILING_SPACES, '');
+const trimTrailingSpaces = (text: string): string => text.replace(TRAILING_SPACES, '');
 
 /**
  * The `13a` tokeniser of sacreBLEU (mteval-v13a): unescapes four entities, separates ASCII punctuation, and periods,

@@ -2,7 +2,7 @@ import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/p
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { StepReport, TrainHooks, TrainSpec } from '../../../engine/api.js';
+import type { CheckpointReference, StepReport, TrainHooks, TrainSpec } from '../../../engine/api.js';
 import { readAdapter } from '../../../engine/formats/peft.js';
 import { readSafetensors } from '../../../engine/formats/safetensors.js';
 import { loadModel } from '../../../engine/nn/load-model.js';
@@ -124,6 +124,22 @@ it('W2: writes nothing more once it has been taken over, and its checkpoint serv
   const result = await trainModel(of);
   expect(result.resumedFrom).toBe(3);
   expect(result.sha256).toBe((await trainModel(spec('unfenced', { strategy: 'lora' }))).sha256);
+});
+
+it('tells of the checkpoint again that a run saved last and failed to tell of', async () => {
+  const of = spec('untold');
+  const saved: CheckpointReference[] = [];
+  const untold = trainModel(of, {
+    onCheckpoint(checkpoint) {
+      saved.push(checkpoint);
+      throw new Error('no space for the log');
+    },
+  });
+  await expect(untold).rejects.toThrow('no space for the log');
+  const told: CheckpointReference[] = [];
+  await trainModel(of, { onCheckpoint: (checkpoint) => told.push(checkpoint) });
+  expect(told[0]).toEqual(saved[0]);
+  expect(told.map(({ step }) => step)).toEqual([3, 6, 9, 12]);
 });
 
 it('goes on from an adapter', async () => {
