@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { keepingFreedMemory } from '../engine/devices/index.js';
 import { startSide, type Side, type StepTime } from './side.js';
 import { prepareWorkload, rowsOf, type OwnSettings, type Workload } from './workloads.js';
 
@@ -28,17 +29,15 @@ export interface Arm {
 export const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)]!;
 
-/** Ratchet in a process of its own. */
+/** Ratchet in a process of its own, which is started as `ratchet train` starts one. */
 export const ownArm = (name: string, settings: OwnSettings): Arm => ({
   name,
   start: (folder, threads) =>
-    startSide(process.execPath, [
-      '--expose-gc',
-      join(import.meta.dirname, 'ours.js'),
-      folder,
-      String(threads),
-      JSON.stringify(settings),
-    ]),
+    startSide(
+      process.execPath,
+      ['--expose-gc', join(import.meta.dirname, 'ours.js'), folder, String(threads), JSON.stringify(settings)],
+      keepingFreedMemory(process.env),
+    ),
 });
 
 /** PyTorch with PEFT, and the transformers Trainer where lengths are mixed. */

@@ -22,8 +22,12 @@ export interface Side {
 }
 
 /** Starts a side. @throws Error with the last of what the process printed when it ends early */
-export async function startSide(command: string, args: readonly string[]): Promise<Side> {
-  const child: ChildProcess = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+export async function startSide(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Side> {
+  const child: ChildProcess = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env });
   let complaints = '';
   child.stderr!.on('data', (chunk: Buffer) => (complaints = `${complaints}${chunk.toString()}`.slice(-2000)));
   child.on('error', (error) => (complaints += error.message));

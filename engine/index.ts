@@ -4,6 +4,7 @@ export { createEngine, type EngineOptions } from './worker/create-engine.js';
 export {
   checkDevice,
   DEVICES,
+  keepingFreedMemory,
   selectDevice,
   type DeviceCheck,
   type DeviceName,

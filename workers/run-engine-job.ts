@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { keepingFreedMemory } from '../engine/devices/index.js';
 import { ERROR_CODES, RatchetError, type ErrorCode } from '../config/errors.js';
 import type { EngineJob, JobEvent, JobReply, JobRequest, JobResults } from './jobs/messages.js';
 
@@ -18,7 +19,11 @@ export function runEngineJob<Kind extends EngineJob['kind']>(
   options: { onEvent(event: JobEvent): void; signal: AbortSignal },
 ): Promise<{ value: JobResults[Kind] } | null> {
   const execArgv = fromSource ? ['--import', 'tsx'] : ['--enable-source-maps'];
-  const child = fork(entry, [], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], execArgv });
+  const child = fork(entry, [], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    execArgv,
+    env: keepingFreedMemory(process.env),
+  });
   const send = (request: JobRequest) => child.connected && child.send(request);
   const stop = () => send({ kind: 'stop' });
   let last: Exclude<JobReply, { kind: 'event' }> | null = null;
