@@ -113,7 +113,7 @@ describe('how the server is started', () => {
     const config = settings();
     const options = { binary: 'temporal', dataFolder: '/data', port: 7001, uiPort: 8001, logFile: '/l', config };
     expect(serverArguments(options).join(' ')).toMatchInlineSnapshot(
-      `"server start-dev --ip=127.0.0.1 --port=7001 --log-level=warn --db-filename=/data/temporal/temporal.db --ui-port=8001 --sqlite-pragma=journal_mode=WAL --sqlite-pragma=synchronous=NORMAL --dynamic-config-value=history.timerProcessorMaxTimeShift="10ms" --dynamic-config-value=history.transferProcessorMaxPollRPS=2000"`,
+      `"server start-dev --ip=127.0.0.1 --port=7001 --log-level=warn --db-filename=/data/temporal/temporal.db --ui-port=8001 --sqlite-pragma=journal_mode=WAL --sqlite-pragma=synchronous=NORMAL --dynamic-config-value=history.timerProcessorMaxTimeShift="10ms" --dynamic-config-value=history.hostLevelCacheMaxSize=1000 --dynamic-config-value=history.transferProcessorMaxPollRPS=2000"`,
     );
   });
 
