@@ -10,7 +10,7 @@ import { readAdapter, readSafetensors, writeAdapter, writeSafetensors, type Engi
 import { stepOuterOptimizer } from '../learning/training/outer-optimizer.js';
 import type { ShardPlan } from '../learning/training/plan-shards.js';
 import { modelFolder, roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
-import { fileSha256 } from './file-sha256.js';
+import { fileSha256 } from '../engine/formats/file-sha256.js';
 import type { ModelReference, RoundKey } from './interfaces.js';
 import type { TrainingRecord } from './run-log.js';
 import { runTraining } from './run-training.js';

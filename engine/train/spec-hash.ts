@@ -1,25 +1,13 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { configHash } from '../../config/hash.js';
 import type { TrainSpec } from '../api.js';
 import { diskError } from '../formats/disk-error.js';
+import { fileSha256 } from '../formats/file-sha256.js';
 import { segmentStateHash } from './segment.js';
 
 /** Raised when the same spec would train to other bits, so that older checkpoints are not continued. */
 const ALGORITHM = 2;
-
-/** SHA-256 (hex) of a file. @throws RatchetError `E_NOT_FOUND`, `E_DATA_FOLDER` */
-export async function fileHash(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  try {
-    for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
-  } catch (error) {
-    throw diskError(error, `reading ${file}`);
-  }
-  return hash.digest('hex');
-}
 
 async function folderHashes(folder: string): Promise<Record<string, string>> {
   const names = await readdir(folder).catch((error: unknown) => {
@@ -31,7 +19,7 @@ async function folderHashes(folder: string): Promise<Record<string, string>> {
       /config\.json$|^tokenizer\.json$|^chat_template\.jinja$/.test(name),
   );
   const hashes: Record<string, string> = {};
-  for (const name of wanted.sort()) hashes[name] = await fileHash(join(folder, name));
+  for (const name of wanted.sort()) hashes[name] = await fileSha256(join(folder, name));
   return hashes;
 }
 
@@ -52,8 +40,8 @@ export async function specHash(spec: TrainSpec): Promise<string> {
     shuffleFirstEpoch: spec.shuffleFirstEpoch ?? true,
     model: await folderHashes(spec.modelDir),
     initial: spec.initialAdapterDir === undefined ? null : await folderHashes(spec.initialAdapterDir),
-    train: await fileHash(spec.trainFile),
-    validation: spec.validationFile === undefined ? null : await fileHash(spec.validationFile),
+    train: await fileSha256(spec.trainFile),
+    validation: spec.validationFile === undefined ? null : await fileSha256(spec.validationFile),
     segment: spec.segment && {
       ...spec.segment,
       previousDir: undefined,

@@ -6,7 +6,7 @@ import { modelConfigJson, writeModelFiles } from '../formats/model-folder.js';
 import { writeAdapter } from '../formats/peft.js';
 import type { ModelConfig } from '../nn/config.js';
 import type { LoraAdapter } from '../peft/lora.js';
-import { fileHash } from './spec-hash.js';
+import { fileSha256 } from '../formats/file-sha256.js';
 
 /** What was trained and how it went; its presence says that the folder is complete. */
 const RECORD = 'training.json';
@@ -21,7 +21,7 @@ export async function storedResult(spec: TrainSpec, hash: string): Promise<Train
       result: TrainResult;
     };
     if (record.specHash !== hash) return null;
-    if ((await fileHash(join(spec.outputDir, weightsFile(spec)))) !== record.result.sha256) return null;
+    if ((await fileSha256(join(spec.outputDir, weightsFile(spec)))) !== record.result.sha256) return null;
     return { ...record.result, outputDir: spec.outputDir };
   } catch {
     return null;
@@ -55,7 +55,7 @@ export async function writeOutput(
     } else {
       await writeModelFiles(temporary, spec.modelDir, trained.weights, trained.config);
     }
-    const sha256 = await fileHash(join(temporary, weightsFile(spec)));
+    const sha256 = await fileSha256(join(temporary, weightsFile(spec)));
     const result: TrainResult = { ...outcome, sha256, outputDir: spec.outputDir };
     const { outputDir: _, ...stored } = result;
     const record = `${JSON.stringify({ specHash: hash, result: stored }, null, 2)}\n`;

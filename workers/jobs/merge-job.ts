@@ -3,7 +3,7 @@ import path from 'node:path';
 import { RatchetError } from '../../config/errors.js';
 import { writeModelFolder } from '../../engine/formats/model-folder.js';
 import { loadAdaptedModel } from '../../engine/generate/load-adapted-model.js';
-import { fileHash } from '../../engine/train/spec-hash.js';
+import { fileSha256 } from '../../engine/formats/file-sha256.js';
 import { findModel } from './find-model.js';
 import type { JobContext, MergeJob } from './messages.js';
 
@@ -25,5 +25,5 @@ export async function runMergeJob(job: MergeJob, context: JobContext): Promise<M
   const modelDir = await findModel(job.model, job.modelCache, context);
   const { config, weights } = await loadAdaptedModel(modelDir, job.adapter);
   await writeModelFolder(outputDir, modelDir, weights, config);
-  return { outputDir, sha256: await fileHash(path.join(outputDir, 'model.safetensors')) };
+  return { outputDir, sha256: await fileSha256(path.join(outputDir, 'model.safetensors')) };
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ActivityInterceptors } from '@temporalio/worker';
-import { fileSha256 } from '../../activities/file-sha256.js';
+import { fileSha256 } from '../../engine/formats/file-sha256.js';
 import { resolveInside } from '../../activities/artifacts.js';
 import { RatchetError } from '../../config/errors.js';
 import { sha256 as textSha256 } from '../../config/hash.js';

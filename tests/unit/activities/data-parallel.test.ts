@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readRows, writeRows } from '../../../activities/artifacts.js';
 import { createDataParallelCpuActivities, type ShardResult } from '../../../activities/data-parallel.js';
-import { fileSha256 } from '../../../activities/file-sha256.js';
+import { fileSha256 } from '../../../engine/formats/file-sha256.js';
 import type { ModelReference } from '../../../activities/interfaces.js';
 import type { TrainingRecord } from '../../../activities/run-log.js';
 import { LoopConfig } from '../../../config/loop.js';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readRows, writeRows } from '../../../activities/artifacts.js';
-import { fileSha256 } from '../../../activities/file-sha256.js';
+import { fileSha256 } from '../../../engine/formats/file-sha256.js';
 import { ArtifactExchange } from '../../../workers/storage/exchange.js';
 import { FolderStorage } from '../../../workers/storage/folder-storage.js';
 
