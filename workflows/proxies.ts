@@ -60,7 +60,7 @@ export function activityOptions(settings: WorkflowSettings): Record<keyof Activi
       heartbeatTimeout: `${heartbeatTimeoutSeconds} s`,
       cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
       // A lost attempt goes on from its checkpoint, so many of them are not a sign that none will end.
-      retry: { initialInterval: '1 s', maximumInterval: '1 min', maximumAttempts: 100 },
+      retry: { initialInterval: '200 ms', maximumInterval: '1 min', maximumAttempts: 100 },
     },
   };
 }
