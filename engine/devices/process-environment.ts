@@ -1,7 +1,7 @@
 /**
  * Environment variables for a process that trains, to be set when it is started. glibc gives large freed blocks back to the
  * system at once, and the next block costs a page fault for each 4 KB: with batches of changing lengths an eighth of a step of
- * GPT-2. With these it keeps them (up to a tenth more memory at the peak). What `environment` sets itself holds; other
+ * GPT-2. With these it keeps them (up to a seventh more memory at the peak). What `environment` sets itself holds; other
  * allocators do not read them.
  */
 export const keepingFreedMemory = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({

@@ -52,12 +52,14 @@ export async function evaluateModel(
   const read = config.kind === 'decoder' ? readCausalRows : readTrainingRows;
   const rows = await read(spec.dataFile);
   const model = new CompiledModel(config, adapted.weights, runtime);
-  const decoder = config.kind === 'classifier' ? null : new Decoder(config, adapted.weights, runtime);
+  // A decoder holds copies of large weights: only for predictions that are to be timed.
+  const decoder =
+    config.kind === 'classifier' || !spec.timedPredictions ? null : new Decoder(config, adapted.weights, runtime);
   try {
     const measured =
       config.kind === 'classifier'
         ? await measure(prepareClassification(spec, { ...adapted, config }, model, rows as TrainingRow[]), spec, hooks)
-        : await measure(await prepareTexts(spec, { ...adapted, config }, model, decoder!, rows), spec, hooks);
+        : await measure(await prepareTexts(spec, { ...adapted, config }, model, decoder, rows), spec, hooks);
     return {
       rows: rows.length,
       ...measured,
@@ -105,7 +107,7 @@ async function prepareTexts(
   spec: EvaluateSpec,
   { config, tokenizer }: AdaptedModel & { config: DecoderConfig | EncoderDecoderConfig },
   model: CompiledModel,
-  decoder: Decoder,
+  decoder: Decoder | null,
   rows: readonly CausalRow[],
 ): Promise<Prepared<ScoredText & { id: string }>> {
   const template = await loadChatTemplate(spec.modelDir);
@@ -138,7 +140,7 @@ async function prepareTexts(
       const item = items[index]!;
       // A row without a prompt is continued from its first token.
       const prompt = config.kind === 'decoder' ? item.inputIds.slice(0, item.first + 1) : item.inputIds;
-      const [generation] = await generateTokens(decoder, [prompt], {
+      const [generation] = await generateTokens(decoder!, [prompt], {
         maxNewTokens: spec.maxNewTokens ?? DEFAULT_TIMED_TOKENS,
         temperature: 0,
         endIds: endIdsOf(config, tokenizer),

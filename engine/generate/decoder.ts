@@ -24,12 +24,6 @@ export const batchBucket = (rows: number, batchSize: number): number =>
 /** Slots for one token more. */
 export const grownCapacity = (capacity: number): number => capacity + CAPACITY_STEP;
 
-interface CompiledDecoder {
-  model: CompiledModel;
-  /** Weights that are held outputs first and read inputs first. */
-  turned: readonly string[];
-}
-
 /**
  * A language model as two compiled functions: one reads prompts, one reads the token after them. A causal model reads
  * prompt and continuation as one text; an encoder-decoder reads the prompt once, and its continuation begins with the
@@ -37,9 +31,9 @@ interface CompiledDecoder {
  */
 export class Decoder {
   readonly config: DecoderConfig | EncoderDecoderConfig;
-  /** Weights are turned for the first text that is asked for: a decoder that writes none costs nothing. */
-  private prepare: (() => CompiledDecoder) | null;
-  private compiled: CompiledDecoder | null = null;
+  private readonly model: CompiledModel;
+  /** Weights that are held outputs first and read inputs first. */
+  private readonly turned: readonly string[];
 
   /**
    * @param weights every parameter by name, with any adapter merged in; shared, not copied, but for {@link outputsFirst}
@@ -51,10 +45,9 @@ export class Decoder {
         hint: 'Generate with a language model.',
       });
     this.config = config;
-    this.prepare = () => {
-      const held = outputsFirst(config, weights);
-      return { model: new CompiledModel(config, held.weights, options), turned: held.turned };
-    };
+    const held = outputsFirst(config, weights);
+    this.turned = held.turned;
+    this.model = new CompiledModel(config, held.weights, options);
   }
 
   /** The longest prompt. */
@@ -137,7 +130,7 @@ export class Decoder {
   }
 
   async release(): Promise<void> {
-    await this.compiled?.model.release();
+    await this.model.release();
   }
 
   private async readTexts(config: DecoderConfig, ids: Int32Array, lengths: Int32Array, longest: number) {
@@ -196,20 +189,10 @@ export class Decoder {
   }
 
   private run(key: string, feeds: Feeds, program: (params: Tensors, inputs: Tensors) => Tensors): Promise<Feeds> {
-    const { model, turned } = this.prepared();
-    return model.run(key, feeds, (params, inputs) => {
-      const inputsFirst = turned.map((name) => [name, tf.transpose(params[name]!)]);
+    return this.model.run(key, feeds, (params, inputs) => {
+      const inputsFirst = this.turned.map((name) => [name, tf.transpose(params[name]!)]);
       return program({ ...params, ...Object.fromEntries(inputsFirst) }, inputs);
     });
-  }
-
-  private prepared(): CompiledDecoder {
-    if (this.prepare) {
-      this.compiled = this.prepare();
-      // The original weights need not be kept beside their copies.
-      this.prepare = null;
-    }
-    return this.compiled!;
   }
 
   /** The new keys and values by the cache's names. */
