@@ -86,6 +86,12 @@ const Workers = z.strictObject({
       'Where a gpu worker trains; auto takes a GPU that is clearly faster than the cpu. Results are equal bits on one device only.',
     ),
   storeSlots: z.int().min(1).max(64).default(1).describe('Store activities at once; the database has one writer.'),
+  storeMemoryMegabytes: z
+    .int()
+    .min(128)
+    .max(1_048_576)
+    .default(256)
+    .describe('Memory in which DuckDB keeps rows and pages; beyond it they go to disk and are read again.'),
   heartbeatSeconds: z
     .number()
     .min(0.1)

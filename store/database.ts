@@ -11,7 +11,7 @@ import { isInvalidated, lockedError, storeError } from './store-error.js';
 export interface OpenOptions {
   /** Opens an existing file without the right to write; fails while another process owns it. */
   readOnly?: boolean;
-  /** DuckDB's buffer memory, `512MB` by default. */
+  /** DuckDB's buffer memory, `256MB` by default. */
   memoryLimit?: string;
   /** Threads of a query; 2 by default. */
   threads?: number;
@@ -226,7 +226,7 @@ async function connect(path: string, options: OpenOptions): Promise<Handles> {
   const instance = await DuckDBInstance.create(path, {
     access_mode: options.readOnly === true ? 'READ_ONLY' : 'READ_WRITE',
     threads: String(options.threads ?? 2),
-    memory_limit: options.memoryLimit ?? '512MB',
+    memory_limit: options.memoryLimit ?? '256MB',
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
   });

@@ -8,7 +8,9 @@ import { runWorkerProcess, workflowCode } from './worker-process.js';
 
 /** The owner of the DuckDB file; it runs the workflows as well, which are small and talk to the store most. */
 await runWorkerProcess('store-worker', async ({ config, dataFolder, traced }) => {
-  const store = await Store.open(path.join(dataFolder, 'ratchet.duckdb'));
+  const store = await Store.open(path.join(dataFolder, 'ratchet.duckdb'), {
+    memoryLimit: `${config.workers.storeMemoryMegabytes}MB`,
+  });
   return {
     workers: [
       {

@@ -25,9 +25,13 @@ const ROUNDS = 2;
 const MOST_QUESTIONS = 10;
 const WORKERS = ['store-worker', 'cpu-worker', 'gpu-worker'];
 
-/** The chaos runs' loop with fewer requests: every stage in a few seconds. */
+/**
+ * The chaos runs' loop with fewer requests: every stage in a few seconds. The least memory for DuckDB: what it caches grows
+ * until the limit, which it shall reach in the warm-up.
+ */
 const config = RatchetConfig.parse({
   ...SMALL_LOOP,
+  workers: { ...SMALL_LOOP.workers, storeMemoryMegabytes: 128 },
   loop: {
     ...SMALL_LOOP.loop,
     rounds: ROUNDS,
