@@ -42,9 +42,9 @@ export function planArm({ preregistration, tier }: ClaimsInput, arm: string, see
     const known = Object.keys(preregistration.arms).join(', ');
     throw new RatchetError('E_USAGE', `There is no arm "${arm}".`, { hint: `Arms: ${known}.` });
   }
-  const { preset, settings, asConfigured } = registered;
+  const { preset, settings, asConfigured, rounds = budget.rounds } = registered;
   const layers = [PRESETS[preset], budget.settings, settings] as Tree[];
-  const config = LoopConfig.parse({ ...layers.reduce(merge, {}), preset, seed, rounds: budget.rounds });
+  const config = LoopConfig.parse({ ...layers.reduce(merge, {}), preset, seed, rounds });
   const rowVisitsPerLabel = asConfigured ? null : budget.rowVisitsPerLabel;
   const { generatorSha256: generator, modelSha256: model } = preregistration;
   const key = configHash({ config, rowVisitsPerLabel, generator, model });

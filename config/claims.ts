@@ -75,6 +75,7 @@ export const Preregistration = z.strictObject({
         .boolean()
         .default(false)
         .describe("Trains for its configuration's epochs instead of the tier's rows per label."),
+      rounds: z.int().min(1).optional().describe('Where the question needs more labels than the tier has rounds for.'),
     }),
   ),
   tiers: z.record(
