@@ -1,0 +1,75 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { Preregistration, type ClaimsReport } from '../../config/claims.js';
+import { jsonLines, Ratchet, ratchet } from './ratchet.js';
+
+const registered = Preregistration.parse(JSON.parse(readFileSync('bench/claims/prereg.json', 'utf8')));
+
+/** Two arms on two seeds, one short round each: a few seconds a run. */
+function writeSmall(folder: string): string {
+  const { smoke } = registered.tiers;
+  const small: Preregistration = {
+    ...registered,
+    tiers: {
+      ...registered.tiers,
+      smoke: {
+        ...smoke,
+        seeds: [1, 2],
+        probeSeeds: [1],
+        arms: ['v1-as-configured', 'v2-as-configured'],
+        rounds: 1,
+        settings: {
+          ...smoke.settings,
+          selection: { budget: 60 },
+          simulatedUsers: { requests: 80, wrongLabels: 0.05, testSpecifications: 12 },
+          training: { ...(smoke.settings['training'] as object), numEpochs: 1 },
+        },
+      },
+    },
+  };
+  const file = path.join(folder, 'small.json');
+  writeFileSync(file, JSON.stringify(small));
+  return file;
+}
+
+it('ratchet claims: left in the middle it keeps what is done, and --resume ends with a page, a picture and figures', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'claims-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+  const [data, out] = [path.join(folder, 'data'), path.join(folder, 'page')];
+  const options = ['claims', '--prereg', writeSmall(folder), '--data', data, '--out', out, '--json'];
+
+  const first = new Ratchet(options);
+  await first.waitFor('"done":1');
+  first.signal('SIGINT');
+  expect(await first.ended).toMatchObject({ code: 130 });
+  expect(existsSync(out)).toBe(false);
+  const results = path.join(data, 'claims', 'results');
+  const kept = readdirSync(results).map((name) => [name, statSync(path.join(results, name)).mtimeMs] as const);
+  expect(kept.length).toBeGreaterThanOrEqual(2);
+
+  const { code, stdout, stderr } = await ratchet([...options, '--resume']);
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  // What had ended is not played again.
+  for (const [name, time] of kept) expect(statSync(path.join(results, name)).mtimeMs).toBe(time);
+  const report = jsonLines(stdout).find((event) => event['event'] === 'claims') as unknown as ClaimsReport;
+  expect(report).toMatchObject({
+    complete: true,
+    seeds: [1, 2],
+    arms: { 'v1-as-configured': 2, 'v2-as-configured': 2 },
+    labels: { 'v1-as-configured': 60, 'v2-as-configured': 60 },
+  });
+
+  const written = JSON.parse(readFileSync(path.join(out, 'claims.json'), 'utf8')) as ClaimsReport;
+  expect(written.claims).toEqual(report.claims);
+  const row = written.claims.find(({ id }) => id === 'default-score')!;
+  expect(row).toMatchObject({ seeds: 2, comparison: 'difference' });
+  expect(row.measuredGain).toBeCloseTo(row.levels!.arm - row.levels!.against, 10);
+  expect(readFileSync(path.join(out, 'claims.md'), 'utf8')).toContain(row.claimed);
+  expect(readFileSync(path.join(out, 'claims.svg'), 'utf8')).toContain('<svg');
+
+  const wrong = await ratchet(['claims', '--prereg', path.join(folder, 'missing.json'), '--data', data]);
+  expect(wrong.code).not.toBe(0);
+  expect(wrong.stderr).toContain('missing.json cannot be read as JSON');
+});
