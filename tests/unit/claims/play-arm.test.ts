@@ -39,7 +39,7 @@ describe('the registration', () => {
       expect({ training, simulatedUsers, rounds, seed, budget: selection.budget }).toEqual({
         training: plan('v1').training,
         simulatedUsers: plan('v1').simulatedUsers,
-        rounds: arm.endsWith('-to-1000') ? 10 : 4,
+        rounds: arm.endsWith('-to-600') ? 6 : 4,
         seed: 1,
         budget: 100,
       });
