@@ -114,7 +114,7 @@ export function createDataParallelGpuActivities(deps: Dependencies & { engine: E
           ...(previous && { previousDir: files.path(previous.path) }),
         },
       });
-      const steps = log.filter(({ kind }) => kind === 'step');
+      const steps = log.filter(({ kind }) => kind !== 'checkpoint');
       return {
         model: { id: name, path: output, sha256: result.sha256 },
         logRef: await files.write(key, path.relative(roundFolder(key), `${run}/steps`), steps),

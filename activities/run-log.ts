@@ -1,10 +1,12 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { StepReport, ValidationReport } from '../engine/index.js';
+import type { StepReport, UnfitRow, ValidationReport } from '../engine/index.js';
 
-/** What a training run leaves for the store: its optimizer steps and its checkpoints, each once. */
+/** What a training run leaves for the store: its optimizer steps, its checkpoints and the rows it left out, each once. */
 export type TrainingRecord =
-  ({ kind: 'step' } & StepReport) | { kind: 'checkpoint'; step: number; path: string; sha256: string };
+  | ({ kind: 'step' } & StepReport)
+  | { kind: 'checkpoint'; step: number; path: string; sha256: string }
+  | ({ kind: 'unfit-row' } & UnfitRow);
 
 /**
  * What was measured of a run, in a file beside its checkpoints: what came before a crash is still known when the resumed
@@ -43,9 +45,9 @@ class RunLog<Row> {
   }
 }
 
-/** The steps and checkpoints of a run. */
+/** What happened in a training run. */
 export const openTrainingLog = (file: string): RunLog<TrainingRecord> =>
-  new RunLog(file, ({ kind, step }) => `${kind} ${step}`);
+  new RunLog(file, (record) => `${record.kind} ${record.kind === 'unfit-row' ? record.id : record.step}`);
 
 /** What a language model made of a text. */
 export interface RewriteRecord {

@@ -12,7 +12,7 @@ import { openTrainingLog, type TrainingRecord } from './run-log.js';
  * Runs the engine inside an activity: the folder `run` is fenced off from earlier attempts, its log goes on where a killed
  * attempt left it, heartbeats tell the step, and a cancellation saves a checkpoint.
  *
- * @returns the result, and every step and checkpoint of the run
+ * @returns the result, and every step, every checkpoint and every unfit row of the run
  */
 export async function runTraining(
   deps: Dependencies & { engine: Engine },
@@ -44,6 +44,7 @@ export async function runTraining(
         context.heartbeat({ ...heartbeat });
       },
     });
+    for (const row of result.unfitRows ?? []) log.append({ kind: 'unfit-row', ...row });
     return { result, log: log.rows };
   } finally {
     clearInterval(alive);

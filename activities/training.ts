@@ -97,6 +97,7 @@ export function trainingSpec(
     outputDir: files.path(output),
     checkpointDir: files.path(`${run}/checkpoints`),
     checkpointEverySteps,
+    leaveOutUnfitRows: true,
     seed: config.seed + key.round,
     // Packing mixes rows, and pairs are compared whole.
     parameters: { ...settings, ...parameters, ...(objective && { packing: false }) },
@@ -152,6 +153,19 @@ export function createTrainingStoreActivities(
         id,
         log.flatMap(({ kind, ...step }) => (kind === 'step' ? [step as TrainingStepRow] : [])),
       );
+      const unfit = log.filter((record) => record.kind === 'unfit-row');
+      if (unfit.length > 0) {
+        const planned = new Map((await files.read<{ id: string }>(planRef)).map((row) => [row.id, row]));
+        await deps.store.rejectRows(
+          unfit.map(({ id: row, reason }) => ({
+            source: 'training',
+            line: 0,
+            field: 'completion',
+            reason,
+            raw: JSON.stringify(planned.get(row) ?? { id: row }),
+          })),
+        );
+      }
       for (const record of log) {
         if (record.kind !== 'checkpoint') continue;
         await deps.store.recordCheckpoint({ runId: id, step: record.step, path: record.path, sha256: record.sha256 });

@@ -114,6 +114,11 @@ export interface TrainSpec {
   minimumImprovement?: number;
   /** Shuffle each epoch with the stream (seed, epoch, 'order'); false keeps the file's order (curriculum) in the first epoch. */
   shuffleFirstEpoch?: boolean;
+  /**
+   * Leaves out, and names in the result, rows that cannot be trained on, such as one whose answer alone is longer than
+   * `maxLength`. Without it, and where no other row is left, the first such row fails the run with `E_DATA_INVALID`.
+   */
+  leaveOutUnfitRows?: boolean;
   /** Trains only some rows for some steps: one worker's part of a training that several share. */
   segment?: TrainSegment;
 }
@@ -154,6 +159,12 @@ export interface CheckpointReference {
   sha256: string;
 }
 
+/** A row of a training or validation file that was left out. */
+export interface UnfitRow {
+  id: string;
+  reason: string;
+}
+
 export interface TrainResult {
   steps: number;
   trainLoss: number;
@@ -168,6 +179,8 @@ export interface TrainResult {
   truncatedRows: number;
   /** Rows left out because they have no token to learn. */
   unsupervisedRows?: number;
+  /** Rows left out because they cannot be trained on; only where the run was asked to. */
+  unfitRows?: UnfitRow[];
   /** What went on in the run that its result should not be used without knowing. */
   warnings?: TrainWarning[];
   /** Where the run was computed, and why there. */

@@ -1,5 +1,5 @@
-import { RatchetError } from '../../config/errors.js';
-import type { CausalRow, TrainingRow } from '../api.js';
+import { isRatchetError, RatchetError } from '../../config/errors.js';
+import type { CausalRow, TrainingRow, UnfitRow } from '../api.js';
 import type { ClassifierConfig, ModelConfig } from '../nn/config.js';
 import { isPreference, type ObjectiveSpec, type PreferenceRow } from '../objectives/objective-spec.js';
 import type { TextTokenizer } from '../tokenizer/tokenizer.js';
@@ -8,8 +8,8 @@ import { tokenizeRows, type Encoder } from './encode-rows.js';
 import { IGNORED, type MicroBatch } from './loss.js';
 import { readCausalRows, readRows, readTrainingRows, type TokenRow } from './training-rows.js';
 
-/** Rows of a file as tokens. */
-export interface LoadedRows {
+/** Rows as tokens. */
+interface EncodedRows {
   rows: EncodedRow[];
   /** Rows that were cut to the longest allowed. */
   truncated: number;
@@ -17,11 +17,18 @@ export interface LoadedRows {
   unsupervised: number;
 }
 
+/** Rows of a file as tokens. */
+export interface LoadedRows extends EncodedRows {
+  /** Rows left out because they cannot be encoded. */
+  unfit: UnfitRow[];
+}
+
 /** How the rows of one objective are read, and padded into a batch. */
 export interface RowSource {
-  load(file: string): Promise<LoadedRows>;
+  /** Leaves out rows that cannot be encoded if asked to, unless none is left. */
+  load(file: string, leaveOutUnfit?: boolean): Promise<LoadedRows>;
   /** The tokens of rows as the objective reads them from a file, checked as such. */
-  encode(rows: readonly { id: string }[]): LoadedRows;
+  encode(rows: readonly { id: string }[]): EncodedRows;
   pad(rows: readonly TokenRow[], batch: number, maxPositions: number): MicroBatch;
 }
 
@@ -72,22 +79,38 @@ export function rowSource(spec: ObjectiveSpec, encoder: Encoder): RowSource {
 
 function source<Row extends CausalRow | PreferenceRow>(
   read: (file: string) => Promise<Row[]>,
-  encode: (rows: readonly Row[]) => LoadedRows,
+  encode: (rows: readonly Row[]) => EncodedRows,
   pad: RowSource['pad'],
 ): RowSource {
   return {
-    load: async (file) => supervised(file, encode(await read(file))),
+    load: async (file, leaveOutUnfit = false) => {
+      const rows = await read(file);
+      const unfit = leaveOutUnfit ? rows.flatMap((row) => whyUnfit(row, encode)) : [];
+      if (unfit.length === rows.length) return { ...supervised(file, encode(rows)), unfit: [] };
+      const ids = new Set(unfit.map(({ id }) => id));
+      return { ...supervised(file, encode(rows.filter(({ id }) => !ids.has(id)))), unfit };
+    },
     encode: (rows) => encode(rows as readonly Row[]),
     pad,
   };
 }
 
-function supervised(file: string, loaded: LoadedRows): LoadedRows {
+function whyUnfit<Row extends { id: string }>(row: Row, encode: (rows: readonly Row[]) => EncodedRows): UnfitRow[] {
+  try {
+    encode([row]);
+    return [];
+  } catch (error) {
+    if (!isRatchetError(error) || error.code !== 'E_DATA_INVALID') throw error;
+    return [{ id: row.id, reason: error.message.replace(`Row "${row.id}": `, '') }];
+  }
+}
+
+function supervised(file: string, loaded: EncodedRows): EncodedRows {
   if (loaded.rows.length > 0) return loaded;
   throw bad(`${file}: none of its ${loaded.unsupervised} rows has a token to learn.`, 'Give the rows answers.');
 }
 
-function pairRows(rows: readonly PreferenceRow[], encoder: Encoder): LoadedRows {
+function pairRows(rows: readonly PreferenceRow[], encoder: Encoder): EncodedRows {
   const side = (completion: 'chosen' | 'rejected') =>
     tokenizeRows(
       rows.map(({ chosen, rejected, ...row }) => ({ ...row, completion: { chosen, rejected }[completion] })),
@@ -141,7 +164,7 @@ function classRows(
   tokenizer: TextTokenizer,
   config: ClassifierConfig,
   maxLength: number,
-): LoadedRows {
+): EncodedRows {
   const limit = Math.min(maxLength, config.maxPositions);
   let truncated = 0;
   const loaded = rows.map(({ id, prompt, completion }): TargetRow => {
@@ -175,7 +198,7 @@ function targetRows(
   tokenizer: TextTokenizer,
   config: ModelConfig,
   maxLength: number,
-): LoadedRows {
+): EncodedRows {
   const end = config.endIds[0] ?? tokenizer.endId;
   let truncated = 0;
   const loaded = rows.map(({ id, prompt, completion }): TargetRow => {

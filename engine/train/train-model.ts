@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isRatchetError, RatchetError } from '../../config/errors.js';
-import type { HostTensor, TrainHooks, TrainResult, TrainSpec } from '../api.js';
+import type { HostTensor, TrainHooks, TrainResult, TrainSpec, UnfitRow } from '../api.js';
 import { loadChatTemplate } from '../chat/load-chat-template.js';
 import type { SelectedDevice } from '../devices/index.js';
 import { readAdapter } from '../formats/peft.js';
@@ -54,7 +54,10 @@ export async function trainModel(
   const hash = await specHash(spec);
   const stored = await storedResult(spec, hash);
   if (stored) return stored;
-  const { trainer, config, adapter, train, validation, truncated, unsupervised, plan } = await prepare(spec, runtime);
+  const { trainer, config, adapter, train, validation, truncated, unsupervised, unfit, plan } = await prepare(
+    spec,
+    runtime,
+  );
   const checkpoints = join(spec.checkpointDir, `run-${hash.slice(0, 12)}`);
   let newestStep: number | null = null;
   try {
@@ -145,6 +148,7 @@ export async function trainModel(
         resumedFrom,
         truncatedRows: truncated,
         unsupervisedRows: unsupervised,
+        ...(unfit.length > 0 && { unfitRows: unfit }),
         warnings: state.warnings,
         device: runtime.device?.device ?? 'cpu',
         ...(runtime.device && { deviceReason: runtime.device.why }),
@@ -175,6 +179,7 @@ interface Prepared {
   validation: TokenRow[];
   truncated: number;
   unsupervised: number;
+  unfit: UnfitRow[];
   plan: BatchPlan;
 }
 
@@ -196,9 +201,10 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
     maxLength: parameters.maxLength,
     template: await loadChatTemplate(spec.modelDir),
   });
-  const none: LoadedRows = { rows: [], truncated: 0, unsupervised: 0 };
-  const train = ownRows(await source.load(spec.trainFile), spec.segment);
-  const validation = spec.validationFile === undefined ? none : await source.load(spec.validationFile);
+  const load = (file: string) => source.load(file, spec.leaveOutUnfitRows);
+  const none: LoadedRows = { rows: [], truncated: 0, unsupervised: 0, unfit: [] };
+  const train = ownRows(await load(spec.trainFile), spec.segment);
+  const validation = spec.validationFile === undefined ? none : await load(spec.validationFile);
   const adapter = strategy === 'full' ? null : await initialAdapter(spec, model);
   refuseTooLarge({
     ...parameters,
@@ -244,6 +250,7 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
       );
   const truncated = train.truncated + validation.truncated;
   const unsupervised = train.unsupervised + validation.unsupervised;
+  const unfit = [...train.unfit, ...validation.unfit];
   return {
     trainer,
     config: model.config,
@@ -252,6 +259,7 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
     validation: validation.rows,
     truncated,
     unsupervised,
+    unfit,
     plan,
   };
 }

@@ -194,6 +194,26 @@ it('counts rows whose prompt was cut and names a row that cannot fit', async () 
   });
 });
 
+it('leaves out rows that cannot fit where it is asked to, names them, and trains as if they were not there', async () => {
+  const rows = tinyRows(4);
+  const [file, clean] = [join(folder, 'unfit.jsonl'), join(folder, 'clean.jsonl')];
+  const tooLong = { id: 'too-long', prompt: 'a', completion: Array(40).fill('a').join(' ') };
+  await writeFile(file, jsonLines([rows[0]!, tooLong, ...rows.slice(1)]));
+  await writeFile(clean, jsonLines(rows));
+  const leaveOut = { leaveOutUnfitRows: true };
+  const result = await trainModel(spec('left-out', { trainFile: file, ...leaveOut }));
+  expect(result.unfitRows).toEqual([
+    { id: 'too-long', reason: expect.stringMatching(/^its completion has 41 tokens/) },
+  ]);
+  const undisturbed = await trainModel(spec('clean', { trainFile: clean, ...leaveOut }));
+  expect(undisturbed.unfitRows).toBeUndefined();
+  expect(result.sha256).toBe(undisturbed.sha256);
+  await writeFile(file, jsonLines([tooLong]));
+  await expect(trainModel(spec('all-left-out', { trainFile: file, ...leaveOut }))).rejects.toMatchObject({
+    code: 'E_DATA_INVALID',
+  });
+});
+
 it('stops a run that diverges and names the step', async () => {
   const parameters = { ...tinySpec(folder).parameters, learningRate: 1e30, warmupRatio: 0 };
   await expect(trainModel(spec('diverging', { parameters }))).rejects.toMatchObject({
