@@ -20,7 +20,13 @@ export function createEnsembleActivities(deps: Dependencies & { engine: Engine }
       const rows = events.map(({ id }): VotesRow => ({ eventId: id, answers: [] }));
       for (const [place, model] of prompts.length === 0 ? [] : models.entries()) {
         const answers = await deps.engine.generate(
-          { ...modelFolders(config, files, model), prompts, maxNewTokens: MAX_NEW_TOKENS, temperature: 0 },
+          {
+            ...modelFolders(config, files, model),
+            prompts,
+            truncatePrompts: true,
+            maxNewTokens: MAX_NEW_TOKENS,
+            temperature: 0,
+          },
           {
             signal: context.cancellationSignal,
             onProgress: (done) => context.heartbeat({ done: place * prompts.length + done, total }),

@@ -63,6 +63,7 @@ export function createPreferenceGpuActivities(
           prompts: requests.flatMap(({ artifactType, input }) =>
             Array.from({ length: samples }, () => formatPrompt(artifactType, input)),
           ),
+          truncatePrompts: true,
           maxNewTokens: MAX_NEW_TOKENS,
           temperature,
           seed,

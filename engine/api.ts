@@ -232,6 +232,11 @@ export interface GenerateSpec {
   prompts: string[];
   /** A chat template wrote the prompts (all, or each one): the tokenizer puts no begin token in front. */
   fromTemplate?: boolean | boolean[];
+  /**
+   * A prompt that is longer than the model's context loses tokens from its left, as in training, until `maxNewTokens` have
+   * room, instead of failing the call. Those that the tokenizer puts in front stay.
+   */
+  truncatePrompts?: boolean;
   maxNewTokens: number;
   /** 0 = greedy. */
   temperature: number;

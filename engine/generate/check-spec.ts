@@ -1,7 +1,7 @@
 import { RatchetError } from '../../config/errors.js';
 import type { GenerateSpec } from '../api.js';
 
-type Field = Exclude<keyof GenerateSpec, 'modelDir' | 'adapterDir' | 'prompts' | 'fromTemplate'>;
+type Field = Exclude<keyof GenerateSpec, 'modelDir' | 'adapterDir' | 'prompts' | 'fromTemplate' | 'truncatePrompts'>;
 
 const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 1;
 const between = (value: unknown, low: number, high: number) => (value as number) >= low && (value as number) <= high;

@@ -36,12 +36,14 @@ export async function generateTexts(
   const stops = new StopStrings(tokenizer, spec.stopStrings ?? []);
   // An encoder reads whole texts, with the tokens that its tokenizer ends them with.
   const isWhole = config.kind === 'encoder-decoder';
-  const encode = (prompt: string, place: number) =>
-    isWhole
-      ? tokenizer.encode(prompt, { addSpecialTokens: true })
-      : encodePrompt(tokenizer, prompt, {
-          fromTemplate: Array.isArray(spec.fromTemplate) ? spec.fromTemplate[place] : spec.fromTemplate,
-        }).ids;
+  const encode = (prompt: string, place: number) => {
+    if (isWhole) return tokenizer.encode(prompt, { addSpecialTokens: true });
+    const fromTemplate = Array.isArray(spec.fromTemplate) ? spec.fromTemplate[place] : spec.fromTemplate;
+    const { ids, added } = encodePrompt(tokenizer, prompt, { fromTemplate });
+    if (!spec.truncatePrompts || ids.length <= decoder.maxPromptLength) return ids;
+    const kept = Math.max(1, decoder.room(spec.maxNewTokens) - added);
+    return [...ids.slice(0, added), ...ids.slice(-kept)];
+  };
   try {
     const generations = await generateTokens(decoder, spec.prompts.map(encode), {
       ...spec,

@@ -11,6 +11,7 @@ import { generateTexts } from '../../../engine/generate/generate.js';
 import { generateTokens } from '../../../engine/generate/generate-tokens.js';
 import type { TokenGenerationOptions } from '../../../engine/generate/token-generation.js';
 import { loadModel } from '../../../engine/nn/load-model.js';
+import { loadTokenizer } from '../../../engine/tokenizer/tokenizer.js';
 import { evaluateForward } from '../../../engine/train/step.js';
 
 const fixtures = join(import.meta.dirname, '../../parity/fixtures');
@@ -241,6 +242,18 @@ describe('generateTexts', () => {
     expect(second!.meanEntropy).toBeGreaterThan(0);
     expect(second!.meanEntropy).toBeLessThan(Math.log(320));
     expect(await generateTexts(spec)).toEqual([first, second]);
+  });
+
+  it('continues the end of a prompt that is longer than the context where it is asked to', async () => {
+    const { maxPositions } = (await loadModel(folder)).config;
+    const tokenizer = await loadTokenizer(folder);
+    const long = 'a b c '.repeat(maxPositions);
+    const kept = tokenizer.decode(tokenizer.encode(long).slice(-(maxPositions - spec.maxNewTokens)));
+    await expect(generateTexts({ ...spec, prompts: [long] })).rejects.toMatchObject({ code: 'E_DATA_INVALID' });
+    const [cut] = await generateTexts({ ...spec, prompts: [long], truncatePrompts: true });
+    expect(cut!.tokens).toHaveLength(6);
+    expect(await generateTexts({ ...spec, prompts: [kept] })).toEqual([cut]);
+    expect(await generateTexts({ ...spec, truncatePrompts: true })).toEqual(await generateTexts(spec));
   });
 
   it('with an adapter whose B is zero gives what the base gives, with a trained one something else', async () => {
