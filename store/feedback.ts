@@ -3,7 +3,7 @@ import type { FeedbackEvent, RejectedRow } from '../config/domain.js';
 import { canonicalJson, sha256 } from '../config/hash.js';
 import type { Database } from './database.js';
 import { insertRows } from './rows.js';
-import type { AppendResult, StoredEvent } from './types.js';
+import type { AppendResult, Ledger, StoredEvent } from './types.js';
 
 const FIELDS =
   'seq, id, ts, input_data, ai_output, artifact_type, model_used, validation_score, feedback_type, context, corrected_output, rejected_output, implicit_action, source';
@@ -86,6 +86,25 @@ export async function rejectedRows(database: Database, limit: number): Promise<R
     [limit],
   );
   return rows as unknown as RejectedRow[];
+}
+
+/** Reasons that a look at the ledger names, and how much of a row it shows. */
+const REASONS_SHOWN = 50;
+const RAW_SHOWN = 200;
+
+/** The ledger at a glance: reasons by frequency, and the newest rows. */
+export async function readLedger(database: Database, limit: number): Promise<Ledger> {
+  const [total] = await database.read('SELECT count(*) AS rows FROM rejected_rows');
+  const reasons = await database.read(
+    `SELECT source, field, regexp_replace(reason, '[0-9]+', '…', 'g') AS reason, count(*) AS rows
+     FROM rejected_rows GROUP BY ALL ORDER BY rows DESC, source, field, reason LIMIT ${REASONS_SHOWN}`,
+  );
+  const newest = await database.read(
+    `SELECT recorded_at AS at, source, line, field, reason, left(raw, ${RAW_SHOWN}) AS raw
+     FROM rejected_rows ORDER BY recorded_at DESC, source, line DESC, key LIMIT $1`,
+    [limit],
+  );
+  return { rows: total!.rows as number, reasons, newest } as unknown as Ledger;
 }
 
 /** Events with afterSeq < seq ≤ uptoSeq in order, at most `limit`. */

@@ -16,7 +16,7 @@ import type {
 } from '../config/domain.js';
 import type { PreferencePair } from '../learning/preference/preference-pair.js';
 import { Database, type OpenOptions } from './database.js';
-import { appendFeedback, countFeedback, readFeedback, rejectedRows, rejectRows } from './feedback.js';
+import { appendFeedback, countFeedback, readFeedback, readLedger, rejectedRows, rejectRows } from './feedback.js';
 import { contentHashes, tableCounts } from './inspect.js';
 import { readAll, readBestTrial, readExamples, readStage, recordStage } from './stages.js';
 import * as steering from './steering.js';
@@ -29,6 +29,7 @@ import type {
   ChampionWatchRow,
   CheckpointRow,
   FallbackRow,
+  Ledger,
   Lineage,
   ModelVersionRow,
   PromotionRow,
@@ -130,6 +131,11 @@ export class Store {
   /** The ledger, ordered by source and line. */
   rejectedRows(limit = 1000): Promise<RejectedRow[]> {
     return rejectedRows(this.#database, limit);
+  }
+
+  /** The ledger at a glance; see {@link Ledger}. */
+  ledger(limit: number): Promise<Ledger> {
+    return readLedger(this.#database, limit);
   }
 
   /** Events after a cursor, in order. */

@@ -1,4 +1,5 @@
 import type {
+  RejectedRow,
   ArtifactRef,
   ArtifactType,
   BatchRow,
@@ -12,6 +13,15 @@ import type {
 
 /** A stored event with its place in the loop's sequence (1, 2, 3 …): the cursor. */
 export type StoredEvent = FeedbackEvent & { seq: number };
+
+/** The rows that were refused: how many, why, and the newest of them. */
+export interface Ledger {
+  rows: number;
+  /** Most frequent first; numbers within a reason are shown as `…`. */
+  reasons: { source: string; field: string; reason: string; rows: number }[];
+  /** Newest first; `raw` is cut. */
+  newest: (RejectedRow & { at: string })[];
+}
 
 export interface AppendResult {
   /** Events stored by this call. */

@@ -23,6 +23,9 @@ export const auditWorkflowId = (loop: string): string => `loop/${loop}/audit`;
 /** Workflow id of a look at a loop's statistics. */
 export const statisticsWorkflowId = (loop: string): string => `loop/${loop}/statistics`;
 
+/** Workflow id of a look at the rows that were refused. */
+export const ledgerWorkflowId = 'ledger';
+
 /** Workflow id of a look at a loop's story. */
 export const traceWorkflowId = (loop: string): string => `loop/${loop}/trace`;
 

@@ -1,5 +1,6 @@
 export { checkFeedback } from './check-feedback.js';
 export { reportAudit } from './report-audit.js';
+export { reportLedger } from './report-ledger.js';
 export { reportStatistics } from './report-statistics.js';
 export { reportTrace } from './report-trace.js';
 export { importFeedback } from './import-feedback.js';

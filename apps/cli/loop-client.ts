@@ -28,6 +28,10 @@ export function loopPriority({ sharing, loop }: Pick<RatchetConfig, 'sharing' | 
   };
 }
 
+/** Whether an installation runs on the data folder, or a service is configured. */
+export const isRunning = (config: RatchetConfig, dataFolder: string): boolean =>
+  lockHolder(supervisorLockFile(dataFolder)) !== null || configuredAddress(config.connection.address) !== null;
+
 /** A client of the running installation: that of the data folder's supervisor, or the configured service. */
 export async function connectRunning(
   config: RatchetConfig,

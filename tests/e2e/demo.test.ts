@@ -56,6 +56,14 @@ describe('demo', () => {
     expect(stdout).toMatch(/Temporal UI {2}http:\/\/127\.0\.0\.1:\d+/);
   });
 
+  it('its ledger can be read when nothing runs', async () => {
+    const { code, stdout } = await ratchet(['feedback', 'rejected', '--data', folder]);
+    expect({ code, stdout }).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^(No row was refused\.|\d+ rows? w\w+ refused)\n/),
+    });
+  });
+
   it('says that another configuration needs --fresh', async () => {
     const { stdout } = await ratchet(demo('--seed', '4'));
     expect(stdout).toContain(

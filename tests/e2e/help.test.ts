@@ -24,7 +24,7 @@ describe('--help', () => {
         demo [options]                         Teach a small model with simulated users, and show what it learned
         up [options]                           Start the Temporal server and the workers, and keep them running
         loop                                   Start a loop on your own feedback, look at it, steer it
-        feedback                               Hand feedback to a loop
+        feedback                               Hand feedback to a loop, and see what was refused
         schedule                               Check at fixed times whether a loop has enough new feedback
         trace [options] <run>                  Tell a run's story: what happened when, where the time went, what was
                                                decided and why

@@ -89,6 +89,20 @@ describe('a loop on an installation that is kept up', () => {
     });
   });
 
+  it('D8: shows what was refused and why, the reasons counted', async () => {
+    const { code, last } = await run('feedback', 'rejected', '--limit', '2');
+    expect({ code, ...last }).toMatchObject({ code: 0, event: 'ledger', rows: 3 });
+    expect(last.reasons).toContainEqual({
+      source: 'feedback.jsonl',
+      field: 'validation_score',
+      reason: 'is above …',
+      rows: 1,
+    });
+    const newest = last.newest as Record<string, unknown>[];
+    expect(newest.map(({ source }) => source)).toEqual(['bad.jsonl', 'bad.jsonl']);
+    expect(newest.find(({ line }) => line === 2)).toMatchObject({ raw: 'not json' });
+  });
+
   it('start, status, pause, resume, add and stop go together', async () => {
     expect(await run('loop', 'start')).toMatchObject({ code: 0, last: { event: 'loop', how: 'started' } });
     expect((await run('loop', 'start')).last).toMatchObject({ how: 'joined', otherConfig: false });

@@ -1,21 +1,28 @@
 import { Command } from 'commander';
 import { ARTIFACT_TYPES, FEEDBACK_TYPES, IMPLICIT_ACTIONS } from '../../../config/domain.js';
 import { RatchetError } from '../../../config/errors.js';
+import type { RatchetConfig } from '../../../config/schema.js';
+import type { Ledger } from '../../../store/types.js';
+import { readLedger, readLedgerFromFile } from '../../../workers/trace/read-ledger.js';
 import { importWorkflowId } from '../../../workflows/identifiers.js';
 import type { importFeedback, ImportFeedbackResult } from '../../../workflows/import-feedback.js';
-import { outputOf, resolveConfig, withCommonOptions, type CommonOptions } from '../command-context.js';
+import { outputOf, resolveConfig, wholeNumber, withCommonOptions, type CommonOptions } from '../command-context.js';
 import { feedbackEvent, type FeedbackFlags } from '../feedback-event.js';
 import { stageImport, stageText, type StagedImport } from '../feedback-staging.js';
-import { connectRunning, workflowSettings } from '../loop-client.js';
+import { connectRunning, isRunning, workflowSettings } from '../loop-client.js';
 import { importLines, importObject } from '../render/import.js';
+import { ledgerLines } from '../render/ledger.js';
 
 interface FeedbackOptions extends CommonOptions {
   name?: string;
 }
 
-/** `ratchet feedback import|add`: hands feedback to a loop, through its store's queue. */
+/** Rows of the ledger that a look at it shows at most: an answer of Temporal holds 2 MB. */
+const MOST_ROWS = 1000;
+
+/** `ratchet feedback import|add|rejected`: hands feedback to a loop, through its store's queue, and shows what was refused. */
 export function feedbackCommand(): Command {
-  const feedback = new Command('feedback').description('Hand feedback to a loop');
+  const feedback = new Command('feedback').description('Hand feedback to a loop, and see what was refused');
   withCommonOptions(
     feedback
       .command('import')
@@ -56,7 +63,35 @@ export function feedbackCommand(): Command {
       'feedback add --artifact-type erd --score 40 --input "…" --output "…" --correction "erDiagram …"',
     ],
   );
+  withCommonOptions(
+    feedback
+      .command('rejected')
+      .description('Show the rows that were refused, at import or by a stage of a loop, and why')
+      .option('--limit <number>', `rows to show one by one, at most ${MOST_ROWS}`, wholeNumber('--limit', 1), 10)
+      .action(async (options: CommonOptions & { limit: number }) => {
+        await showRejected(options);
+      }),
+    ['feedback rejected', 'feedback rejected --limit 200 --json'],
+  );
   return feedback;
+}
+
+async function showRejected(options: CommonOptions & { limit: number }): Promise<void> {
+  const output = outputOf(options);
+  const { config, dataFolder } = await resolveConfig(options);
+  const ledger = await readLedgerOf(config, dataFolder, Math.min(options.limit, MOST_ROWS));
+  output.object({ event: 'ledger', ...ledger });
+  for (const line of ledgerLines(ledger, output.style)) output.line(line);
+}
+
+async function readLedgerOf(config: RatchetConfig, dataFolder: string, limit: number): Promise<Ledger> {
+  if (!isRunning(config, dataFolder)) return readLedgerFromFile(dataFolder, limit);
+  const { client } = await connectRunning(config, dataFolder);
+  try {
+    return await readLedger(client, config.taskQueues, limit);
+  } finally {
+    await client.connection.close();
+  }
 }
 
 async function send(

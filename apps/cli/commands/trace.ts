@@ -1,10 +1,8 @@
 import { Command } from 'commander';
 import { RatchetError } from '../../../config/errors.js';
-import { lockHolder, supervisorLockFile } from '../../../workers/lock.js';
-import { configuredAddress } from '../../../workers/server/locate.js';
 import { readRecords, readRecordsFromFile, readTimeline } from '../../../workers/trace/read-trace.js';
 import { outputOf, resolveConfig, withCommonOptions, type CommonOptions } from '../command-context.js';
-import { connectRunning } from '../loop-client.js';
+import { connectRunning, isRunning } from '../loop-client.js';
 import { traceLines, type Trace } from '../render/trace.js';
 
 /** What `ratchet trace` is asked for. */
@@ -63,9 +61,7 @@ async function readTrace(asked: TracedRun, options: CommonOptions): Promise<Trac
   const { config, dataFolder } = await resolveConfig(options);
   const { loop, round } = asked;
   const now = Date.now();
-  const runs =
-    lockHolder(supervisorLockFile(dataFolder)) !== null || configuredAddress(config.connection.address) !== null;
-  if (!runs) {
+  if (!isRunning(config, dataFolder)) {
     const records = await readRecordsFromFile(dataFolder, loop, round);
     return { ...asked, records, timelines: [], now, missing: [NOT_RUNNING] };
   }

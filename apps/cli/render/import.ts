@@ -14,7 +14,8 @@ export function importLines(loop: string, result: ImportFeedbackResult, style: S
   for (const row of rejectedSample.slice(0, SHOWN)) {
     lines.push(style.yellow(`  ${row.source}:${row.line}: ${[row.field, row.reason].filter(Boolean).join(' ')}`));
   }
-  if (rejected > SHOWN) lines.push(style.yellow(`  … and ${rejected - SHOWN} more; the ledger has them all`));
+  if (rejected > SHOWN)
+    lines.push(style.yellow(`  … and ${rejected - SHOWN} more: \`npx ratchet feedback rejected\` shows them`));
   return [...lines, ...warnings.slice(0, SHOWN).map((warning) => style.yellow(`  ${warning}`))];
 }
 

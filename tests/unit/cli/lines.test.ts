@@ -4,6 +4,7 @@ import { checkNode } from '../../../apps/cli/doctor/machine.js';
 import { doctorLine, doctorSummary } from '../../../apps/cli/render/doctor.js';
 import { faultLines, toFault } from '../../../apps/cli/render/error.js';
 import { importLines } from '../../../apps/cli/render/import.js';
+import { ledgerLines } from '../../../apps/cli/render/ledger.js';
 import { bytes, change, duration, loss, percent, score } from '../../../apps/cli/render/numbers.js';
 import { createStyle } from '../../../apps/cli/render/style.js';
 import { supervisorLine } from '../../../apps/cli/render/supervisor-events.js';
@@ -111,7 +112,7 @@ describe('an import', () => {
         feedback.jsonl:8: validation_score is above 100
         feedback.jsonl:9: validation_score is above 100
         feedback.jsonl:11: validation_score is above 100
-        … and 1 more; the ledger has them all
+        … and 1 more: \`npx ratchet feedback rejected\` shows them
         odd
       "
     `);
@@ -145,5 +146,35 @@ describe('supervisor events', () => {
       Temporal at here:7233 (configured)
       gpu-worker ended (SIGKILL); starting again in 0.2 s"
     `);
+  });
+});
+
+describe('the ledger', () => {
+  it('counts the reasons and shows the newest rows, each on a line of its own', () => {
+    const raw = `{"id":"e7",\n"input_data":"${'a shop sells items '.repeat(5)}"}`;
+    const lines = ledgerLines(
+      {
+        rows: 12,
+        reasons: [
+          { source: 'training', field: 'completion', reason: 'has … tokens', rows: 11 },
+          { source: 'events.jsonl', field: '', reason: 'torn record', rows: 1 },
+        ],
+        newest: [{ at: '', source: 'events.jsonl', line: 3, field: '', reason: 'torn record', raw }],
+      },
+      plain,
+    );
+    expect(lines).toEqual([
+      '12 rows were refused',
+      '',
+      'rows  by            why',
+      '  11  training      completion has … tokens',
+      '   1  events.jsonl  torn record',
+      '',
+      'The newest 1',
+      '',
+      'events.jsonl:3: torn record',
+      '  {"id":"e7", "input_data":"a shop sells items a shop sells i…',
+    ]);
+    expect(ledgerLines({ rows: 0, reasons: [], newest: [] }, plain)).toEqual(['No row was refused.']);
   });
 });
