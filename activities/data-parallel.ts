@@ -114,10 +114,10 @@ export function createDataParallelGpuActivities(deps: Dependencies & { engine: E
           ...(previous && { previousDir: files.path(previous.path) }),
         },
       });
-      const steps = log.filter(({ kind }) => kind !== 'checkpoint');
+      const own = log.filter(({ kind }) => kind !== 'checkpoint');
       return {
         model: { id: name, path: output, sha256: result.sha256 },
-        logRef: await files.write(key, path.relative(roundFolder(key), `${run}/steps`), steps),
+        logRef: await files.write(key, path.relative(roundFolder(key), `${run}/steps`), own),
         validationLoss: result.validationLoss,
         truncatedRows: result.truncatedRows,
       };
@@ -152,10 +152,14 @@ export function createDataParallelCpuActivities(deps: Dependencies): DataParalle
         if (kept.size > 0) await writeSafetensors(path.join(temporary, MOMENTUM), kept);
       });
       const sha256 = await fileSha256(files.path(`${folder}/${WEIGHTS}`));
-      const steps = await Promise.all(shards.map(({ logRef }) => files.read<StepRecord>(logRef)));
+      const logs = await Promise.all(shards.map(({ logRef }) => files.read<TrainingRecord>(logRef)));
+      const steps = logs.map((log) => log.filter((record) => record.kind === 'step'));
       const known = input.logRef === null ? [] : await files.read<TrainingRecord>(input.logRef);
+      // Every shard reads the whole file, and tells of its unfit rows in every round of local steps.
+      const told = new Set(known.flatMap((record) => (record.kind === 'unfit-row' ? [record.id] : [])));
+      const unfit = logs[0]!.filter((record) => record.kind === 'unfit-row' && !told.has(record.id));
       const step = { kind: 'checkpoint', step: steps[0]!.at(-1)!.step, path: folder, sha256 } as const;
-      const log = [...known, ...mergeSteps(steps), step];
+      const log = [...known, ...unfit, ...mergeSteps(steps), step];
       const logRef = await files.write(key, path.relative(roundFolder(key), `${folder}-log`), log);
       await forget(files.path(sharedFolder(input)), outer, keep);
       return { model: { id: `outer-${outer}`, path: folder, sha256 }, logRef };

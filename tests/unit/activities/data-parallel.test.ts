@@ -106,6 +106,29 @@ describe('averageShards', () => {
     expect(await weights(finished.model)).toEqual(seen[3]);
   });
 
+  it('D8: tells once of a row that no worker could train on', async () => {
+    const all = await shared({ learningRate: 1 });
+    const unfit: TrainingRecord = { kind: 'unfit-row', id: 'too-long', reason: 'its completion has 900 tokens' };
+    let former = await adapter('start', [0, 0]);
+    let logRef = null;
+    for (const outer of [1, 2]) {
+      const both = await Promise.all(
+        ['a', 'b'].map((name) => shard(`unfit-${outer}-${name}`, [1, 1], [step(outer, 1, 10), unfit])),
+      );
+      ({ model: former, logRef } = await cpu().averageShards({
+        ...all,
+        outer,
+        former,
+        logRef,
+        keep: null,
+        shards: both,
+      }));
+    }
+    const log = await readRows<TrainingRecord>(folder, logRef!);
+    expect(log.filter(({ kind }) => kind === 'unfit-row')).toEqual([unfit]);
+    expect(log.filter(({ kind }) => kind === 'step')).toHaveLength(2);
+  });
+
   it('refuses an adapter that was changed', async () => {
     const changed = await shards(1);
     writeFileSync(path.join(folder, 'r1-b/adapter_model.safetensors'), 'other');
