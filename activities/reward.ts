@@ -2,6 +2,7 @@ import type { FeedbackEvent, RejectedRow } from '../config/domain.js';
 import { estimateDifficulty } from '../datasets/index.js';
 import { levenshteinSimilarity } from '../learning/metrics/levenshtein.js';
 import { SimilarityCalculator } from '../learning/metrics/similarity-calculator.js';
+import { ageReference } from '../learning/reward/as-of.js';
 import { scoreBucketRewards } from '../learning/reward/bucket-rewards.js';
 import { judgeSources } from '../learning/reward/judge-sources.js';
 import { scoreRewards } from '../learning/reward/score-rewards.js';
@@ -25,12 +26,10 @@ export function createRewardActivities(deps: Dependencies): Pick<CpuActivities, 
       if (config.reward.scheme === 'buckets') {
         return files.write(key, 'rewards', scoreBucketRewards(events, similarity));
       }
-      // Ages count from the newest event, not from the clock: a round that is run again gives the same rewards.
-      const asOf = events.reduce((newest, event) => (event.ts > newest ? event.ts : newest), events[0]!.ts);
       const { events: judged, sources } = judgeSources(config.reward.trust ? events : [], similarity);
       const rewards = scoreRewards(events, {
         judged,
-        asOf,
+        asOf: ageReference(events),
         config: config.reward,
         difficultyOf: (event) => estimateDifficulty(event.artifact_type, event.input_data),
         similarity,
