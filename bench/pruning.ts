@@ -1,6 +1,6 @@
 /**
  * What pruning saves and costs: LoRA trainings of `models/base` with parameters drawn at random, each to its end, and the
- * same trials judged by successive halving at 1 and 3 of 9 epochs. A pruned training is the beginning of the whole one (its
+ * same trials under each pruner. A pruned training is the beginning of the whole one (its
  * schedule is that of nine epochs), so that each is computed once. The noise is that of the best parameters over other
  * training seeds. `node dist/bench/pruning.js [--json] [--studies 5] [--from 1] [--trials 27]`.
  */
@@ -15,6 +15,8 @@ import { mean, standardDeviation } from '../learning/statistics/descriptive.js';
 import { HyperparameterOptimizer, TrialPruned } from '../learning/tuning/hyperparameter-optimizer.js';
 import { createRandomSampler } from '../learning/tuning/random-sampler.js';
 import { defaultParameters, type ParameterValues, type SearchSpace } from '../learning/tuning/search-space.js';
+import { PRUNERS } from '../learning/tuning/methods.js';
+import type { Pruner } from '../learning/tuning/pruner.js';
 import { createSuccessiveHalvingPruner } from '../learning/tuning/successive-halving-pruner.js';
 import { taskRows } from './shared-training.js';
 
@@ -24,7 +26,6 @@ const { values: flags } = parseArgs({
 });
 const [STUDIES, FROM, TRIALS] = [Number(flags.studies), Number(flags.from), Number(flags.trials)];
 const EPOCHS = 9;
-const REDUCTION = 3;
 const ROWS = { train: 128, validation: 64 };
 /** Trainings of the best parameters with other seeds. */
 const NOISE_SEEDS = 5;
@@ -38,14 +39,27 @@ const SPACE: SearchSpace = {
 const { training } = LoopConfig.parse({ training: { targetModules: 'all-linear', batchSize: 8, loraDropout: 0 } });
 const DEFAULTS = { ...defaultParameters(training), gradientAccumulationSteps: 1, numEpochs: EPOCHS };
 
+/** The loop's pruners, and successive halving that keeps fewer. */
+const COMPARED: Record<string, () => Pruner> = {
+  median: PRUNERS.median,
+  hyperband: PRUNERS.hyperband,
+  'halving by 2': PRUNERS['successive-halving'],
+  'halving by 3': () => createSuccessiveHalvingPruner({ leastResource: 1, reductionFactor: 3 }),
+  'halving by 4': () => createSuccessiveHalvingPruner({ leastResource: 1 }),
+};
+
 interface StudyFigures {
   study: number;
-  /** Validation losses (nats a token). */
-  fullBest: number;
-  prunedBest: number;
-  /** Standard deviation of the best parameters' loss over training seeds. */
+  /** Validation loss (nats a token) of the best trial when each is trained to its end. */
+  best: number;
+  /** Standard deviation of that trial's loss over training seeds. */
   noise: number;
-  /** Epochs trained with pruning, as a share of those without. */
+  pruners: Record<string, Pruned>;
+}
+
+interface Pruned {
+  best: number;
+  /** Epochs trained, as a share of those without pruning. */
   share: number;
 }
 
@@ -57,13 +71,7 @@ try {
     figures.push(await playStudy(study));
     process.stdout.write(flags.json ? `${JSON.stringify(figures.at(-1))}\n` : `${line(figures.at(-1)!)}\n`);
   }
-  const worse = figures.map(({ fullBest, prunedBest, noise }) => (prunedBest - fullBest) / noise);
-  const share = mean(figures.map((each) => each.share));
-  if (!flags.json)
-    process.stdout.write(
-      `${TRIALS} trials: the best with pruning is worse by ${mean(worse).toFixed(2)} standard deviations of the training seed ` +
-        `(at most ${Math.max(...worse).toFixed(2)}), for ${(100 * share).toFixed(1)} % of the epochs\n`,
-    );
+  if (!flags.json) for (const name of Object.keys(COMPARED)) process.stdout.write(`${summary(name, figures)}\n`);
 } finally {
   await engine.close();
   rmSync(folder, { recursive: true, force: true });
@@ -117,29 +125,41 @@ async function playStudy(study: number): Promise<StudyFigures> {
     return curve.at(-1)!;
   }, TRIALS);
 
-  let epochs = 0;
-  const pruner = createSuccessiveHalvingPruner({ leastResource: 1, reductionFactor: REDUCTION });
-  const pruned = await new HyperparameterOptimizer({ ...search, pruner }).optimize(async (parameters, trial) => {
-    const curve = curves.get(JSON.stringify(parameters))!;
-    for (const [place, loss] of curve.entries()) {
-      epochs++;
-      if (place + 1 < EPOCHS && (await trial.report(place + 1, loss))) throw new TrialPruned();
-    }
-    return curve.at(-1)!;
-  }, TRIALS);
+  const pruners: Record<string, Pruned> = {};
+  for (const [name, create] of Object.entries(COMPARED)) {
+    let epochs = 0;
+    const { bestScore } = await new HyperparameterOptimizer({ ...search, pruner: create() }).optimize(
+      async (parameters, trial) => {
+        const curve = curves.get(JSON.stringify(parameters))!;
+        for (const [place, loss] of curve.entries()) {
+          epochs++;
+          if (place + 1 < EPOCHS && (await trial.report(place + 1, loss))) throw new TrialPruned();
+        }
+        return curve.at(-1)!;
+      },
+      TRIALS,
+    );
+    pruners[name] = { best: bestScore!, share: epochs / (TRIALS * EPOCHS) };
+  }
 
   const again: number[] = [];
   for (let seed = 1; seed <= NOISE_SEEDS; seed++)
     again.push((await trainCurve(full.bestParams, 1000 * study + seed)).at(-1)!);
-  return {
-    study,
-    fullBest: full.bestScore!,
-    prunedBest: pruned.bestScore!,
-    noise: standardDeviation(again),
-    share: epochs / (TRIALS * EPOCHS),
-  };
+  return { study, best: full.bestScore!, noise: standardDeviation(again), pruners };
 }
 
-function line({ study, fullBest, prunedBest, noise, share }: StudyFigures): string {
-  return `study ${study}: ${fullBest.toFixed(4)} in full, ${prunedBest.toFixed(4)} pruned (± ${noise.toFixed(4)}), ${(100 * share).toFixed(1)} % of the epochs`;
+function line({ study, best, noise, pruners }: StudyFigures): string {
+  const each = Object.entries(pruners).map(
+    ([name, pruned]) => `${name} ${pruned.best.toFixed(4)} for ${(100 * pruned.share).toFixed(0)} %`,
+  );
+  return `study ${study}: ${best.toFixed(4)} (± ${noise.toFixed(4)}) in full; ${each.join(', ')}`;
+}
+
+function summary(name: string, figures: readonly StudyFigures[]): string {
+  const worse = figures.map(({ best, noise, pruners }) => (pruners[name]!.best - best) / noise);
+  const share = mean(figures.map(({ pruners }) => pruners[name]!.share));
+  return (
+    `${name}: ${(100 * share).toFixed(1)} % of the epochs; its best is worse by ${mean(worse).toFixed(2)} standard deviations ` +
+    `of the training seed (at most ${Math.max(...worse).toFixed(2)})`
+  );
 }

@@ -1,4 +1,5 @@
 import type { ClaimRow, ClaimsReport } from '../../../config/claims.js';
+import { verdictText } from './claims.js';
 
 /** Fewer paired seeds than this cannot reject anything after Holm's correction over the headlines. */
 const CONFIRMATORY_SEEDS = 10;
@@ -82,7 +83,7 @@ function table(rows: readonly ClaimRow[]): string[] {
 }
 
 function cells(row: ClaimRow): string[] {
-  const { claimed, measured, interval, target, seeds, p, pHolm, effectSize, verdict, censored, note } = row;
+  const { claimed, measured, interval, target, seeds, p, pHolm, effectSize, censored, note } = row;
   const sign = row.comparison === 'ratio' ? '×' : 'Δ';
   const censoring = censored === null ? '' : `; censored ${censored.arm} and ${censored.against}`;
   const bound = row.better === 'lower' ? '≤' : '≥';
@@ -99,7 +100,7 @@ function cells(row: ClaimRow): string[] {
     String(seeds),
     p === null ? '–' : `${short(p)}${pHolm === null ? '' : ` (${short(pHolm)})`}`,
     effectSize === null ? '–' : short(effectSize),
-    verdict,
+    verdictText(row),
   ];
 }
 

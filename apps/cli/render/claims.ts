@@ -30,7 +30,17 @@ function interval({ comparison, interval: ends }: ClaimRow): string {
   return `${comparison === 'ratio' ? '× ' : ''}${ends.map((end) => end.toPrecision(3)).join(' … ')}`;
 }
 
-function verdict({ verdict: text }: ClaimRow, style: Style): string {
+/**
+ * The verdict as a reader takes it: where nothing was aimed at there is no target to be below, and where a loss was to be
+ * excluded, an interval that holds it shows nothing.
+ */
+export function verdictText({ verdict: text, target, margin }: ClaimRow): string {
+  if (margin !== undefined && text === 'no effect') return 'not shown';
+  return target === null && text === 'improved, below target' ? 'improved' : text;
+}
+
+function verdict(row: ClaimRow, style: Style): string {
+  const text = verdictText(row);
   if (text === 'met') return style.green(text);
   return text === 'worse' ? style.red(text) : text;
 }

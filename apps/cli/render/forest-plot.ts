@@ -1,4 +1,5 @@
 import type { ClaimRow, Verdict } from '../../../config/claims.js';
+import { verdictText } from './claims.js';
 
 const COLOURS: Record<Verdict, string> = {
   met: '#1a7f37',
@@ -9,7 +10,9 @@ const COLOURS: Record<Verdict, string> = {
 };
 const ROW = 26;
 const TOP = 44;
-const LEFT = 330;
+const LEFT = 480;
+/** Characters of a claim that fit beside the plot. */
+const LABEL = 74;
 const WIDTH = 360;
 const RIGHT = 190;
 /** Effects beyond this share of the reference are cut at the edge of the picture. */
@@ -36,11 +39,11 @@ export function forestPlot(claims: readonly ClaimRow[]): string {
         : `<line x1="${n(x(low))}" x2="${n(x(high!))}" y1="${y}" y2="${y}" stroke="${colour}" stroke-width="2"/>`;
     const goal = target === null ? '' : `<path d="M${n(x(target))} ${y - 8}v16" stroke="#bf8700" stroke-width="2"/>`;
     return [
-      `<text x="${LEFT - 12}" y="${y + 4}" text-anchor="end"${row.headline ? ' font-weight="600"' : ''}>${escape(row.claimed)}</text>`,
+      `<text x="${LEFT - 12}" y="${y + 4}" text-anchor="end"${row.headline ? ' font-weight="600"' : ''}>${escape(cut(row.claimed))}</text>`,
       bar,
       goal,
       `<circle cx="${n(x(point))}" cy="${y}" r="4.5" fill="${colour}"/>`,
-      `<text x="${LEFT + WIDTH + 12}" y="${y + 4}" fill="${colour}">${row.verdict}</text>`,
+      `<text x="${LEFT + WIDTH + 12}" y="${y + 4}" fill="${colour}">${verdictText(row)}</text>`,
     ].join('');
   });
   const ticks = [-1, -0.5, 0, 0.5, 1].map(
@@ -86,6 +89,10 @@ function relative(
     high: ends?.[1] ?? null,
     target: goal === null ? null : scale(goal),
   };
+}
+
+function cut(text: string): string {
+  return text.length <= LABEL ? text : `${text.slice(0, LABEL - 1)}…`;
 }
 
 function n(value: number): string {
