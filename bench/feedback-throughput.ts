@@ -1,8 +1,7 @@
 /**
  * How many feedback events a second are read, validated and stored, and how long their difficulties and rewards take.
- * `node --max-semi-space-size=32 dist/bench/feedback-throughput.js [--json] [--events N]` (the flag is the workers').
- * Every tenth event comes twice, all are shuffled, every fifth carries a correction; requests and answers are those of
- * the simulated users. One process, a new database.
+ * `node dist/bench/feedback-throughput.js [--json] [--events N]`. Every tenth event comes twice, all are shuffled, every
+ * fifth carries a correction; requests and answers are those of the simulated users. One process, a new database.
  */
 import { once } from 'node:events';
 import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';

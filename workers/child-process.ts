@@ -23,12 +23,6 @@ export interface SupervisedOptions {
 
 export type FailedMessage = Omit<Extract<WorkerMessage, { type: 'failed' }>, 'type'>;
 
-/**
- * Flags of Node for a worker. Feedback comes in batches of rows that live until they are stored: with V8's young space of
- * 16 MB collecting them is a fifth of an import's processor time.
- */
-const WORKER_FLAGS = ['--enable-source-maps', '--max-semi-space-size=32'];
-
 /** A worker process that is started again, with growing waits, whenever it dies. */
 export class SupervisedProcess {
   pid = 0;
@@ -49,7 +43,7 @@ export class SupervisedProcess {
     const child = fork(script, args, {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: withoutOverrides(process.env),
-      execArgv: WORKER_FLAGS,
+      execArgv: ['--enable-source-maps'],
       // A group of its own: Ctrl-C in the terminal reaches the supervisor alone, which stops its processes in order.
       detached: process.platform !== 'win32',
     });
