@@ -12,7 +12,7 @@ import { loadConfig } from '../config/load.js';
 import type { RatchetConfig } from '../config/schema.js';
 import { connectClient } from '../workers/connection.js';
 import { up } from '../workers/supervisor.js';
-import { readTimeline } from '../workers/trace/read-trace.js';
+import { readTimeline } from '../workers/trace/read-timeline.js';
 import { loopWorkflowId } from '../workflows/identifiers.js';
 import type { runAdaptiveLoop } from '../workflows/run-adaptive-loop.js';
 

@@ -1,5 +1,4 @@
 import type {
-  RejectedRow,
   ArtifactRef,
   ArtifactType,
   BatchRow,
@@ -7,6 +6,7 @@ import type {
   EvaluationRow,
   ExampleRow,
   FeedbackEvent,
+  RejectedRow,
   RewardRow,
   TrainingParameters,
 } from '../config/domain.js';

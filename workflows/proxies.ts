@@ -1,6 +1,7 @@
 import { ActivityCancellationType, proxyActivities, type ActivityOptions } from '@temporalio/workflow';
 import type { ControlActivities } from '../activities/control.js';
 import type { CpuActivities, GpuActivities, StoreActivities } from '../activities/interfaces.js';
+import type { TraceActivities } from '../activities/trace.js';
 
 /** What a workflow must know of the machines it runs on; resolved once, from the configuration, by whoever starts it. */
 export interface WorkflowSettings {
@@ -21,6 +22,15 @@ export function connectControl({ queues }: WorkflowSettings): ControlActivities 
     taskQueue: queues.store,
     startToCloseTimeout: '30 s',
     retry: { initialInterval: '200 ms', maximumInterval: '10 s', maximumAttempts: 20 },
+  });
+}
+
+/** Activities of the `store` queue that only read; whoever asks does not wait for long. */
+export function connectTrace(queue: string): TraceActivities {
+  return proxyActivities<TraceActivities>({
+    taskQueue: queue,
+    startToCloseTimeout: '30 s',
+    retry: { initialInterval: '200 ms', maximumInterval: '10 s', maximumAttempts: 5 },
   });
 }
 

@@ -47,6 +47,20 @@ export async function connectRunning(
   return { client: await connectClient(config, address), uiUrl: holder?.uiUrl ?? null };
 }
 
+/** Works with a client of the running installation, and closes it. */
+export async function withRunning<T>(
+  config: RatchetConfig,
+  dataFolder: string,
+  work: (running: { client: Client; uiUrl: string | null }) => Promise<T>,
+): Promise<T> {
+  const running = await connectRunning(config, dataFolder);
+  try {
+    return await work(running);
+  } finally {
+    await running.client.connection.close();
+  }
+}
+
 export interface LoopStart {
   handle: LoopHandle;
   /** `joined`: it was running; `finished`: it had ended; `started`: it starts now. */

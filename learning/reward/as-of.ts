@@ -1,7 +1,8 @@
-const DAY = 86_400_000;
+import { MILLISECONDS_PER_DAY, timeOf } from './score-rewards.js';
+
 /** A wrong clock is believed to be off by more than this … */
 const GAP_DAYS = 7;
-/** … and to be that of less than one event in so many. */
+/** … and to be that of at most one event in so many. */
 const ONE_IN = 20;
 
 /**
@@ -10,11 +11,10 @@ const ONE_IN = 20;
  * a reward decays by the day. Depends on the events alone, so that a round that is run again gives the same rewards.
  */
 export function ageReference(events: readonly { ts: string }[]): string {
-  // oxlint-disable-next-line no-restricted-globals -- reading a text is not reading the clock
-  const times = events.map(({ ts }) => ({ ts, at: Date.parse(ts) })).sort((a, b) => a.at - b.at);
+  const times = events.map(({ ts }) => ({ ts, at: timeOf(ts, 'an event') })).sort((a, b) => a.at - b.at);
   let newest = times.length - 1;
   for (let place = newest; place >= times.length - Math.floor(times.length / ONE_IN); place--) {
-    if (times[place]!.at - times[place - 1]!.at > GAP_DAYS * DAY) newest = place - 1;
+    if (times[place]!.at - times[place - 1]!.at > GAP_DAYS * MILLISECONDS_PER_DAY) newest = place - 1;
   }
   return times[newest]!.ts;
 }

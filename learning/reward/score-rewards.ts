@@ -19,7 +19,7 @@ export interface ScoreRewardsOptions {
   judged?: ReadonlyMap<string, JudgedEvent>;
 }
 
-const MILLISECONDS_PER_DAY = 86_400_000;
+export const MILLISECONDS_PER_DAY = 86_400_000;
 
 /**
  * R1 for a set of events: one row an event, in the order given; rows do not depend on that order.
@@ -82,8 +82,11 @@ export function opinionOf(
   return undefined;
 }
 
-/** Milliseconds since 1970; a time without a zone is UTC, whatever the machine's zone. */
-function timeOf(text: string, where: string): number {
+/**
+ * Milliseconds since 1970; a time without a zone is UTC, whatever the machine's zone.
+ * @throws RatchetError E_DATA_INVALID
+ */
+export function timeOf(text: string, where: string): number {
   const zoned = /T[^Z+-]*$/i.test(text) ? `${text}Z` : text;
   // oxlint-disable-next-line no-restricted-globals -- reading a text is not reading the clock
   const time = Date.parse(zoned);

@@ -10,7 +10,7 @@ import { SMALL_LOOP } from '../../workers/chaos/small-loop.js';
 import { connectClient } from '../../workers/connection.js';
 import { claimPort } from '../../workers/server/ports.js';
 import { up, type Running } from '../../workers/supervisor.js';
-import type { RoundTimeline } from '../../workers/trace/read-trace.js';
+import type { RoundTimeline } from '../../workers/trace/read-timeline.js';
 import type { runAdaptiveLoop } from '../../workflows/run-adaptive-loop.js';
 import { parseExposition, type MetricSample } from './exposition.js';
 import { jsonLines, ratchet, ROOT } from './ratchet.js';

@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { readTimeline } from '../../workers/trace/read-trace.js';
+import { readTimeline } from '../../workers/trace/read-timeline.js';
 import { startEnvironment, until } from './environment.js';
 import { withLoop } from './loop-harness.js';
 import { MemoryLoop } from './memory-activities.js';

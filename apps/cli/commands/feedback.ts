@@ -3,13 +3,13 @@ import { ARTIFACT_TYPES, FEEDBACK_TYPES, IMPLICIT_ACTIONS } from '../../../confi
 import { RatchetError } from '../../../config/errors.js';
 import type { RatchetConfig } from '../../../config/schema.js';
 import type { Ledger } from '../../../store/types.js';
-import { readLedger, readLedgerFromFile } from '../../../workers/trace/read-ledger.js';
+import { readLedger, readLedgerFromFile } from '../../../workers/trace/read-store.js';
 import { importWorkflowId } from '../../../workflows/identifiers.js';
 import type { importFeedback, ImportFeedbackResult } from '../../../workflows/import-feedback.js';
 import { outputOf, resolveConfig, wholeNumber, withCommonOptions, type CommonOptions } from '../command-context.js';
 import { feedbackEvent, type FeedbackFlags } from '../feedback-event.js';
 import { stageImport, stageText, type StagedImport } from '../feedback-staging.js';
-import { connectRunning, isRunning, workflowSettings } from '../loop-client.js';
+import { isRunning, withRunning, workflowSettings } from '../loop-client.js';
 import { importLines, importObject } from '../render/import.js';
 import { ledgerLines } from '../render/ledger.js';
 
@@ -86,12 +86,7 @@ async function showRejected(options: CommonOptions & { limit: number }): Promise
 
 async function readLedgerOf(config: RatchetConfig, dataFolder: string, limit: number): Promise<Ledger> {
   if (!isRunning(config, dataFolder)) return readLedgerFromFile(dataFolder, limit);
-  const { client } = await connectRunning(config, dataFolder);
-  try {
-    return await readLedger(client, config.taskQueues, limit);
-  } finally {
-    await client.connection.close();
-  }
+  return await withRunning(config, dataFolder, ({ client }) => readLedger(client, config.taskQueues, limit));
 }
 
 async function send(
@@ -101,26 +96,23 @@ async function send(
   const output = outputOf(options);
   const { config, dataFolder } = await resolveConfig(options, { overrides: { 'loop.name': options.name } });
   const loop = config.loop.name;
-  const { client } = await connectRunning(config, dataFolder);
-  try {
+  return await withRunning(config, dataFolder, async ({ client }) => {
     const staged = await stage(dataFolder, loop);
     output.progress(`importing ${staged.name} …`);
-    const result: ImportFeedbackResult = await client.workflow.execute<typeof importFeedback>('importFeedback', {
-      taskQueue: config.taskQueues.loop,
-      workflowId: importWorkflowId(loop, staged.sha256),
-      args: [{ loop, uri: staged.uri, settings: workflowSettings(config) }],
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      workflowIdConflictPolicy: 'USE_EXISTING',
-    });
-    output.progress('');
+    const result: ImportFeedbackResult = await client.workflow
+      .execute<typeof importFeedback>('importFeedback', {
+        taskQueue: config.taskQueues.loop,
+        workflowId: importWorkflowId(loop, staged.sha256),
+        args: [{ loop, uri: staged.uri, settings: workflowSettings(config) }],
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+        workflowIdConflictPolicy: 'USE_EXISTING',
+      })
+      .finally(() => output.progress(''));
     for (const line of importLines(loop, result, output.style)) output.line(line);
     if (result.read > 0 && result.rejected === result.read) throw nothingUsable(staged.name, result);
     output.object(importObject(loop, result));
     return 0;
-  } finally {
-    output.progress('');
-    await client.connection.close();
-  }
+  });
 }
 
 function nothingUsable(name: string, { read, rejectedSample }: ImportFeedbackResult): RatchetError {

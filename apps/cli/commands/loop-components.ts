@@ -3,7 +3,7 @@ import { RatchetError } from '../../../config/errors.js';
 import { LoopConfig } from '../../../config/loop.js';
 import { setComponentsUpdate } from '../../../workflows/messages.js';
 import { outputOf, resolveConfig, type CommonOptions } from '../command-context.js';
-import { connectRunning, runningLoop } from '../loop-client.js';
+import { runningLoop, withRunning } from '../loop-client.js';
 
 export interface SetOptions extends CommonOptions {
   name?: string;
@@ -15,18 +15,15 @@ export async function setComponents(switches: string[], options: SetOptions): Pr
   const output = outputOf(options);
   const { config, dataFolder } = await resolveConfig(options, { overrides: { 'loop.name': options.name } });
   const components = parseSwitches(switches);
-  const { client } = await connectRunning(config, dataFolder);
   const { name } = config.loop;
-  try {
+  return await withRunning(config, dataFolder, async ({ client }) => {
     const handle = await runningLoop(client, name);
     const request = { components, actor: userInfo().username, reason: options.reason ?? '' };
     const fromRound = await handle.executeUpdate(setComponentsUpdate, { args: [request] });
     output.object({ event: 'set', name, components, fromRound });
     output.line(`The loop ${name} has ${switches.join(', ')} from round ${fromRound} on.`);
     return 0;
-  } finally {
-    await client.connection.close();
-  }
+  });
 }
 
 /**

@@ -9,7 +9,7 @@ import { decidePromotionUpdate, progressQuery, statusQuery, steerUpdate } from '
 import type { SteerOutcome, SteerRequest } from '../../../workflows/messages.js';
 import type { reportAudit } from '../../../workflows/report-audit.js';
 import { outputOf, resolveConfig, wholeNumber, withCommonOptions, type CommonOptions } from '../command-context.js';
-import { connectRunning, isNotFound, runningLoop, workflowSettings } from '../loop-client.js';
+import { isNotFound, runningLoop, withRunning, workflowSettings } from '../loop-client.js';
 import type { Output } from '../output.js';
 import { auditLines } from '../render/audit.js';
 import { updateFault } from '../update-fault.js';
@@ -78,13 +78,11 @@ async function act(
 ): Promise<void> {
   const output = outputOf(options);
   const { config, dataFolder } = await resolveConfig(options, { overrides: { 'loop.name': given ?? options.name } });
-  const { client } = await connectRunning(config, dataFolder);
+  const { name } = config.loop;
   try {
-    await work({ client, config, output, name: config.loop.name });
+    await withRunning(config, dataFolder, ({ client }) => work({ client, config, output, name }));
   } catch (error) {
     throw updateFault(error);
-  } finally {
-    await client.connection.close();
   }
 }
 

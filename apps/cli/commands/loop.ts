@@ -6,7 +6,7 @@ import type { LoadedConfig } from '../../../config/load.js';
 import { pauseSignal, resumeSignal, stopSignal } from '../../../workflows/messages.js';
 import { outputOf, resolveConfig, wholeNumber, withCommonOptions, type CommonOptions } from '../command-context.js';
 import { INTERRUPTED, onInterrupt, pause } from '../interrupt.js';
-import { connectRunning, describeLoop, runningLoop, startOrJoinLoop } from '../loop-client.js';
+import { describeLoop, runningLoop, startOrJoinLoop, withRunning } from '../loop-client.js';
 import { takeSnapshot, type Snapshot } from '../loop-watch.js';
 import type { Output } from '../output.js';
 import { setComponents, type SetOptions } from './loop-components.js';
@@ -101,9 +101,8 @@ function resolveLoop(options: LoopOptions): Promise<LoadedConfig> {
 async function start(options: LoopOptions): Promise<number> {
   const output = outputOf(options);
   const { config, dataFolder } = await resolveLoop(options);
-  const { client, uiUrl } = await connectRunning(config, dataFolder);
   const { name } = config.loop;
-  try {
+  return await withRunning(config, dataFolder, async ({ client, uiUrl }) => {
     const found = await startOrJoinLoop(client, config, { again: true });
     output.object({ event: 'loop', name, how: found.how, otherConfig: found.otherConfig, uiUrl });
     output.line(found.how === 'joined' ? `The loop ${name} runs already.` : `The loop ${name} has started.`);
@@ -114,42 +113,40 @@ async function start(options: LoopOptions): Promise<number> {
       `Look at it with \`npx ratchet loop status --name ${name}\`${uiUrl === null ? '' : ` or at ${uiUrl}`}.`,
     );
     return 0;
-  } finally {
-    await client.connection.close();
-  }
+  });
 }
 
 async function showStatus(options: LoopOptions): Promise<number> {
   const output = outputOf(options);
   const { config, dataFolder } = await resolveLoop(options);
-  const { client } = await connectRunning(config, dataFolder);
   const { name } = config.loop;
   const interrupt = onInterrupt();
   try {
-    const handle = client.workflow.getHandle(`loop/${name}`);
-    let shownRounds = -1;
-    for (;;) {
-      const found = await describeLoop(handle);
-      if (found === null) {
-        throw new RatchetError('E_NOT_FOUND', `There is no loop "${name}".`, {
-          hint: `Start it with \`npx ratchet loop start --name ${name}\`.`,
-        });
+    return await withRunning(config, dataFolder, async ({ client }) => {
+      const handle = client.workflow.getHandle(`loop/${name}`);
+      let shownRounds = -1;
+      for (;;) {
+        const found = await describeLoop(handle);
+        if (found === null) {
+          throw new RatchetError('E_NOT_FOUND', `There is no loop "${name}".`, {
+            hint: `Start it with \`npx ratchet loop start --name ${name}\`.`,
+          });
+        }
+        const snapshot = await takeSnapshot(client, handle);
+        output.object(loopStatusObject(name, found.status.name, snapshot));
+        const rounds = snapshot.status?.state?.round ?? 0;
+        if (rounds !== shownRounds)
+          for (const line of loopStatusLines(name, found.status.name, snapshot, output.style)) output.line(line);
+        shownRounds = rounds;
+        if (!options.follow || found.status.name !== 'RUNNING') return 0;
+        follow(output, snapshot);
+        await pause(500, interrupt.signal);
+        if (interrupt.signal.aborted) return INTERRUPTED;
       }
-      const snapshot = await takeSnapshot(client, handle);
-      output.object(loopStatusObject(name, found.status.name, snapshot));
-      const rounds = snapshot.status?.state?.round ?? 0;
-      if (rounds !== shownRounds)
-        for (const line of loopStatusLines(name, found.status.name, snapshot, output.style)) output.line(line);
-      shownRounds = rounds;
-      if (!options.follow || found.status.name !== 'RUNNING') return 0;
-      follow(output, snapshot);
-      await pause(500, interrupt.signal);
-      if (interrupt.signal.aborted) return INTERRUPTED;
-    }
+    });
   } finally {
     output.progress('');
     interrupt.dispose();
-    await client.connection.close();
   }
 }
 
@@ -167,9 +164,8 @@ function steer(action: keyof typeof DONE): (options: LoopOptions) => Promise<num
   return async (options) => {
     const output = outputOf(options);
     const { config, dataFolder } = await resolveLoop(options);
-    const { client } = await connectRunning(config, dataFolder);
     const { name } = config.loop;
-    try {
+    return await withRunning(config, dataFolder, async ({ client }) => {
       const handle = await runningLoop(client, name);
       const now = action === 'stop' && options.now === true;
       const by = { id: randomUUID(), actor: userInfo().username, reason: options.reason ?? '', ...(now && { now }) };
@@ -178,8 +174,6 @@ function steer(action: keyof typeof DONE): (options: LoopOptions) => Promise<num
       output.object({ event: action, name, now: options.now ?? false });
       output.line(`The loop ${name} ${options.now ? 'ends now' : DONE[action]}.`);
       return 0;
-    } finally {
-      await client.connection.close();
-    }
+    });
   };
 }

@@ -5,7 +5,7 @@ import { RatchetError } from '../../../config/errors.js';
 import type { RatchetConfig } from '../../../config/schema.js';
 import { createSchedule, listSchedules, OVERLAP_POLICIES, scheduleId } from '../../../workers/schedules.js';
 import { outputOf, resolveConfig, wholeNumber, withCommonOptions, type CommonOptions } from '../command-context.js';
-import { connectRunning } from '../loop-client.js';
+import { withRunning } from '../loop-client.js';
 import type { Output } from '../output.js';
 import { scheduleLines, scheduleObject } from '../render/schedules.js';
 import { parseMoment, parseOverlap, scheduleRequest, type ScheduleFlags } from '../schedule-request.js';
@@ -164,13 +164,10 @@ async function act(
 ): Promise<void> {
   const output = outputOf(options);
   const { config, dataFolder } = await resolveConfig(options);
-  const { client } = await connectRunning(config, dataFolder);
   try {
-    await work({ client, config, output });
+    await withRunning(config, dataFolder, ({ client }) => work({ client, config, output }));
   } catch (error) {
     throw explain(error, name);
-  } finally {
-    await client.connection.close();
   }
 }
 

@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import { RatchetError } from '../../../config/errors.js';
-import { readRecords, readRecordsFromFile, readTimeline } from '../../../workers/trace/read-trace.js';
+import { readRecords, readRecordsFromFile } from '../../../workers/trace/read-store.js';
+import { readTimeline } from '../../../workers/trace/read-timeline.js';
 import { outputOf, resolveConfig, withCommonOptions, type CommonOptions } from '../command-context.js';
-import { connectRunning, isRunning } from '../loop-client.js';
+import { isRunning, withRunning } from '../loop-client.js';
 import { traceLines, type Trace } from '../render/trace.js';
 
 /** What `ratchet trace` is asked for. */
@@ -65,8 +66,7 @@ async function readTrace(asked: TracedRun, options: CommonOptions): Promise<Trac
     const records = await readRecordsFromFile(dataFolder, loop, round);
     return { ...asked, records, timelines: [], now, missing: [NOT_RUNNING] };
   }
-  const { client } = await connectRunning(config, dataFolder);
-  try {
+  return await withRunning(config, dataFolder, async ({ client }) => {
     const records = await readRecords(client, config.taskQueues, loop, round);
     const rounds = records.rounds.map((record) => record.round);
     const read = await Promise.all(rounds.map((each) => readTimeline(client, config.taskQueues, loop, each, now)));
@@ -79,7 +79,5 @@ async function readTrace(asked: TracedRun, options: CommonOptions): Promise<Trac
         .filter((_, place) => read[place] === null)
         .map((each) => `Temporal keeps no history of round ${each} any more`),
     };
-  } finally {
-    await client.connection.close();
-  }
+  });
 }

@@ -1,5 +1,6 @@
 import type { ClaimRow, Verdict } from '../../../config/claims.js';
 import { verdictText } from './claims.js';
+import { cut } from './style.js';
 
 const COLOURS: Record<Verdict, string> = {
   met: '#1a7f37',
@@ -39,7 +40,7 @@ export function forestPlot(claims: readonly ClaimRow[]): string {
         : `<line x1="${n(x(low))}" x2="${n(x(high!))}" y1="${y}" y2="${y}" stroke="${colour}" stroke-width="2"/>`;
     const goal = target === null ? '' : `<path d="M${n(x(target))} ${y - 8}v16" stroke="#bf8700" stroke-width="2"/>`;
     return [
-      `<text x="${LEFT - 12}" y="${y + 4}" text-anchor="end"${row.headline ? ' font-weight="600"' : ''}>${escape(cut(row.claimed))}</text>`,
+      `<text x="${LEFT - 12}" y="${y + 4}" text-anchor="end"${row.headline ? ' font-weight="600"' : ''}>${escape(cut(row.claimed, LABEL))}</text>`,
       bar,
       goal,
       `<circle cx="${n(x(point))}" cy="${y}" r="4.5" fill="${colour}"/>`,
@@ -89,10 +90,6 @@ function relative(
     high: ends?.[1] ?? null,
     target: goal === null ? null : scale(goal),
   };
-}
-
-function cut(text: string): string {
-  return text.length <= LABEL ? text : `${text.slice(0, LABEL - 1)}…`;
 }
 
 function n(value: number): string {

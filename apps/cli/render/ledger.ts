@@ -1,5 +1,5 @@
 import type { Ledger } from '../../../store/types.js';
-import type { Style } from './style.js';
+import { cut, type Style } from './style.js';
 import { renderTable } from './table.js';
 
 /** Characters of a row that fit beside its reason. */
@@ -22,12 +22,7 @@ export function ledgerLines({ rows, reasons, newest }: Ledger, style: Style): st
     ...newest.flatMap((row) => [
       '',
       `${row.line > 0 ? `${row.source}:${row.line}` : row.source}: ${why(row)}`,
-      style.dim(`  ${cut(row.raw)}`),
+      style.dim(`  ${cut(row.raw.replaceAll(/\s+/g, ' '), RAW_WIDTH)}`),
     ]),
   ];
-}
-
-function cut(raw: string): string {
-  const line = raw.replaceAll(/\s+/g, ' ');
-  return line.length <= RAW_WIDTH ? line : `${line.slice(0, RAW_WIDTH - 1)}…`;
 }

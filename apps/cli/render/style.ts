@@ -35,3 +35,7 @@ export function pad(text: string, width: number, align: 'left' | 'right' = 'left
   const space = ' '.repeat(Math.max(0, width - visible(text).length));
   return align === 'left' ? text + space : space + text;
 }
+
+/** At most so many characters of an uncoloured text. */
+export const cut = (text: string, width: number): string =>
+  text.length <= width ? text : `${text.slice(0, width - 1)}…`;

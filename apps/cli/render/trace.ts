@@ -1,5 +1,5 @@
 import type { LoopTrace, RoundRecord, TrainingRecord } from '../../../store/trace.js';
-import type { RoundTimeline } from '../../../workers/trace/read-trace.js';
+import type { RoundTimeline } from '../../../workers/trace/read-timeline.js';
 import { sumShares } from '../../../workers/trace/time-shares.js';
 import { decisions } from './decisions.js';
 import { duration, loss, percent, score } from './numbers.js';

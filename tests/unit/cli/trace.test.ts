@@ -4,7 +4,7 @@ import { sparkline } from '../../../apps/cli/render/sparkline.js';
 import { createStyle } from '../../../apps/cli/render/style.js';
 import { traceLines, type Trace } from '../../../apps/cli/render/trace.js';
 import type { LoopTrace } from '../../../store/trace.js';
-import type { RoundTimeline } from '../../../workers/trace/read-trace.js';
+import type { RoundTimeline } from '../../../workers/trace/read-timeline.js';
 
 const plain = createStyle(false);
 const BEGIN = Date.parse('2026-11-21T10:00:00Z');

@@ -1,10 +1,5 @@
-import path from 'node:path';
 import type { Client } from '@temporalio/client';
-import { RatchetError } from '../../config/errors.js';
-import { Store } from '../../store/store.js';
-import type { LoopTrace } from '../../store/trace.js';
-import { roundWorkflowId, traceWorkflowId } from '../../workflows/identifiers.js';
-import type { reportTrace } from '../../workflows/report-trace.js';
+import { roundWorkflowId } from '../../workflows/identifiers.js';
 import { readSpan, type ActivitySpan, type WorkflowSpan } from './history.js';
 import { stageSpans, type StageSpan } from './stages.js';
 import { divideTime, type Queues, type TimeShares } from './time-shares.js';
@@ -19,42 +14,6 @@ export interface RoundTimeline {
   activities: ActivitySpan[];
   /** Earlier runs of the same round that failed or were ended. */
   earlierRuns: number;
-}
-
-/** The store's records when nothing runs on the data folder: the database is opened for reading. */
-export async function readRecordsFromFile(dataFolder: string, loop: string, round?: number): Promise<LoopTrace> {
-  const store = await Store.open(path.join(dataFolder, 'ratchet.duckdb'), { readOnly: true });
-  try {
-    return await store.trace(loop, round);
-  } finally {
-    await store.close();
-  }
-}
-
-/**
- * The store's records from its owner.
- * @throws RatchetError `E_STORE` when the store's worker does not answer in time
- */
-export async function readRecords(
-  client: Client,
-  queues: Queues & { loop: string },
-  loop: string,
-  round?: number,
-): Promise<LoopTrace> {
-  try {
-    return await client.workflow.execute<typeof reportTrace>('reportTrace', {
-      taskQueue: queues.loop,
-      workflowId: traceWorkflowId(loop),
-      workflowIdConflictPolicy: 'TERMINATE_EXISTING',
-      workflowExecutionTimeout: '15 s',
-      args: [{ loop, queue: queues.store, ...(round !== undefined && { round }) }],
-    });
-  } catch (cause) {
-    throw new RatchetError('E_STORE', `The store's worker does not answer: ${(cause as Error).message}`, {
-      hint: 'Look whether it runs, and into its log in the data folder.',
-      cause,
-    });
-  }
 }
 
 /** A round's timeline from its workflow and those it started; null when Temporal keeps no history of it. */
