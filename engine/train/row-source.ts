@@ -84,15 +84,29 @@ function source<Row extends CausalRow | PreferenceRow>(
 ): RowSource {
   return {
     load: async (file, leaveOutUnfit = false) => {
-      const rows = await read(file);
-      const unfit = leaveOutUnfit ? rows.flatMap((row) => whyUnfit(row, encode)) : [];
-      if (unfit.length === rows.length) return { ...supervised(file, encode(rows)), unfit: [] };
-      const ids = new Set(unfit.map(({ id }) => id));
-      return { ...supervised(file, encode(rows.filter(({ id }) => !ids.has(id)))), unfit };
+      const { unfit, ...encoded } = encodeFit(await read(file), encode, leaveOutUnfit);
+      return { ...supervised(file, encoded), unfit };
     },
     encode: (rows) => encode(rows as readonly Row[]),
     pad,
   };
+}
+
+/** All rows at once; one by one only if that fails, to tell which of them are to blame. */
+function encodeFit<Row extends { id: string }>(
+  rows: readonly Row[],
+  encode: (rows: readonly Row[]) => EncodedRows,
+  leaveOutUnfit: boolean,
+): LoadedRows {
+  try {
+    return { ...encode(rows), unfit: [] };
+  } catch (error) {
+    if (!leaveOutUnfit || !isInvalidData(error)) throw error;
+    const unfit = rows.flatMap((row) => whyUnfit(row, encode));
+    if (unfit.length === rows.length) throw error;
+    const ids = new Set(unfit.map(({ id }) => id));
+    return { ...encode(rows.filter(({ id }) => !ids.has(id))), unfit };
+  }
 }
 
 function whyUnfit<Row extends { id: string }>(row: Row, encode: (rows: readonly Row[]) => EncodedRows): UnfitRow[] {
@@ -100,10 +114,13 @@ function whyUnfit<Row extends { id: string }>(row: Row, encode: (rows: readonly 
     encode([row]);
     return [];
   } catch (error) {
-    if (!isRatchetError(error) || error.code !== 'E_DATA_INVALID') throw error;
+    if (!isInvalidData(error)) throw error;
     return [{ id: row.id, reason: error.message.replace(`Row "${row.id}": `, '') }];
   }
 }
+
+const isInvalidData = (error: unknown): error is RatchetError =>
+  isRatchetError(error) && error.code === 'E_DATA_INVALID';
 
 function supervised(file: string, loaded: EncodedRows): EncodedRows {
   if (loaded.rows.length > 0) return loaded;
