@@ -2,33 +2,23 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { Preregistration, type ClaimsReport } from '../../config/claims.js';
+import type { ClaimsReport } from '../../config/claims.js';
+import { registered, withSmokeTier } from '../preregistration.js';
 import { jsonLines, Ratchet, ratchet } from './ratchet.js';
-
-const registered = Preregistration.parse(JSON.parse(readFileSync('bench/claims/prereg.json', 'utf8')));
 
 /** Two arms on two seeds, one short round each: a few seconds a run. */
 function writeSmall(folder: string): string {
-  const { smoke } = registered.tiers;
-  const small: Preregistration = {
-    ...registered,
-    tiers: {
-      ...registered.tiers,
-      smoke: {
-        ...smoke,
-        seeds: [1, 2],
-        probeSeeds: [1],
-        arms: ['v1-as-configured', 'v2-as-configured'],
-        rounds: 1,
-        settings: {
-          ...smoke.settings,
-          selection: { budget: 60 },
-          simulatedUsers: { requests: 80, wrongLabels: 0.05, testSpecifications: 12 },
-          training: { ...(smoke.settings['training'] as object), numEpochs: 1 },
-        },
-      },
+  const small = withSmokeTier({
+    seeds: [1, 2],
+    probeSeeds: [1],
+    arms: ['v1-as-configured', 'v2-as-configured'],
+    rounds: 1,
+    settings: {
+      selection: { budget: 60 },
+      simulatedUsers: { requests: 80, wrongLabels: 0.05, testSpecifications: 12 },
+      training: { ...(registered.tiers.smoke.settings['training'] as object), numEpochs: 1 },
     },
-  };
+  });
   const file = path.join(folder, 'small.json');
   writeFileSync(file, JSON.stringify(small));
   return file;

@@ -4,8 +4,8 @@ import path from 'node:path';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import { Preregistration } from '../../config/claims.js';
 import { claimsProgressQuery, type runClaims, type RunClaimsInput } from '../../workflows/run-claims.js';
+import { withSmokeTier } from '../preregistration.js';
 import { startEnvironment, workflowBundle } from './environment.js';
 import { RealLoop } from './real-loop.js';
 
@@ -15,26 +15,16 @@ beforeAll(async () => {
 });
 afterAll(() => environment.teardown());
 
-const registered = Preregistration.parse(JSON.parse(readFileSync('bench/claims/prereg.json', 'utf8')));
-const { smoke } = registered.tiers;
-const preregistration: Preregistration = {
-  ...registered,
-  tiers: {
-    ...registered.tiers,
-    smoke: {
-      ...smoke,
-      seeds: [1, 2],
-      probeSeeds: [1, 2],
-      arms: ['v1', 'v2'],
-      rounds: 2,
-      settings: {
-        ...smoke.settings,
-        selection: { budget: 90 },
-        simulatedUsers: { requests: 100, wrongLabels: 0.05, testSpecifications: 12 },
-      },
-    },
+const preregistration = withSmokeTier({
+  seeds: [1, 2],
+  probeSeeds: [1, 2],
+  arms: ['v1', 'v2'],
+  rounds: 2,
+  settings: {
+    selection: { budget: 90 },
+    simulatedUsers: { requests: 100, wrongLabels: 0.05, testSpecifications: 12 },
   },
-};
+});
 
 it('plays every arm on every seed, judges, and plays nothing twice when it is started again', async () => {
   const loop = await RealLoop.open();

@@ -6,13 +6,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { generatorSha256, modelSha256 } from '../../../activities/claims/fingerprint.js';
 import { planArm } from '../../../activities/claims.js';
 import { createCpuActivities, createGpuActivities } from '../../../activities/index.js';
-import { Preregistration, type ArmResult } from '../../../config/claims.js';
+import type { ArmResult } from '../../../config/claims.js';
 import { configHash } from '../../../config/hash.js';
 import { claimsPage } from '../../../apps/cli/render/claims-page.js';
 import { forestPlot } from '../../../apps/cli/render/forest-plot.js';
+import { registered, withSmokeTier } from '../../preregistration.js';
 import { ScriptedEngine, type Script } from '../../workflow/scripted-engine.js';
-
-const registered = Preregistration.parse(JSON.parse(readFileSync('bench/claims/prereg.json', 'utf8')));
 
 describe('the registration', () => {
   it('names the generators and the base model that are here', async () => {
@@ -55,26 +54,18 @@ describe('playing an arm', () => {
   beforeEach(() => (dataFolder = mkdtempSync(path.join(tmpdir(), 'ratchet-claims-'))));
   afterEach(() => rmSync(dataFolder, { recursive: true, force: true }));
 
-  const small: Preregistration = {
-    ...registered,
-    tiers: {
-      ...registered.tiers,
-      smoke: {
-        ...registered.tiers.smoke,
-        seeds: [1],
-        probeSeeds: [],
-        arms: ['v1', 'v2', 'v2-with-tuning', 'v2-with-preferences'],
-        rounds: 3,
-        rowVisitsPerLabel: 4,
-        settings: {
-          ...registered.tiers.smoke.settings,
-          selection: { budget: 90 },
-          tuning: { trials: 2 },
-          simulatedUsers: { requests: 120, wrongLabels: 0.05, testSpecifications: 20 },
-        },
-      },
+  const small = withSmokeTier({
+    seeds: [1],
+    probeSeeds: [],
+    arms: ['v1', 'v2', 'v2-with-tuning', 'v2-with-preferences'],
+    rounds: 3,
+    rowVisitsPerLabel: 4,
+    settings: {
+      selection: { budget: 90 },
+      tuning: { trials: 2 },
+      simulatedUsers: { requests: 120, wrongLabels: 0.05, testSpecifications: 20 },
     },
-  };
+  });
   const input = { preregistration: small, tier: 'smoke' as const };
 
   function activities(script: Script = {}) {
