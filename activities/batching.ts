@@ -28,10 +28,13 @@ export function createBatchingActivities(deps: Dependencies): Pick<CpuActivities
       });
       const { batches, waiting } = assembleRound(originals, sizes, { idPrefix: roundFolder(key), seed: config.seed });
       const ready = fresh.length > 0 && batches.length > 0;
-      const reason = ready
-        ? `${originals.length - waiting.length} examples in ${batches.length} batches`
-        : `${originals.length} labelled examples; a batch needs ${config.batching.min} of one artifact type`;
-      return { batchesRef: await files.write(key, 'batches', batches), ready, reason };
+      const counts = sizes.map(({ artifactType, available }) => `${available} ${artifactType}`).join(', ');
+      const trained = `${originals.length - waiting.length} examples in ${batches.length} ${batches.length === 1 ? 'batch' : 'batches'}`;
+      const waits =
+        fresh.length === 0
+          ? 'no new labelled example'
+          : `${originals.length} labelled examples wait (${counts}); a batch needs ${config.batching.min} of one artifact type`;
+      return { batchesRef: await files.write(key, 'batches', batches), ready, reason: ready ? trained : waits };
     },
   };
 }
