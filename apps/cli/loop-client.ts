@@ -6,6 +6,7 @@ import type { LoopConfig } from '../../config/loop.js';
 import type { RatchetConfig } from '../../config/schema.js';
 import { connectClient } from '../../workers/connection.js';
 import { lockHolder, supervisorLockFile, type SupervisorHolder } from '../../workers/lock.js';
+import { readStoreFile, storeOwner, type StoreReader } from '../../workers/read-store.js';
 import { configuredAddress } from '../../workers/server/locate.js';
 import { loopWorkflowId } from '../../workflows/identifiers.js';
 import type { WorkflowSettings } from '../../workflows/proxies.js';
@@ -33,7 +34,7 @@ export const isRunning = (config: RatchetConfig, dataFolder: string): boolean =>
   lockHolder(supervisorLockFile(dataFolder)) !== null || configuredAddress(config.connection.address) !== null;
 
 /** A client of the running installation: that of the data folder's supervisor, or the configured service. */
-export async function connectRunning(
+async function connectRunning(
   config: RatchetConfig,
   dataFolder: string,
 ): Promise<{ client: Client; uiUrl: string | null }> {
@@ -59,6 +60,18 @@ export async function withRunning<T>(
   } finally {
     await running.client.connection.close();
   }
+}
+
+/** Looks into the store: through its owner where an installation runs (then with a client), in its file where none does. */
+export async function withStore<T>(
+  config: RatchetConfig,
+  dataFolder: string,
+  look: (store: StoreReader, client: Client | null) => Promise<T>,
+): Promise<T> {
+  if (!isRunning(config, dataFolder)) return await readStoreFile(dataFolder, (store) => look(store, null));
+  return await withRunning(config, dataFolder, ({ client }) =>
+    look(storeOwner(client, config.taskQueues.loop, workflowSettings(config)), client),
+  );
 }
 
 export interface LoopStart {

@@ -56,12 +56,23 @@ describe('demo', () => {
     expect(stdout).toMatch(/Temporal UI {2}http:\/\/127\.0\.0\.1:\d+/);
   });
 
-  it('its ledger can be read when nothing runs', async () => {
+  it('its ledger, counts and audit trail can be read when nothing runs', async () => {
     const { code, stdout } = await ratchet(['feedback', 'rejected', '--data', folder]);
     expect({ code, stdout }).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/^(No row was refused\.|\d+ rows? w\w+ refused)\n/),
     });
+    const loop = ['--name', 'tiny', '--data', folder, '--json'];
+    const counts = await ratchet(['loop', 'stats', ...loop]);
+    expect(jsonLines(counts.stdout)).toEqual([
+      {
+        feedback_events: expect.toSatisfy((events) => events > 0),
+        training_batches: expect.toSatisfy((batches) => batches > 0),
+        curriculum: expect.objectContaining({ current_stage: 'mixed' }),
+      },
+    ]);
+    const trail = await ratchet(['loop', 'audit', '--name', 'tiny', '--data', folder]);
+    expect(trail).toMatchObject({ code: 0, stdout: expect.stringContaining('tiny') });
   });
 
   it('says that another configuration needs --fresh', async () => {

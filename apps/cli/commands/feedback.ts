@@ -1,15 +1,12 @@
 import { Command } from 'commander';
 import { ARTIFACT_TYPES, FEEDBACK_TYPES, IMPLICIT_ACTIONS } from '../../../config/domain.js';
 import { RatchetError } from '../../../config/errors.js';
-import type { RatchetConfig } from '../../../config/schema.js';
-import type { Ledger } from '../../../store/types.js';
-import { readLedger, readLedgerFromFile } from '../../../workers/trace/read-store.js';
 import { importWorkflowId } from '../../../workflows/identifiers.js';
 import type { importFeedback, ImportFeedbackResult } from '../../../workflows/import-feedback.js';
 import { outputOf, resolveConfig, wholeNumber, withCommonOptions, type CommonOptions } from '../command-context.js';
 import { feedbackEvent, type FeedbackFlags } from '../feedback-event.js';
 import { stageImport, stageText, type StagedImport } from '../feedback-staging.js';
-import { isRunning, withRunning, workflowSettings } from '../loop-client.js';
+import { withRunning, withStore, workflowSettings } from '../loop-client.js';
 import { importLines, importObject } from '../render/import.js';
 import { ledgerLines } from '../render/ledger.js';
 
@@ -79,14 +76,9 @@ export function feedbackCommand(): Command {
 async function showRejected(options: CommonOptions & { limit: number }): Promise<void> {
   const output = outputOf(options);
   const { config, dataFolder } = await resolveConfig(options);
-  const ledger = await readLedgerOf(config, dataFolder, Math.min(options.limit, MOST_ROWS));
+  const ledger = await withStore(config, dataFolder, (store) => store.ledger(Math.min(options.limit, MOST_ROWS)));
   output.object({ event: 'ledger', ...ledger });
   for (const line of ledgerLines(ledger, output.style)) output.line(line);
-}
-
-async function readLedgerOf(config: RatchetConfig, dataFolder: string, limit: number): Promise<Ledger> {
-  if (!isRunning(config, dataFolder)) return readLedgerFromFile(dataFolder, limit);
-  return await withRunning(config, dataFolder, ({ client }) => readLedger(client, config.taskQueues, limit));
 }
 
 async function send(

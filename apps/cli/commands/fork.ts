@@ -3,13 +3,14 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { configHash } from '../../../config/hash.js';
 import type { LoadedConfig } from '../../../config/load.js';
+import { noteForkInFile } from '../../../workers/note-fork.js';
 import { runEngineJob } from '../../../workers/run-engine-job.js';
 import { forkNoteWorkflowId } from '../../../workflows/identifiers.js';
-import type { noteFork, NoteForkInput } from '../../../workflows/note-fork.js';
+import type { ForkNote, noteFork } from '../../../workflows/note-fork.js';
 import { collectSetting, outputOf, resolveConfig, wholeNumber } from '../command-context.js';
 import { withEngineOptions, type EngineOptions } from '../engine-command.js';
 import { onInterrupt } from '../interrupt.js';
-import { connectRunning, workflowSettings } from '../loop-client.js';
+import { isRunning, withRunning, workflowSettings } from '../loop-client.js';
 import { trainedLines, TrainingProgress } from '../render/training.js';
 import { comeBack, tell } from './train.js';
 
@@ -37,7 +38,7 @@ export function forkCommand(): Command {
     )
     .option('--set <key=value>', 'change one setting, such as learningRate=1e-4; may be repeated', collectSetting)
     .option('--device <name>', 'cpu, auto, cuda, webgpu, tfjs-node-gpu or tfjs-node', 'cpu')
-    .option('--reason <text>', 'why; kept beside the fork, and in the audit trail of a loop that runs')
+    .option('--reason <text>', 'why; kept beside the fork, and in the audit trail of its loop')
     .action(async (run: string, options: ForkOptions) => {
       process.exitCode = await fork(run, options);
     });
@@ -76,7 +77,11 @@ async function fork(run: string, options: ForkOptions): Promise<number> {
     );
     output.progress('');
     if (result === null) return comeBack(output);
-    const noted = await note(run, loaded, { ...by, details: { changes, outputDir: path.resolve(options.outputDir) } });
+    const details = { changes, outputDir: path.resolve(options.outputDir) };
+    const noted = await note(run, loaded, { ...by, details }).catch((error: Error) => {
+      output.line(output.style.yellow(`The audit trail does not tell of this fork: ${error.message}`));
+      return false;
+    });
     output.object({ event: 'done', ...result.value, noted });
     for (const line of trainedLines(result.value, output.style)) output.line(line);
     return 0;
@@ -86,26 +91,29 @@ async function fork(run: string, options: ForkOptions): Promise<number> {
   }
 }
 
-/** Notes the fork of a round in the audit trail of its loop, once; false where nothing runs that keeps the trail. */
+/** Notes the fork of a round in the audit trail of its loop, once; false where a run is forked that is no loop's. */
 async function note(
   run: string,
   { config, dataFolder }: LoadedConfig,
-  forked: Omit<NoteForkInput, 'id' | 'loop' | 'round' | 'settings'>,
+  forked: Omit<ForkNote, 'id' | 'loop' | 'round'>,
 ): Promise<boolean> {
   const [, loop, round] = /^([a-z0-9-]+)\/round-(\d+)$/.exec(run) ?? [];
   if (loop === undefined || round === undefined) return false;
-  const connected = await connectRunning(config, dataFolder).catch(() => null);
-  if (connected === null) return false;
-  const id = configHash({ run, ...forked }).slice(0, 12);
-  try {
-    await connected.client.workflow.execute<typeof noteFork>('noteFork', {
-      taskQueue: config.taskQueues.loop,
-      workflowId: forkNoteWorkflowId(loop, id),
-      workflowIdConflictPolicy: 'USE_EXISTING',
-      args: [{ ...forked, id, loop, round: Number(round), settings: workflowSettings(config) }],
-    });
-    return true;
-  } finally {
-    await connected.client.connection.close();
-  }
+  const entry: ForkNote = {
+    ...forked,
+    id: configHash({ run, ...forked }).slice(0, 12),
+    loop,
+    round: Number(round),
+  };
+  if (!isRunning(config, dataFolder)) await noteForkInFile(dataFolder, entry);
+  else
+    await withRunning(config, dataFolder, ({ client }) =>
+      client.workflow.execute<typeof noteFork>('noteFork', {
+        taskQueue: config.taskQueues.loop,
+        workflowId: forkNoteWorkflowId(loop, entry.id),
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        args: [{ ...entry, settings: workflowSettings(config) }],
+      }),
+    );
+  return true;
 }

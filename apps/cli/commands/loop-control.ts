@@ -4,12 +4,11 @@ import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import { RatchetError } from '../../../config/errors.js';
 import type { RatchetConfig } from '../../../config/schema.js';
-import { auditWorkflowId, roundWorkflowId } from '../../../workflows/identifiers.js';
+import { roundWorkflowId } from '../../../workflows/identifiers.js';
 import { decidePromotionUpdate, progressQuery, statusQuery, steerUpdate } from '../../../workflows/messages.js';
 import type { SteerOutcome, SteerRequest } from '../../../workflows/messages.js';
-import type { reportAudit } from '../../../workflows/report-audit.js';
 import { outputOf, resolveConfig, wholeNumber, withCommonOptions, type CommonOptions } from '../command-context.js';
-import { isNotFound, runningLoop, withRunning, workflowSettings } from '../loop-client.js';
+import { isNotFound, runningLoop, withRunning, withStore } from '../loop-client.js';
 import type { Output } from '../output.js';
 import { auditLines } from '../render/audit.js';
 import { updateFault } from '../update-fault.js';
@@ -63,9 +62,7 @@ export function addLoopControl(loop: Command): void {
   }
   add('audit', 'Show who did what to a loop, when and why', ['loop audit', 'loop audit support --limit 500 --json'])
     .option('--limit <number>', 'newest entries that are shown (default: 50)', wholeNumber('--limit', 1))
-    .action((given: string | undefined, options: ControlOptions & { limit?: number }) =>
-      act(given, options, (around) => showAudit(around, options.limit ?? 50)),
-    );
+    .action(showAudit);
 }
 
 const RESET = ['loop reset --to-round 3', 'loop reset support --to-round 0 --reason "wrong labels were imported"'];
@@ -127,13 +124,11 @@ async function decide(
   output.line(`${model} ${approve ? 'becomes' : 'does not become'} the champion of the loop ${name}.`);
 }
 
-async function showAudit({ client, config, output, name }: Surroundings, limit: number): Promise<void> {
-  const entries = await client.workflow.execute<typeof reportAudit>('reportAudit', {
-    taskQueue: config.taskQueues.loop,
-    workflowId: auditWorkflowId(name),
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    args: [{ loop: name, limit, settings: workflowSettings(config) }],
-  });
+async function showAudit(given: string | undefined, options: ControlOptions & { limit?: number }): Promise<void> {
+  const output = outputOf(options);
+  const { config, dataFolder } = await resolveConfig(options, { overrides: { 'loop.name': given ?? options.name } });
+  const { name } = config.loop;
+  const entries = await withStore(config, dataFolder, (store) => store.audit(name, options.limit ?? 50));
   for (const entry of entries) output.object({ event: 'audit', ...entry });
   for (const line of auditLines(name, entries, output.style)) output.line(line);
 }

@@ -1,9 +1,8 @@
 import { Command } from 'commander';
 import { RatchetError } from '../../../config/errors.js';
-import { readRecords, readRecordsFromFile } from '../../../workers/trace/read-store.js';
 import { readTimeline } from '../../../workers/trace/read-timeline.js';
 import { outputOf, resolveConfig, withCommonOptions, type CommonOptions } from '../command-context.js';
-import { isRunning, withRunning } from '../loop-client.js';
+import { withStore } from '../loop-client.js';
 import { traceLines, type Trace } from '../render/trace.js';
 
 /** What `ratchet trace` is asked for. */
@@ -62,12 +61,9 @@ async function readTrace(asked: TracedRun, options: CommonOptions): Promise<Trac
   const { config, dataFolder } = await resolveConfig(options);
   const { loop, round } = asked;
   const now = Date.now();
-  if (!isRunning(config, dataFolder)) {
-    const records = await readRecordsFromFile(dataFolder, loop, round);
-    return { ...asked, records, timelines: [], now, missing: [NOT_RUNNING] };
-  }
-  return await withRunning(config, dataFolder, async ({ client }) => {
-    const records = await readRecords(client, config.taskQueues, loop, round);
+  return await withStore(config, dataFolder, async (store, client) => {
+    const records = await store.trace(loop, round);
+    if (client === null) return { ...asked, records, timelines: [], now, missing: [NOT_RUNNING] };
     const rounds = records.rounds.map((record) => record.round);
     const read = await Promise.all(rounds.map((each) => readTimeline(client, config.taskQueues, loop, each, now)));
     return {

@@ -1,0 +1,14 @@
+import path from 'node:path';
+import { createControlActivities } from '../activities/control.js';
+import { Store } from '../store/store.js';
+import { forkNote, type ForkNote } from '../workflows/note-fork.js';
+
+/** Notes a fork in the audit trail of a data folder on which nothing runs. */
+export async function noteForkInFile(dataFolder: string, note: ForkNote): Promise<void> {
+  const store = await Store.open(path.join(dataFolder, 'ratchet.duckdb'));
+  try {
+    await createControlActivities({ store }).recordSteering(forkNote(note));
+  } finally {
+    await store.close();
+  }
+}
