@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import { toClientOptions, type ClientConfigProfile } from '@temporalio/envconfig';
-import { NativeConnection } from '@temporalio/worker';
 import { RatchetError } from '../config/errors.js';
 import type { RatchetConfig } from '../config/schema.js';
 import { temporalProfile } from './temporal-profile.js';
@@ -37,29 +36,11 @@ export async function connectClient(config: Pick<RatchetConfig, 'connection'>, a
   }
 }
 
-/** A worker's connection; tries until the deadline, for the server may just be starting again. */
-export async function connectWorker(
-  config: Pick<RatchetConfig, 'connection'>,
-  address: string,
-  deadlineMilliseconds = 60_000,
-): Promise<NativeConnection> {
-  const options = await connectOptions(config, address);
-  const deadline = Date.now() + deadlineMilliseconds;
-  for (;;) {
-    try {
-      return await NativeConnection.connect(options);
-    } catch (error) {
-      if (Date.now() > deadline) throw unreachable(address, error);
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
-  }
-}
-
 /**
  * Address, encryption and key. What the configuration leaves out of a service elsewhere is taken from Temporal's own TOML
  * file and variables, unless those are of another service. Our own server is reached without either.
  */
-async function connectOptions(
+export async function connectOptions(
   { connection }: Pick<RatchetConfig, 'connection'>,
   address: string,
 ): Promise<ConnectOptions> {
@@ -120,7 +101,7 @@ async function readPem(key: string, file: string): Promise<Buffer> {
   });
 }
 
-function unreachable(address: string, cause: unknown): RatchetError {
+export function unreachable(address: string, cause: unknown): RatchetError {
   return new RatchetError('E_SERVER_UNAVAILABLE', `No Temporal service answers on ${address}.`, {
     hint: 'Start one with `ratchet up`, or set connection.address (TEMPORAL_ADDRESS) to a running one.',
     cause,

@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { Workflow, WorkflowResultType } from '@temporalio/common';
 import { RatchetError } from '../config/errors.js';
-import { Store } from '../store/store.js';
+import type { Store } from '../store/store.js';
 import { auditWorkflowId, ledgerWorkflowId, statisticsWorkflowId, traceWorkflowId } from '../workflows/identifiers.js';
 import type { WorkflowSettings } from '../workflows/proxies.js';
 import type { reportAudit } from '../workflows/report-audit.js';
@@ -15,6 +15,8 @@ export type StoreReader = Pick<Store, 'trace' | 'ledger' | 'audit' | 'statistics
 
 /** Looks into the store of a data folder on which nothing runs: the database is opened for reading. */
 export async function readStoreFile<T>(dataFolder: string, look: (store: StoreReader) => Promise<T>): Promise<T> {
+  // The command line waits for a database's library only where it needs one.
+  const { Store } = await import('../store/store.js');
   const store = await Store.open(path.join(dataFolder, 'ratchet.duckdb'), { readOnly: true });
   try {
     return await look(store);

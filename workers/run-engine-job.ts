@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { keepingFreedMemory } from '../engine/devices/index.js';
+import { keepingFreedMemory } from '../engine/devices/process-environment.js';
 import { ERROR_CODES, RatchetError, type ErrorCode } from '../config/errors.js';
 import type { EngineJob, JobEvent, JobReply, JobRequest, JobResults } from './jobs/messages.js';
 

@@ -14,7 +14,8 @@ const verbose = args.includes('--verbose');
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
 try {
-  await createProgram().parseAsync(process.argv);
+  const program = await createProgram(args);
+  await program.parseAsync(process.argv);
 } catch (error) {
   process.exitCode = report(error);
 }

@@ -1,3 +1,4 @@
+import { Help } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { createProgram } from '../../apps/cli/program.js';
 import { ratchet } from './ratchet.js';
@@ -471,9 +472,16 @@ describe('--help', () => {
     `);
   });
 
-  it('shows examples and --json for every command that does something, and --data where it keeps anything', () => {
+  it('the overview shows each command as it is', async () => {
+    const program = await createProgram();
+    expect(program.commands.length).toBeGreaterThan(10);
+    for (const command of program.commands)
+      expect(program.createHelp().subcommandTerm(command)).toBe(new Help().subcommandTerm(command));
+  });
+
+  it('shows examples and --json for every command that does something, and --data where it keeps anything', async () => {
     const keepNothing = ['lr', 'list', 'show', 'link-libtensorflow'];
-    const leaves = createProgram().commands.flatMap((command) =>
+    const leaves = (await createProgram()).commands.flatMap((command) =>
       command.commands.length > 0 ? command.commands : command,
     );
     expect(leaves.length).toBeGreaterThan(10);

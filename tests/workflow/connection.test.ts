@@ -4,7 +4,8 @@ import path from 'node:path';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { RatchetConfig } from '../../config/schema.js';
-import { connectClient, connectWorker, namespaceOf } from '../../workers/connection.js';
+import { connectClient, namespaceOf } from '../../workers/connection.js';
+import { connectWorker } from '../../workers/worker-connection.js';
 import { startEnvironment } from './environment.js';
 import { makeCertificates, startGateway, type Certificates, type Gateway } from './secure-gateway.js';
 

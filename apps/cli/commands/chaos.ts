@@ -20,7 +20,6 @@ interface ChaosCommandOptions {
 /** `ratchet chaos`: proves on this machine that a loop whose processes are killed ends with the same bits. */
 export function chaosCommand(): Command {
   return new Command('chaos')
-    .description('Kill processes of a small loop at seeded moments, and compare with the undisturbed run')
     .option('--kills <number>', 'faults, each in a run of its own', wholeNumber('--kills', 1), 10)
     .option('--seed <number>', 'seed of the plan of faults', wholeNumber('--seed', 0), 1)
     .option('--from <number>', 'first run of the plan to do now', wholeNumber('--from', 1), 1)

@@ -34,7 +34,6 @@ const POLL_MILLISECONDS = 1000;
 /** `ratchet claims`: V1 beside V2 on the same streams, and what each claim of the documents is worth. */
 export function claimsCommand(): Command {
   const command = new Command('claims')
-    .description('Measure the claims: the first version of the loop beside the second, with intervals and verdicts')
     .option('--tier <name>', 'smoke (minutes) or cpu (hours, in parts)', 'smoke')
     .option('--seeds <number>', 'only the first seeds of the tier', wholeNumber('--seeds', 1))
     .option('--only <arms...>', 'only these arms, such as v1 v2')

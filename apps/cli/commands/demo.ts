@@ -33,7 +33,6 @@ const NOTICED_MILLISECONDS = 2_000;
 /** `ratchet demo`: the whole loop on simulated users, from set-up to the before/after table. */
 export function demoCommand(): Command {
   const command = new Command('demo')
-    .description('Teach a small model with simulated users, and show what it learned')
     .option('--fresh', 'start over from an empty data folder')
     .option('--yes', 'with --fresh: remove other loops of the data folder as well')
     .option('--rounds <number>', 'rounds to play', wholeNumber('--rounds', 1))

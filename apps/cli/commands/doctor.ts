@@ -9,11 +9,9 @@ import { doctorLine, doctorSummary } from '../render/doctor.js';
 
 /** `ratchet doctor`: what this machine has, what it lacks, and how to mend it. */
 export function doctorCommand(): Command {
-  const command = new Command('doctor')
-    .description('Check this machine, and say how to mend what is missing')
-    .action(async (options: CommonOptions) => {
-      process.exitCode = await runDoctor(options);
-    });
+  const command = new Command('doctor').action(async (options: CommonOptions) => {
+    process.exitCode = await runDoctor(options);
+  });
   return withCommonOptions(command, ['doctor', 'doctor --json', 'doctor --data /var/lib/ratchet']);
 }
 

@@ -17,7 +17,6 @@ interface EvaluateOptions extends EngineOptions {
 /** `ratchet evaluate`: how good and how fast a model is on a file. */
 export function evaluateCommand(): Command {
   const command = new Command('evaluate')
-    .description('Measure how good and how fast a model is on a file')
     .argument('<file>', 'JSONL, JSON, CSV, TSV, Parquet or text; the format is found out')
     .requiredOption('--model <name>', 'model folder, hub repository or id of `ratchet models list`')
     .option('--adapter <folder>', 'PEFT folder to apply, such as the output of `ratchet train`')

@@ -19,7 +19,7 @@ const MOST_ROWS = 1000;
 
 /** `ratchet feedback import|add|rejected`: hands feedback to a loop, through its store's queue, and shows what was refused. */
 export function feedbackCommand(): Command {
-  const feedback = new Command('feedback').description('Hand feedback to a loop, and see what was refused');
+  const feedback = new Command('feedback');
   withCommonOptions(
     feedback
       .command('import')

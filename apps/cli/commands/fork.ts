@@ -25,7 +25,6 @@ interface ForkOptions extends EngineOptions {
 /** `ratchet fork`: trains on from a checkpoint of another run, with other settings. */
 export function forkCommand(): Command {
   const command = new Command('fork')
-    .description('Train on from a checkpoint of another run, with other settings')
     .argument('<run>', 'output folder of a `ratchet train`, or <loop>/round-<n> of a loop in the data folder')
     .requiredOption(
       '--output-dir <folder>',

@@ -26,7 +26,6 @@ interface GenerateOptions extends EngineOptions {
 /** `ratchet generate`: texts from a model folder, with or without an adapter. */
 export function generateCommand(): Command {
   const command = new Command('generate')
-    .description('Generate texts with a model and, where given, an adapter')
     .argument('[prompts...]', 'prompts to continue')
     .requiredOption('--model <name>', 'model folder, hub repository or id of `ratchet models list`')
     .option('--adapter <folder>', 'PEFT folder to apply, such as the output of `ratchet train`')

@@ -8,7 +8,6 @@ import { packageRoot } from '../package-root.js';
 /** `ratchet link-libtensorflow <folder>`: native TensorFlow for tfjs-node from a newer release than its own. */
 export function linkLibtensorflowCommand(): Command {
   const command = new Command('link-libtensorflow')
-    .description('Make tfjs-node use the libtensorflow of a folder, such as a Python wheel of TensorFlow')
     .argument('<folder>', 'folder with libtensorflow_cc.so.2 (or lib/libtensorflow.so) and include/')
     .action(async (folder: string, options: CommonOptions) => {
       await runLink(folder, options);

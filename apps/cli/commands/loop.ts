@@ -26,7 +26,7 @@ interface LoopOptions extends CommonOptions {
 
 /** `ratchet loop start|status|stats|set|pause|resume|stop|reset|rollback|approve|deny|audit`: a loop on an installation that `ratchet up` keeps running. */
 export function loopCommand(): Command {
-  const loop = new Command('loop').description('Start a loop on your own feedback, look at it, steer it');
+  const loop = new Command('loop');
   const add = (name: string, description: string, action: (options: LoopOptions) => Promise<number>) => {
     const command = loop
       .command(name)

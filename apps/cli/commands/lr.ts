@@ -22,7 +22,6 @@ interface LrOptions extends CommonOptions {
 /** `ratchet lr`: the learning rate and phase of each step of a run, before it is started. */
 export function lrCommand(): Command {
   const command = new Command('lr')
-    .description('Print the learning rate and phase of the steps of a run')
     .option('--steps <number>', 'optimizer steps of the run', wholeNumber('--steps', 1), 2000)
     .option('--every <number>', 'print every so many steps, and the last', wholeNumber('--every', 1), 100)
     .option('--schedule <name>', `one of ${SCHEDULE_NAMES.join(', ')}`, 'three_phase')

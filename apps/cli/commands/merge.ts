@@ -12,7 +12,6 @@ interface MergeOptions extends EngineOptions {
 /** `ratchet merge`: an adapter folded into its model. */
 export function mergeCommand(): Command {
   const command = new Command('merge')
-    .description('Fold an adapter into its model, and write the whole model')
     .requiredOption('--model <name>', 'model folder, hub repository or id of `ratchet models list`')
     .requiredOption('--adapter <folder>', 'PEFT folder, such as the output of `ratchet train`')
     .requiredOption('--output-dir <folder>', 'new folder of the merged model')

@@ -36,7 +36,7 @@ export interface DescribedModel extends Omit<RegisteredModel, 'shape' | 'paramet
 
 /** `ratchet models`: what can be trained, what that needs, and how to get it. */
 export function modelsCommand(): Command {
-  const command = new Command('models').description('List the models this engine trains, and download them');
+  const command = new Command('models');
   command.addCommand(
     withSizes(new Command('list').description('List the known models with parameters and memory'), [
       'models list',

@@ -18,7 +18,7 @@ interface Surroundings {
 
 /** `ratchet schedule create|list|pause|resume|trigger|backfill|delete`: timed checks for new feedback. */
 export function scheduleCommand(): Command {
-  const schedule = new Command('schedule').description('Check at fixed times whether a loop has enough new feedback');
+  const schedule = new Command('schedule');
   addCreate(schedule);
   withCommonOptions(
     schedule

@@ -19,7 +19,6 @@ const NOT_RUNNING =
 /** `ratchet trace`: the story of a loop, a round or a training. */
 export function traceCommand(): Command {
   const command = new Command('trace')
-    .description("Tell a run's story: what happened when, where the time went, what was decided and why")
     .argument('<run>', 'loop, round or training, such as demo, demo/round-2 or demo/round-2/train')
     .action(async (run: string, options: CommonOptions) => {
       process.exitCode = await showTrace(run, options);

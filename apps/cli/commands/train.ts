@@ -92,7 +92,6 @@ const SETTING_FLAGS: { flags: string; description: string; key?: string; value?:
 /** `ratchet train`: a model trained on a file, to be come back to at any time. */
 export function trainCommand(): Command {
   const command = new Command('train')
-    .description('Train a model on a file of examples')
     .argument('<file>', 'JSONL, JSON, CSV, TSV, Parquet or text; the format is found out')
     .requiredOption('--output-dir <folder>', 'folder of the adapter (or model); <folder>.run keeps the run beside it')
     .option('--eval-file <file>', 'rows to validate on, instead of a share of the file');

@@ -10,7 +10,6 @@ interface UpCommandOptions extends CommonOptions {
 /** `ratchet up`: everything a data folder needs, kept running until Ctrl-C. */
 export function upCommand(): Command {
   const command = new Command('up')
-    .description('Start the Temporal server and the workers, and keep them running')
     .option('--any-port', 'take free ports where the configured ones are in use')
     .action(async (options: UpCommandOptions) => {
       process.exitCode = await runUp(options);

@@ -9,7 +9,7 @@ import { createStyle } from '../../../apps/cli/render/style.js';
 import { REGISTERED_MODELS, registeredModel } from '../../../engine/registry/index.js';
 
 const sizes = { batch: 4, length: 128, rank: 8 };
-const run = (...args: string[]) => createProgram().parseAsync(['node', 'ratchet', ...args]);
+const run = async (...args: string[]) => (await createProgram(args)).parseAsync(['node', 'ratchet', ...args]);
 
 it('T1: lists every model with nominal and measured parameters and memory', () => {
   const models = REGISTERED_MODELS.map((model) => describeModel(model, sizes));
