@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { roundWorkflowId, trainingWorkflowId, trialWorkflowId } from '../../workflows/identifiers.js';
 import { quietRuntime, startEnvironment, workflowBundle } from '../workflow/environment.js';
 import { withLoop } from '../workflow/loop-harness.js';
@@ -72,7 +72,6 @@ describe('W1 fresh histories', () => {
     const off = { components: { curriculum: false, activeLearning: false, tracking: false } };
     for (const switches of [on, off]) {
       const real = await RealLoop.open();
-      onTestFinished(() => real.close());
       await withLoop(environment, real, { ...small, ...switches }, async ({ handle, config: { name } }) => {
         await handle.result();
         const trial = switches === on ? [trialWorkflowId(name, 2, 1)] : [];

@@ -1,5 +1,5 @@
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RoundResult } from '../../activities/interfaces.js';
 import { feedbackArrivedSignal, stopSignal } from '../../workflows/messages.js';
 import { startEnvironment, until } from './environment.js';
@@ -15,11 +15,9 @@ afterAll(() => environment.teardown());
 
 /** A loop whose models answer a share of the requests right: one share a round. */
 async function loopWithSkills(skills: number[]): Promise<RealLoop> {
-  const loop = await RealLoop.open({
+  return await RealLoop.open({
     skillOf: ({ outputDir }) => skills[Number(/round-(\d+)/.exec(outputDir)![1]) - 1]!,
   });
-  onTestFinished(() => loop.close());
-  return loop;
 }
 
 const SMALL = {

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { claimsProgressQuery, type runClaims, type RunClaimsInput } from '../../workflows/run-claims.js';
 import { withSmokeTier } from '../preregistration.js';
 import { startEnvironment, workflowBundle } from './environment.js';
@@ -28,7 +28,6 @@ const preregistration = withSmokeTier({
 
 it('plays every arm on every seed, judges, and plays nothing twice when it is started again', async () => {
   const loop = await RealLoop.open();
-  onTestFinished(() => loop.close());
   const id = randomUUID().slice(0, 8);
   const queues = { store: `store-${id}`, cpu: `cpu-${id}`, gpu: `gpu-${id}` };
   const common = { connection: environment.nativeConnection, namespace: environment.namespace };

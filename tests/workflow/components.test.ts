@@ -1,7 +1,7 @@
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../config/load.js';
 import { loadFeedback } from '../../datasets/index.js';
 import { levenshteinSimilarity } from '../../learning/metrics/levenshtein.js';
@@ -25,12 +25,6 @@ beforeAll(async () => {
 });
 afterAll(() => environment.teardown());
 
-async function realLoop(): Promise<RealLoop> {
-  const loop = await RealLoop.open();
-  onTestFinished(() => loop.close());
-  return loop;
-}
-
 const OFF = {
   curriculum: false,
   activeLearning: false,
@@ -51,7 +45,7 @@ const SMALL = {
 
 describe('components', () => {
   it.each(['nothing', ...Object.keys(OFF)])('R11: with only %s on, only its rows are in the store', async (name) => {
-    const loop = await realLoop();
+    const loop = await RealLoop.open();
     // Tuning needs validation rows, which tracking keeps apart.
     const names = name === 'nothing' ? [] : name === 'tuning' ? ['tracking', 'tuning'] : [name];
     const on = Object.fromEntries(names.map((each) => [each, true]));
@@ -63,7 +57,7 @@ describe('components', () => {
   });
 
   it('N3: components are switched between rounds, from the next one on, and the audit says who and why', async () => {
-    const loop = await realLoop();
+    const loop = await RealLoop.open();
     const { rounds: _rounds, simulatedUsers: _users, ...given } = SMALL;
     await withLoop(environment, loop, { ...given, components: OFF }, async ({ handle, status, config }) => {
       const feed = async (purpose: string, round: number) => {
@@ -118,7 +112,7 @@ describe('components', () => {
   });
 
   it('R12: the statistics equal the counts of the tables', async () => {
-    const loop = await realLoop();
+    const loop = await RealLoop.open();
     await withLoop(environment, loop, SMALL, async ({ handle, config, settings }) => {
       await handle.result();
       const statistics = await environment.client.workflow.execute<typeof reportStatistics>('reportStatistics', {
@@ -143,7 +137,7 @@ describe('presets', () => {
     const outcomes: Record<string, unknown>[] = [];
     const events = feedbackEvents('any', 240, 'one-file');
     for (const preset of ['v1', 'v2']) {
-      const loop = await realLoop();
+      const loop = await RealLoop.open();
       const file = path.join(loop.dataFolder, 'feedback.jsonl');
       writeFileSync(file, events.map((event) => `${JSON.stringify(event)}\n`).join(''));
       const { config } = await loadConfig({ env: {}, overrides: { 'loop.preset': preset, 'loop.name': preset } });

@@ -32,7 +32,6 @@ const roundOf = (folder: string) => Number(/round-(\d+)/.exec(folder)![1]);
 
 async function controlledLoop(script: Script): Promise<RealLoop> {
   const loop = await RealLoop.open({ skillOf: ({ outputDir }) => 0.4 + roundOf(outputDir) / 10, ...script });
-  onTestFinished(() => loop.close());
   const activities = loop.activities.bind(loop);
   loop.activities = () => ({ ...activities(), ...createControlActivities(loop) });
   return loop;

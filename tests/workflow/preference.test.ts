@@ -1,24 +1,17 @@
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RatchetError } from '../../config/errors.js';
 import { formatPrompt } from '../../datasets/index.js';
 import type { TrainSpec } from '../../engine/index.js';
 import { startEnvironment } from './environment.js';
 import { withLoop } from './loop-harness.js';
 import { RealLoop } from './real-loop.js';
-import type { Script } from './scripted-engine.js';
 
 let environment: TestWorkflowEnvironment;
 beforeAll(async () => {
   environment = await startEnvironment();
 });
 afterAll(() => environment.teardown());
-
-async function realLoop(script: Script = {}): Promise<RealLoop> {
-  const loop = await RealLoop.open(script);
-  onTestFinished(() => loop.close());
-  return loop;
-}
 
 const SMALL = {
   name: 'preferring',
@@ -34,7 +27,7 @@ const isDpo = ({ objective }: TrainSpec) => objective?.kind === 'dpo';
 describe('preference learning', () => {
   it("R8: pairs come from feedback and from the champion's answers, and DPO goes on from the round's adapter", async () => {
     const specs: TrainSpec[] = [];
-    const loop = await realLoop({
+    const loop = await RealLoop.open({
       // What has learned from pairs is better than what has learned from labels.
       skillOf(spec) {
         specs.push(spec);
@@ -77,7 +70,7 @@ describe('preference learning', () => {
   });
 
   it('R8: a round with too few pairs learns from none of them and says so', async () => {
-    const loop = await realLoop();
+    const loop = await RealLoop.open();
     const preference = { ...SMALL.preference, inputs: 0, minimumPairs: 1000 };
     await withLoop(environment, loop, { ...SMALL, preference }, async ({ handle }) => {
       const [round] = (await handle.result()).results;
@@ -91,7 +84,7 @@ describe('preference learning', () => {
     const left = [];
     for (const isDisturbed of [false, true]) {
       let lost = 0;
-      const loop = await realLoop({
+      const loop = await RealLoop.open({
         beforeEpoch(spec, epoch) {
           if (!isDisturbed || !isDpo(spec) || epoch !== 2 || lost++ > 0) return;
           throw new RatchetError('E_INTERNAL', 'the worker was killed');

@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { onTestFinished } from 'vitest';
 import type { Activities } from '../../workflows/proxies.js';
 import { createCpuActivities, createGpuActivities, createStoreActivities } from '../../activities/index.js';
 import { Store } from '../../store/store.js';
@@ -16,10 +17,13 @@ export class RealLoop implements LoopActivities {
     readonly engine: ScriptedEngine,
   ) {}
 
+  /** Opens one for the running test, and removes it after it. */
   static async open(script: Script = {}): Promise<RealLoop> {
     const dataFolder = mkdtempSync(path.join(tmpdir(), 'ratchet-loop-'));
     const store = await Store.open(path.join(dataFolder, 'ratchet.duckdb'));
-    return new RealLoop(dataFolder, store, new ScriptedEngine(script));
+    const loop = new RealLoop(dataFolder, store, new ScriptedEngine(script));
+    onTestFinished(() => loop.close());
+    return loop;
   }
 
   activities(): Activities['store'] & Activities['cpu'] & Activities['gpu'] {

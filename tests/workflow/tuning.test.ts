@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RatchetError } from '../../config/errors.js';
 import type { Study } from '../../learning/tuning/study.js';
 import { trialWorkflowId } from '../../workflows/identifiers.js';
@@ -15,12 +15,6 @@ beforeAll(async () => {
   environment = await startEnvironment();
 });
 afterAll(() => environment.teardown());
-
-async function realLoop(script: Script = {}): Promise<RealLoop> {
-  const loop = await RealLoop.open(script);
-  onTestFinished(() => loop.close());
-  return loop;
-}
 
 const SMALL = {
   name: 'tuned',
@@ -41,7 +35,7 @@ async function traces(loop: RealLoop) {
 
 describe('the tuning stage', () => {
   it('R7: trials are child workflows, bad ones are pruned, and the round trains with the best', async () => {
-    const loop = await realLoop();
+    const loop = await RealLoop.open();
     await withLoop(environment, loop, { ...SMALL, rounds: 2 }, async ({ handle, config }) => {
       await handle.result();
       const trials = await loop.store.trials('tuned', 1);
@@ -77,7 +71,7 @@ describe('the tuning stage', () => {
   });
 
   it('R7: when every trial fails, the configured parameters are used', async () => {
-    const loop = await realLoop({
+    const loop = await RealLoop.open({
       beforeEpoch(spec) {
         if (isTrial(spec)) throw new RatchetError('E_NUMERIC', 'the loss is not a number', { retryable: false });
       },
@@ -110,7 +104,7 @@ describe('the tuning stage', () => {
     ];
     const found = [];
     for (const script of scripts) {
-      const loop = await realLoop(script);
+      const loop = await RealLoop.open(script);
       const tuning = { ...SMALL.tuning, trials: 6 };
       await withLoop(environment, loop, { ...SMALL, tuning }, ({ handle }) => handle.result());
       const study = (await loop.store.study('tuned', 1))!.study as Study;

@@ -1,7 +1,14 @@
 import type { FineTuningConfig } from '../../config/fine-tuning.js';
 import type { Setting } from '../../config/resolve-fine-tuning.js';
 import type { LedgerEntry } from '../../datasets/index.js';
-import type { Generation, StepReport, TrainResult, TrainWarning, ValidationReport } from '../../engine/index.js';
+import type {
+  GenerateSpec,
+  Generation,
+  StepReport,
+  TrainResult,
+  TrainWarning,
+  ValidationReport,
+} from '../../engine/index.js';
 import type { EvaluationResult } from './evaluate-job.js';
 import type { MergeResult } from './merge-job.js';
 import type { TrainingPlan } from './plan-training-run.js';
@@ -49,24 +56,29 @@ export interface ForkJob {
   reason: string;
 }
 
+/** What a command can ask of decoding. */
+export type DecodingOptions = Pick<
+  GenerateSpec,
+  | 'maxNewTokens'
+  | 'temperature'
+  | 'topK'
+  | 'topP'
+  | 'minP'
+  | 'repetitionPenalty'
+  | 'numBeams'
+  | 'numReturnSequences'
+  | 'stopStrings'
+  | 'seed'
+>;
+
 /** `ratchet generate`. */
-export interface GenerateJob extends EngineJobOptions {
+export interface GenerateJob extends EngineJobOptions, DecodingOptions {
   kind: 'generate';
   adapter: string | null;
   prompts: string[];
   /** Each prompt is what a user says, written with the model's chat template after the system text. */
   chat: boolean;
   system?: string;
-  maxNewTokens: number;
-  temperature: number;
-  topK?: number;
-  topP?: number;
-  minP?: number;
-  repetitionPenalty?: number;
-  numBeams?: number;
-  numReturnSequences?: number;
-  stopStrings?: string[];
-  seed: number;
 }
 
 /** `ratchet evaluate`. */

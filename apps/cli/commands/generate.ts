@@ -2,25 +2,17 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
 import { RatchetError } from '../../../config/errors.js';
+import type { DecodingOptions } from '../../../workers/jobs/messages.js';
 import { outputOf, resolveConfig, wholeNumber } from '../command-context.js';
 import { runJob, withEngineOptions, type EngineOptions } from '../engine-command.js';
 
-interface GenerateOptions extends EngineOptions {
+interface GenerateOptions extends EngineOptions, Omit<DecodingOptions, 'stopStrings'> {
   model: string;
   adapter?: string;
   file?: string;
   chat?: boolean;
   system?: string;
-  maxNewTokens: number;
-  temperature: number;
-  topK?: number;
-  topP?: number;
-  minP?: number;
-  repetitionPenalty?: number;
-  numBeams?: number;
-  numReturnSequences?: number;
   stop?: string[];
-  seed: number;
 }
 
 /** `ratchet generate`: texts from a model folder, with or without an adapter. */
