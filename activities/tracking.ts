@@ -12,7 +12,8 @@ import { summarizeEvaluation, type EvaluatedRow } from '../learning/tracking/sum
 import type { Store } from '../store/store.js';
 import { modelFolders, roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
 import { MAX_NEW_TOKENS } from './feedback.js';
-import type { CpuActivities, GpuActivities, LoopState, RoundKey, StageTable, StoreActivities } from './interfaces.js';
+import type { CpuActivities, GpuActivities, RoundKey, StageTable, StoreActivities } from './interfaces.js';
+import type { LoopState } from './loop-state.js';
 
 /** Held-out specifications when no simulated users say how many. */
 const TEST_SPECIFICATIONS = 300;

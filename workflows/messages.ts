@@ -1,6 +1,6 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Destination, Steering } from '../activities/control.js';
-import type { LoopState } from '../activities/interfaces.js';
+import type { LoopState } from '../activities/loop-state.js';
 import type { Stage } from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
 

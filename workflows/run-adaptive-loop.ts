@@ -14,7 +14,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Steering } from '../activities/control.js';
-import type { LoopState, RoundResult } from '../activities/interfaces.js';
+import type { LoopState, RoundResult } from '../activities/loop-state.js';
 import type { EvaluationRow } from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
 import { completeConfig } from './complete-config.js';

@@ -5,7 +5,8 @@ import {
   patched,
   setHandler,
 } from '@temporalio/workflow';
-import type { LoopState, RoundKey, RoundResult, ScoreSummary } from '../activities/interfaces.js';
+import type { RoundKey } from '../activities/interfaces.js';
+import type { LoopState, RoundResult, ScoreSummary } from '../activities/loop-state.js';
 import type { ArtifactRef, CurriculumState, EvaluationRow, Stage } from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
 import { PromotionApproval, type Verdict } from './approve-promotion.js';

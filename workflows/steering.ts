@@ -1,5 +1,5 @@
 import { ApplicationFailure, CancellationScope, condition } from '@temporalio/workflow';
-import type { LoopState } from '../activities/interfaces.js';
+import type { LoopState } from '../activities/loop-state.js';
 import type { SteerOutcome, SteerRequest } from './messages.js';
 
 /** A round that somebody's request has overtaken. */

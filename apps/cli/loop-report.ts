@@ -1,6 +1,6 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { ScoreSummary } from '../../activities/interfaces.js';
+import type { ScoreSummary } from '../../activities/loop-state.js';
 import type { EvaluationRow } from '../../config/domain.js';
 import type { WatchedResult } from './loop-watch.js';
 

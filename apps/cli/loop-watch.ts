@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { defaultPayloadConverter, type Payload, type PayloadCodec } from '@temporalio/common';
-import type { RoundResult, TrainingHeartbeat } from '../../activities/interfaces.js';
+import type { TrainingHeartbeat } from '../../activities/interfaces.js';
+import type { RoundResult } from '../../activities/loop-state.js';
 import type { EvaluationRow, Stage } from '../../config/domain.js';
 import { ERROR_CODES, RatchetError, type ErrorCode } from '../../config/errors.js';
 import { preferenceWorkflowId, roundWorkflowId, trainingWorkflowId } from '../../workflows/identifiers.js';

@@ -1,6 +1,6 @@
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RoundResult } from '../../activities/interfaces.js';
+import type { RoundResult } from '../../activities/loop-state.js';
 import { feedbackArrivedSignal, stopSignal } from '../../workflows/messages.js';
 import { startEnvironment, until } from './environment.js';
 import { feedbackEvents } from './feedback-events.js';

@@ -1,4 +1,4 @@
-import type { RoundResult, ScoreSummary } from '../../../activities/interfaces.js';
+import type { RoundResult, ScoreSummary } from '../../../activities/loop-state.js';
 import type { EvaluationRow } from '../../../config/domain.js';
 import { change, duration, loss, percent, score } from './numbers.js';
 import type { Style } from './style.js';

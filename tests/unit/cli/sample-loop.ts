@@ -1,5 +1,5 @@
 import { LoopConfig } from '../../../config/loop.js';
-import type { LoopState, RoundResult } from '../../../activities/interfaces.js';
+import type { LoopState, RoundResult } from '../../../activities/loop-state.js';
 import type { EvaluationRow } from '../../../config/domain.js';
 import type { LoopStatus } from '../../../workflows/messages.js';
 

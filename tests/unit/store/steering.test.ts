@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createControlActivities, type SteerLoopInput } from '../../../activities/control.js';
-import type { LoopState } from '../../../activities/interfaces.js';
+import type { LoopState } from '../../../activities/loop-state.js';
 import type { Store } from '../../../store/store.js';
 import { evaluation, example, temporaryStore } from './rows.js';
 
