@@ -30,6 +30,12 @@ class Queue {
   }
 }
 
+/**
+ * Bytes of a block of a new file. Each column of each table that is written to takes whole blocks of memory until the next
+ * checkpoint: with DuckDB's own 256 KB that is 80 MB for a few rows a table.
+ */
+const BLOCK_SIZE = 16_384;
+
 interface Handles {
   instance: DuckDBInstance;
   writer: DuckDBConnection;
@@ -227,6 +233,7 @@ async function connect(path: string, options: OpenOptions): Promise<Handles> {
     access_mode: options.readOnly === true ? 'READ_ONLY' : 'READ_WRITE',
     threads: String(options.threads ?? 2),
     memory_limit: options.memoryLimit ?? '256MB',
+    default_block_size: String(BLOCK_SIZE),
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
   });
