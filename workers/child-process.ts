@@ -42,7 +42,8 @@ export class SupervisedProcess {
     const { script, args, restart, errorFile } = this.options;
     const child = fork(script, args, {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      env: withoutOverrides(process.env),
+      // A worker lives long: with glibc's eight arenas a core, each keeps what its threads have freed, for weeks.
+      env: { MALLOC_ARENA_MAX: '2', ...withoutOverrides(process.env) },
       execArgv: ['--enable-source-maps'],
       // A group of its own: Ctrl-C in the terminal reaches the supervisor alone, which stops its processes in order.
       detached: process.platform !== 'win32',
