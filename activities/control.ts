@@ -2,8 +2,7 @@ import { RatchetError } from '../config/errors.js';
 import type { EvaluationRow } from '../config/domain.js';
 import type { Store } from '../store/store.js';
 import type { RecordedAudit } from '../store/types.js';
-import type { ModelReference } from './interfaces.js';
-import type { LoopState } from './loop-state.js';
+import type { LoopState, ModelReference } from './loop-state.js';
 
 /** Who steers a loop, and why; `id` makes a repeated request the same entry of the audit trail. */
 export interface Steering {

@@ -11,7 +11,8 @@ import { readAdapter, readSafetensors, writeAdapter, writeSafetensors, type Engi
 import { stepOuterOptimizer } from '../learning/training/outer-optimizer.js';
 import type { ShardPlan } from '../learning/training/plan-shards.js';
 import { modelFolder, roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
-import type { ModelReference, RoundKey } from './interfaces.js';
+import type { RoundKey } from './interfaces.js';
+import type { ModelReference } from './loop-state.js';
 import type { TrainingRecord } from './run-log.js';
 import { runTraining } from './run-training.js';
 import { trainingSpec } from './training.js';

@@ -6,7 +6,8 @@ import { RatchetError } from '../config/errors.js';
 import { configHash } from '../config/hash.js';
 import type { LoopConfig } from '../config/loop.js';
 import { readRows, resolveInside, writeRows } from './artifacts.js';
-import type { ModelReference, RoundKey } from './interfaces.js';
+import type { RoundKey } from './interfaces.js';
+import type { ModelReference } from './loop-state.js';
 
 /** What every activity has: the data folder. Store and engine are given only to the activities of their queue. */
 export interface Dependencies {

@@ -27,20 +27,12 @@ import type { SequentialTestState } from '../learning/statistics/sequential-test
 import type { PromotionDecision } from '../learning/tracking/promotion-gate.js';
 import type { WatchVerdict } from '../learning/tracking/watch-champion.js';
 import type { ChampionWatchRow, FallbackRow, PromotionRow, Statistics } from '../store/types.js';
-import type { LiveWatch, LoopState, RoundResult } from './loop-state.js';
+import type { LiveWatch, LoopState, ModelReference, RoundResult } from './loop-state.js';
 
 /** What every write is keyed by. Round 0 is the baseline: the base model before any training. */
 export interface RoundKey {
   loop: string;
   round: number;
-}
-
-/** A trained model. `path` is the PEFT folder (lora) or model folder (full), relative to the data folder. */
-export interface ModelReference {
-  /** `<loop>-round-<n>`; deterministic. */
-  id: string;
-  path: string;
-  sha256: string;
 }
 
 /** What training reports; the part of the engine's `TrainResult` that two equal runs share, bit for bit. */

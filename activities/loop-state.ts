@@ -1,7 +1,14 @@
 import type { ArtifactRef, CurriculumStage, CurriculumState, EvaluationRow } from '../config/domain.js';
 import type { FallbackState } from '../learning/selection/random-fallback.js';
 import type { ChampionWatch } from '../learning/tracking/watch-champion.js';
-import type { ModelReference } from './interfaces.js';
+
+/** A trained model. `path` is the PEFT folder (lora) or model folder (full), relative to the data folder. */
+export interface ModelReference {
+  /** `<loop>-round-<n>`; deterministic. */
+  id: string;
+  path: string;
+  sha256: string;
+}
 
 /** What is needed to bring a champion's predecessor back. */
 export interface LiveWatch extends ChampionWatch {

@@ -14,7 +14,8 @@ import {
   trialsFolder,
   type Dependencies,
 } from './dependencies.js';
-import type { CpuActivities, GpuActivities, ModelReference, StoreActivities } from './interfaces.js';
+import type { CpuActivities, GpuActivities, StoreActivities } from './interfaces.js';
+import type { ModelReference } from './loop-state.js';
 import type { TrainingRecord } from './run-log.js';
 import { runTraining } from './run-training.js';
 

@@ -1,8 +1,8 @@
 /**
  * What pruning saves and costs: LoRA trainings of `models/base` with parameters drawn at random, each to its end, and the
- * same trials under each pruner. A pruned training is the beginning of the whole one (its
- * schedule is that of nine epochs), so that each is computed once. The best of many trials is also the luckiest, so what
- * is compared is the mean of its parameters over other training seeds, in units of the standard deviation of one.
+ * same trials under each pruner. A pruned training is the beginning of the whole one (its schedule is that of nine
+ * epochs), so that each is computed once. The best of many trials is also the luckiest, so what is compared is the mean of
+ * its parameters over other training seeds, in units of the standard deviation of one.
  * `node dist/bench/pruning.js [--json] [--studies 5] [--from 1] [--trials 27]`; with --json also the curves.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { Workflow, WorkflowResultType } from '@temporalio/common';
 import { RatchetError } from '../config/errors.js';
+import type { OpenOptions } from '../store/database.js';
 import type { Store } from '../store/store.js';
 import { auditWorkflowId, ledgerWorkflowId, statisticsWorkflowId, traceWorkflowId } from '../workflows/identifiers.js';
 import type { WorkflowSettings } from '../workflows/proxies.js';
@@ -13,13 +14,17 @@ import type { reportTrace } from '../workflows/report-trace.js';
 /** What can be asked of the store from outside its owner. */
 export type StoreReader = Pick<Store, 'trace' | 'ledger' | 'audit' | 'statistics'>;
 
-/** Looks into the store of a data folder on which nothing runs: the database is opened for reading. */
-export async function readStoreFile<T>(dataFolder: string, look: (store: StoreReader) => Promise<T>): Promise<T> {
+/** Opens the store of a data folder on which nothing runs, and closes it. */
+export async function withStoreFile<T>(
+  dataFolder: string,
+  options: OpenOptions,
+  work: (store: Store) => Promise<T>,
+): Promise<T> {
   // The command line waits for a database's library only where it needs one.
   const { Store } = await import('../store/store.js');
-  const store = await Store.open(path.join(dataFolder, 'ratchet.duckdb'), { readOnly: true });
+  const store = await Store.open(path.join(dataFolder, 'ratchet.duckdb'), options);
   try {
-    return await look(store);
+    return await work(store);
   } finally {
     await store.close();
   }

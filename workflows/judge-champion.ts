@@ -1,5 +1,5 @@
-import type { ModelReference, RoundKey } from '../activities/interfaces.js';
-import type { LiveWatch, LoopState } from '../activities/loop-state.js';
+import type { RoundKey } from '../activities/interfaces.js';
+import type { LiveWatch, LoopState, ModelReference } from '../activities/loop-state.js';
 import type { ArtifactRef } from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
 import { startWatch } from '../learning/tracking/watch-champion.js';

@@ -1,6 +1,6 @@
 import { ChildWorkflowCancellationType, executeChild, ParentClosePolicy } from '@temporalio/workflow';
-import type { ModelReference, RoundKey } from '../activities/interfaces.js';
-import type { PreferenceResult } from '../activities/loop-state.js';
+import type { RoundKey } from '../activities/interfaces.js';
+import type { ModelReference, PreferenceResult } from '../activities/loop-state.js';
 import type { ArtifactRef } from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
 import { preferenceTraining } from '../learning/preference/preference-training.js';

@@ -1,5 +1,5 @@
 import { setHandler } from '@temporalio/workflow';
-import type { ModelReference } from '../activities/interfaces.js';
+import type { ModelReference } from '../activities/loop-state.js';
 import type { ArtifactRef, EvaluationRow } from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
 import { completeConfig } from './complete-config.js';

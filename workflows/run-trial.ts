@@ -1,5 +1,6 @@
 import { isCancellation } from '@temporalio/workflow';
-import type { ModelReference, RoundKey } from '../activities/interfaces.js';
+import type { RoundKey } from '../activities/interfaces.js';
+import type { ModelReference } from '../activities/loop-state.js';
 import type { ArtifactRef, TrainingParameters } from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
 import { hasCode } from './failure.js';

@@ -1,5 +1,6 @@
 import { ChildWorkflowCancellationType, executeChild, ParentClosePolicy, workflowInfo } from '@temporalio/workflow';
-import type { ModelReference, RoundKey, TrainingSummary } from '../activities/interfaces.js';
+import type { RoundKey, TrainingSummary } from '../activities/interfaces.js';
+import type { ModelReference } from '../activities/loop-state.js';
 import type { ArtifactRef, TrainingParameters } from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
 import type { ObjectiveSpec } from '../engine/index.js';

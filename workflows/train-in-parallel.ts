@@ -12,7 +12,8 @@ import type {
   SharedTraining,
   ShardResult,
 } from '../activities/data-parallel.js';
-import type { ModelReference, TrainingSummary } from '../activities/interfaces.js';
+import type { TrainingSummary } from '../activities/interfaces.js';
+import type { ModelReference } from '../activities/loop-state.js';
 import type { ArtifactRef } from '../config/domain.js';
 import { planShards } from '../learning/training/plan-shards.js';
 import { activityOptions, type WorkflowSettings } from './proxies.js';

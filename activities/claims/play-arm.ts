@@ -23,7 +23,8 @@ import { planStudy, proposeTrials } from '../../learning/tuning/plan-study.js';
 import { finishTrial } from '../../learning/tuning/study.js';
 import { modelFolders, roundFolder, RoundFiles } from '../dependencies.js';
 import { MAX_NEW_TOKENS } from '../feedback.js';
-import type { CpuActivities, GpuActivities, ModelReference, RoundKey } from '../interfaces.js';
+import type { CpuActivities, GpuActivities, RoundKey } from '../interfaces.js';
+import type { ModelReference } from '../loop-state.js';
 import { readState, writeState } from './result-files.js';
 
 /** Requests of the validation split that only measure: promotion and stopping look at block 0. */

@@ -6,7 +6,7 @@ import type { LoopConfig } from '../../config/loop.js';
 import type { RatchetConfig } from '../../config/schema.js';
 import { connectClient } from '../../workers/connection.js';
 import { lockHolder, supervisorLockFile, type SupervisorHolder } from '../../workers/lock.js';
-import { readStoreFile, storeOwner, type StoreReader } from '../../workers/read-store.js';
+import { storeOwner, withStoreFile, type StoreReader } from '../../workers/read-store.js';
 import { configuredAddress } from '../../workers/server/locate.js';
 import { loopWorkflowId } from '../../workflows/identifiers.js';
 import type { WorkflowSettings } from '../../workflows/proxies.js';
@@ -68,7 +68,8 @@ export async function withStore<T>(
   dataFolder: string,
   look: (store: StoreReader, client: Client | null) => Promise<T>,
 ): Promise<T> {
-  if (!isRunning(config, dataFolder)) return await readStoreFile(dataFolder, (store) => look(store, null));
+  if (!isRunning(config, dataFolder))
+    return await withStoreFile(dataFolder, { readOnly: true }, (store) => look(store, null));
   return await withRunning(config, dataFolder, ({ client }) =>
     look(storeOwner(client, config.taskQueues.loop, workflowSettings(config)), client),
   );

@@ -137,7 +137,7 @@ Exit codes: 0 done · 1 fault of Ratchet · 2 usage or configuration · 3 data o
 5 Temporal server, or folder in use · 6 not found · 7 memory or numbers · 130 Ctrl-C`,
     );
   program.configureHelp({ subcommandTerm: (command) => termOf(command.name()) });
-  const asked = args?.filter((arg) => !arg.startsWith('-') && arg !== 'help')[0];
+  const asked = args?.find((arg) => !arg.startsWith('-') && arg !== 'help');
   for (const { name, description, load } of COMMANDS) {
     const command = args === undefined || name === asked ? await load() : new Command(name);
     program.addCommand(command.description(description));

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Context, heartbeat } from '@temporalio/activity';
-import type { CpuActivities, GpuActivities, ModelReference, StoreActivities } from '../../activities/interfaces.js';
-import type { LoopState, RoundResult } from '../../activities/loop-state.js';
+import type { CpuActivities, GpuActivities, StoreActivities } from '../../activities/interfaces.js';
+import type { LoopState, ModelReference, RoundResult } from '../../activities/loop-state.js';
 import type { ArtifactRef, EvaluationRow, TrainingParameters } from '../../config/domain.js';
 import { RatchetError } from '../../config/errors.js';
 

@@ -33,7 +33,7 @@ export function claimsPage(report: ClaimsReport, command: string): string {
     ...(report.note === '' ? [] : [`- ${report.note}`]),
     '- Simulated users on synthetic tasks; no person was asked.',
     '',
-    'Both sides of a comparison get the same requests, the same annotator (5 % wrong labels), the same label budget (which a loop that admits few requests cannot spend), and train on as many rows per label, counted with repeats. The test requests take no part in selection, tuning or stopping; the labels to a score are read from validation requests that decide nothing. Intervals are 95 % paired bootstraps over seeds (10,000 resamples), *p* is the exact sign-flip test, Holm corrects over the headlines. *Met* and *improved* need an interval that excludes "no difference"; a verdict on fewer than ten seeds is a first look, for a bootstrap of so few is too narrow. What never reached its target counts with the larger budget of both sides and is marked *censored*.',
+    'Both sides of a comparison get the same requests, the same annotator (5 % wrong labels), the same label budget (which a loop that admits few requests cannot spend), and train on as many rows per label, counted with repeats. The test requests take no part in selection, tuning or stopping; the labels to a score are read from validation requests that decide nothing. Intervals are 95 % paired bootstraps over seeds (10,000 resamples), *p* is the exact sign-flip test, Holm corrects over the headlines. *Met* and *improved* need an interval that excludes "no difference". What never reached its target counts with the larger budget of both sides and is marked *censored*.',
     '',
     ...provisional(measured, report),
     '![Measured effects with their intervals and targets](claims.svg)',
@@ -67,7 +67,13 @@ export function claimsPage(report: ClaimsReport, command: string): string {
 
 function provisional(measured: readonly ClaimRow[], { tier }: ClaimsReport): string[] {
   const fewest = Math.min(...measured.filter((row) => row.headline).map((row) => row.seeds));
-  if (!(fewest < CONFIRMATORY_SEEDS)) return [];
+  if (!(fewest < CONFIRMATORY_SEEDS))
+    return measured.some((row) => row.seeds < CONFIRMATORY_SEEDS)
+      ? [
+          `A verdict on fewer than ${CONFIRMATORY_SEEDS} seeds is a first look, for a bootstrap of so few is too narrow.`,
+          '',
+        ]
+      : [];
   return [
     `**Provisional.** With ${fewest} paired ${fewest === 1 ? 'seed' : 'seeds'} the smallest possible *p* is ${2 ** (1 - fewest)}: a verdict here says where the interval lies, not that anything is proven.${tier === 'smoke' ? ' The cpu tier (10 seeds, every ablation) is still to be run: `npx ratchet claims --tier cpu --resume`.' : ''}`,
     '',

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readRows, writeRows } from '../../../activities/artifacts.js';
 import { createDataParallelCpuActivities, type ShardResult } from '../../../activities/data-parallel.js';
 import { fileSha256 } from '../../../engine/formats/file-sha256.js';
-import type { ModelReference } from '../../../activities/interfaces.js';
+import type { ModelReference } from '../../../activities/loop-state.js';
 import type { TrainingRecord } from '../../../activities/run-log.js';
 import { LoopConfig } from '../../../config/loop.js';
 import type { HostTensor } from '../../../engine/index.js';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { Store } from '../../../store/store.js';
 import { noteForkInFile } from '../../../workers/note-fork.js';
-import { readStoreFile } from '../../../workers/read-store.js';
+import { withStoreFile } from '../../../workers/read-store.js';
 
 it('W1: a fork is in the audit trail once, also when nothing runs on the data folder', async () => {
   const dataFolder = mkdtempSync(path.join(tmpdir(), 'ratchet-note-'));
@@ -14,7 +14,7 @@ it('W1: a fork is in the audit trail once, also when nothing runs on the data fo
   const note = { id: 'abc', loop: 'main', round: 3, actor: 'ada', reason: 'was still falling', details };
   await noteForkInFile(dataFolder, note);
   await noteForkInFile(dataFolder, note);
-  expect(await readStoreFile(dataFolder, (store) => store.audit('main'))).toEqual([
+  expect(await withStoreFile(dataFolder, { readOnly: true }, (store) => store.audit('main'))).toEqual([
     {
       at: expect.any(String),
       actor: 'ada',
