@@ -1,11 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stream } from '../../../config/random.js';
-import type { HostTensor } from '../../../engine/api.js';
 import { writeSafetensors } from '../../../engine/formats/safetensors.js';
-import { parseModelConfig } from '../../../engine/nn/config.js';
-import { parameterShapes } from '../../../engine/nn/parameters.js';
 import { TINY_CONFIG, writeTinyModel } from '../train/tiny-model.js';
+import { randomModel } from '../nn/random-weights.js';
 
 /** Wide enough that onnxruntime divides its products among threads. */
 const WIDTH = 64;
@@ -35,20 +32,8 @@ export const MODELS = {
 export type ModelName = keyof typeof MODELS;
 export const MODEL_NAMES = Object.keys(MODELS) as ModelName[];
 
-/** A model's configuration and random weights; gains of norms are 1, biases small. */
-export function tinyModel(name: ModelName) {
-  const config = parseModelConfig(name, JSON.stringify(MODELS[name]));
-  const weights = new Map(
-    [...parameterShapes(config)].map(([key, shape]): [string, HostTensor] => {
-      const draws = stream(1, 'weights', key);
-      const size = shape.reduce((product, extent) => product * extent, 1);
-      const gain = shape.length === 1 && !key.endsWith('bias');
-      const data = Float32Array.from({ length: size }, () => (gain ? 1 : draws.normal() * 0.1));
-      return [key, { dtype: 'float32', shape, data }];
-    }),
-  );
-  return { config, weights };
-}
+/** A model's configuration and random weights. */
+export const tinyModel = (name: ModelName) => randomModel(MODELS[name], { scale: 0.1 });
 
 /** A folder as `writeTinyModel` makes it, with this model in the place of its own. */
 export async function writeModel(folder: string, name: ModelName): Promise<void> {

@@ -4,13 +4,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fineTuningSchema } from '../../../config/fine-tuning.js';
 import { stream } from '../../../config/random.js';
-import type { HostTensor } from '../../../engine/api.js';
 import { readSafetensors, writeSafetensors } from '../../../engine/formats/safetensors.js';
 import { evaluateModel, FINE_TUNING_DEFAULTS, FineTuningTrainer } from '../../../engine/index.js';
-import { parseModelConfig } from '../../../engine/nn/config.js';
-import { parameterShapes } from '../../../engine/nn/parameters.js';
 import { classificationReport } from '../../../learning/metrics/classification.js';
 import { jsonLines, TINY_CONFIG, writeTinyModel } from '../train/tiny-model.js';
+import { randomModel } from '../nn/random-weights.js';
 
 const ENCODER = {
   model_type: 'distilbert',
@@ -36,20 +34,8 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 async function writeEncoder(): Promise<string> {
   const model = join(folder, 'model');
-  const config = parseModelConfig('tiny', JSON.stringify(ENCODER));
-  const weights = new Map(
-    [...parameterShapes(config)].map(([name, shape]): [string, HostTensor] => {
-      const draws = stream(1, 'weights', name);
-      const size = shape.reduce((product, extent) => product * extent, 1);
-      const gain = shape.length === 1 && !name.endsWith('bias');
-      return [
-        name,
-        { dtype: 'float32', shape, data: Float32Array.from({ length: size }, () => (gain ? 1 : draws.normal() * 0.2)) },
-      ];
-    }),
-  );
   await writeFile(join(model, 'config.json'), JSON.stringify(ENCODER));
-  await writeSafetensors(join(model, 'model.safetensors'), weights);
+  await writeSafetensors(join(model, 'model.safetensors'), randomModel(ENCODER, { scale: 0.2 }).weights);
   return model;
 }
 

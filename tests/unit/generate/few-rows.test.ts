@@ -1,35 +1,18 @@
 import { expect, it } from 'vitest';
-import { stream } from '../../../config/random.js';
 import type { HostTensor } from '../../../engine/api.js';
 import { Decoder } from '../../../engine/generate/decoder.js';
 import { exponential } from '../../../engine/generate/distribution.js';
 import { outputsFirst } from '../../../engine/generate/outputs-first.js';
-import { parseModelConfig } from '../../../engine/nn/config.js';
-import { parameterShapes } from '../../../engine/nn/parameters.js';
 import { evaluateForward } from '../../../engine/train/step.js';
 import { linear, linearOfFewRows, runEagerly } from '../../../engine/trace/index.js';
 import { floats, runCompiled, worstError } from '../trace/compare.js';
+import { randomModel } from '../nn/random-weights.js';
 
 const VOCABULARY = 600;
 /** A GPT-2 whose matrices count as large, unlike those of the fixtures. */
-const config = parseModelConfig(
-  'wide',
-  JSON.stringify({ model_type: 'gpt2', vocab_size: VOCABULARY, n_embd: 512, n_head: 8, n_layer: 1, n_positions: 64 }),
-);
-const weights = new Map(
-  [...parameterShapes(config)].map(([name, shape]): [string, HostTensor] => {
-    const draws = stream(5, 'weights', name);
-    const size = shape.reduce((product, extent) => product * extent, 1);
-    const isGain = /ln_\w+\.weight$/.test(name);
-    return [
-      name,
-      {
-        dtype: 'float32',
-        shape,
-        data: Float32Array.from({ length: size }, () => (isGain ? 1 : draws.normal() * 0.05)),
-      },
-    ];
-  }),
+const { config, weights } = randomModel(
+  { model_type: 'gpt2', vocab_size: VOCABULARY, n_embd: 512, n_head: 8, n_layer: 1, n_positions: 64 },
+  { scale: 0.05, seed: 5 },
 );
 const prompts = Array.from({ length: 20 }, (_, i) =>
   Array.from({ length: 9 }, (_unused, j) => (i * 131 + j * 17) % VOCABULARY),

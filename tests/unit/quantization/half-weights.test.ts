@@ -5,9 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { stream } from '../../../config/random.js';
 import type { HostTensor } from '../../../engine/api.js';
 import { readSafetensors, writeSafetensors } from '../../../engine/formats/safetensors.js';
-import { parseModelConfig } from '../../../engine/nn/config.js';
 import { loadModel } from '../../../engine/nn/load-model.js';
-import { linearModules, parameterShapes } from '../../../engine/nn/parameters.js';
+import { linearModules } from '../../../engine/nn/parameters.js';
 import { defaultObjective } from '../../../engine/objectives/default-objective.js';
 import { createLora } from '../../../engine/peft/lora.js';
 import { floatsOf, halved, halvedParameters, toBFloat16 } from '../../../engine/quantization/half-weights.js';
@@ -19,6 +18,7 @@ import { batchFeeds, gradientProgram } from '../../../engine/train/program.js';
 import { TrainStep, type TrainStepOptions } from '../../../engine/train/step.js';
 import { trainModel } from '../../../engine/train/train-model.js';
 import { TINY_CONFIG, tinySpec, writeTinyModel } from '../train/tiny-model.js';
+import { randomModel } from '../nn/random-weights.js';
 
 const tensor = (...values: number[]): HostTensor => ({
   dtype: 'float32',
@@ -70,17 +70,7 @@ const SHAPES = {
   },
 };
 
-function modelOf(shape: object) {
-  const config = parseModelConfig('tiny', JSON.stringify(shape));
-  const weights = new Map<string, HostTensor>();
-  for (const [name, extents] of parameterShapes(config)) {
-    const draws = stream(1, 'weights', name);
-    const size = extents.reduce((product, extent) => product * extent, 1);
-    const data = Float32Array.from({ length: size }, () => draws.normal() * 0.2 + (extents.length === 1 ? 1 : 0));
-    weights.set(name, { dtype: 'float32', shape: extents, data });
-  }
-  return { config, weights };
-}
+const modelOf = (shape: object) => randomModel(shape, { scale: 0.2, varyGains: true });
 
 type Weights = ReadonlyMap<string, HostTensor>;
 const changed = (weights: Weights, names: readonly string[], change: (tensor: HostTensor) => HostTensor) =>

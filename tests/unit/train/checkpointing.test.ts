@@ -1,8 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { stream } from '../../../config/random.js';
 import type { HostTensor } from '../../../engine/api.js';
-import { parseModelConfig } from '../../../engine/nn/config.js';
-import { parameterShapes } from '../../../engine/nn/parameters.js';
 import { createLora } from '../../../engine/peft/lora.js';
 import { quantizeModel } from '../../../engine/quantization/quantized-weight.js';
 import { causalObjective } from '../../../engine/objectives/language-model.js';
@@ -13,6 +11,7 @@ import type { MicroBatch } from '../../../engine/train/loss.js';
 import { batchFeeds, gradientProgram } from '../../../engine/train/program.js';
 import { TrainStep, type TrainStepOptions } from '../../../engine/train/step.js';
 import { TINY_CONFIG } from './tiny-model.js';
+import { randomModel } from '../nn/random-weights.js';
 
 const GPT2 = { model_type: 'gpt2', vocab_size: 16, n_embd: 16, n_head: 4, n_layer: 3, n_positions: 64 };
 const DISTILBERT = {
@@ -44,21 +43,7 @@ const T5 = {
   decoder_start_token_id: 0,
 };
 
-function modelOf(shape: object) {
-  const config = parseModelConfig('tiny', JSON.stringify(shape));
-  const weights = new Map<string, HostTensor>();
-  for (const [name, extents] of parameterShapes(config)) {
-    const draws = stream(1, 'weights', name);
-    const size = extents.reduce((product, extent) => product * extent, 1);
-    const gain = extents.length === 1 && name.endsWith('weight');
-    weights.set(name, {
-      dtype: 'float32',
-      shape: extents,
-      data: Float32Array.from({ length: size }, () => (gain ? 1 : 0) + draws.normal() * 0.2),
-    });
-  }
-  return { config, weights };
-}
+const modelOf = (shape: object) => randomModel(shape, { scale: 0.2, varyGains: true });
 
 const draws = stream(2, 'rows');
 const rows = [20, 7, 12].map((length, i) => ({

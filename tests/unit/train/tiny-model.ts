@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import { stream } from '../../../config/random.js';
 import type { HostTensor, TrainSpec, TrainingRow } from '../../../engine/api.js';
 import { writeSafetensors } from '../../../engine/formats/safetensors.js';
-import { parseModelConfig } from '../../../engine/nn/config.js';
-import { parameterShapes } from '../../../engine/nn/parameters.js';
+import { randomModel } from '../nn/random-weights.js';
 
 const WORDS = ['<pad>', '<eos>', '<unk>', ...'abcdefghijklm'];
 
@@ -27,17 +26,8 @@ export const TINY_CONFIG = {
 };
 
 /** Random weights of a tiny Llama. */
-export function tinyWeights(seed = 1): Map<string, HostTensor> {
-  const config = parseModelConfig('tiny', JSON.stringify(TINY_CONFIG));
-  return new Map(
-    [...parameterShapes(config)].map(([name, shape]): [string, HostTensor] => {
-      const draws = stream(seed, 'weights', name);
-      const size = shape.reduce((product, extent) => product * extent, 1);
-      const data = Float32Array.from({ length: size }, () => (shape.length === 1 ? 1 : draws.normal() * 0.3));
-      return [name, { dtype: 'float32', shape, data }];
-    }),
-  );
-}
+export const tinyWeights = (seed = 1): Map<string, HostTensor> =>
+  randomModel(TINY_CONFIG, { scale: 0.3, seed }).weights;
 
 /** Rows to learn: repeat the prompt's words backwards. */
 export function tinyRows(count: number, seed = 1): TrainingRow[] {
