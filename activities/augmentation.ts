@@ -1,7 +1,17 @@
+import { Context } from '@temporalio/activity';
 import type { ArtifactType, ExampleRow } from '../config/domain.js';
 import { stream, type Stream } from '../config/random.js';
-import { contextVariation, paraphrase, permuteOutput, renameIdentifiers, validateArtifact } from '../datasets/index.js';
-import { DataAugmenter, type AugmentationOperator } from '../learning/augmentation/data-augmenter.js';
+import {
+  contextVariation,
+  paraphrase,
+  permuteOutput,
+  renameIdentifiers,
+  splitOf,
+  taskId,
+  validateArtifact,
+} from '../datasets/index.js';
+import { DataAugmenter, type AugmentationOperator, type IsHeldOut } from '../learning/augmentation/data-augmenter.js';
+import { normalizedText } from '../learning/tracking/split.js';
 import { roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
 import type { CpuActivities } from './interfaces.js';
 import { openRewriter } from './rewriter.js';
@@ -38,24 +48,38 @@ export const OPERATORS = [
   }),
 ];
 
+/** Tasks that evaluations draw, and near-duplicates of what trainings are validated on. */
+function heldOut(examples: readonly ExampleRow[]): IsHeldOut {
+  const keyOf = ({ artifactType, input }: ExampleRow) => JSON.stringify([artifactType, normalizedText(input)]);
+  const validated = new Set(examples.filter((row) => row.split === 'validation').map(keyOf));
+  return (variant) => {
+    const split = splitOf(taskId(variant.artifactType, variant.input));
+    return split === 'test' || split === 'validation' || validated.has(keyOf(variant));
+  };
+}
+
 /** Stage 5: augmentation. */
 export function createAugmentationActivities(deps: Dependencies): Pick<CpuActivities, 'augmentExamples'> {
   const files = new RoundFiles(deps.dataFolder);
   return {
-    async augmentExamples({ key, config, examplesRef }) {
+    async augmentExamples({ key, config, examplesRef, earlierExamplesRef }) {
       const examples = await files.read<ExampleRow>(examplesRef);
       if (!config.components.augmentation) return files.write(key, 'examples', examples);
       const { factor, backTranslation, provider } = config.augmentation;
+      const earlier = await files.readEarlier(earlierExamplesRef, config);
       const rewrites = files.path(`${roundFolder(key)}/rewrites.jsonl`);
       const augmenter = new DataAugmenter(factor, {
         useBackTranslation: backTranslation,
-        ...(backTranslation && provider && { rewriter: openRewriter(provider, rewrites) }),
+        ...(backTranslation &&
+          provider && {
+            rewriter: openRewriter(provider, rewrites, Context.current().cancellationSignal),
+          }),
       });
       const augmented = await augmenter.augmentTrainingData(
         examples,
         OPERATORS,
         (row) => validateArtifact(row.artifactType, row.input, row.target).score,
-        { seed: config.seed },
+        { seed: config.seed, isHeldOut: heldOut([...earlier, ...examples]) },
       );
       return {
         ...(await files.write(key, 'examples', augmented.examples)),

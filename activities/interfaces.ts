@@ -215,8 +215,8 @@ export interface CpuActivities {
     /** Where a random slice is kept: the chosen rows of the selection, each with who chose it. */
     slicesRef?: ArtifactRef;
   }>;
-  /** Stage 5. Mixes in hard negatives, then adds label-preserving variants. Originals and variants: {@link ExampleRow}. */
-  augmentExamples(input: RoundInput & { examplesRef: ArtifactRef }): Promise<
+  /** Stage 5. Adds label-preserving variants of requests that are not held out. Originals and variants: {@link ExampleRow}. */
+  augmentExamples(input: RoundInput & { examplesRef: ArtifactRef; earlierExamplesRef: ArtifactRef | null }): Promise<
     ArtifactRef & {
       /** Variants whose label did not hold. Rows: {@link RejectedRow}. */
       rejectedRef?: ArtifactRef;
@@ -386,7 +386,10 @@ export interface StoreActivities {
   loopStatistics(input: { loop: string }): Promise<Statistics>;
   /** Closes a round and keeps the loop's state after it, so that a new start of the loop goes on from there. */
   finishRound(input: { key: RoundKey; result: RoundResult; state: LoopState }): Promise<void>;
-  /** The state kept by the newest `finishRound`, or that a later request has put the loop into; null without rounds. */
+  /**
+   * For a loop that starts: the state kept by the newest `finishRound`, or that a later request has put the loop into; null
+   * without rounds. A round that was left open runs no longer.
+   */
   loopState(input: { loop: string }): Promise<LoopState | null>;
 }
 

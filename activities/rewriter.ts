@@ -6,12 +6,12 @@ import { openRewriteLog } from './run-log.js';
 
 /**
  * A language model that rewrites texts and remembers in a file what it has answered: a model does not answer twice alike,
- * but a step that was killed and is tried again must come to the same rows.
+ * but a step that was killed and is tried again must come to the same rows. An aborted signal ends the asking.
  *
  * @throws RatchetError `E_CONFIG_INVALID` for a provider that cannot be opened
  */
-export function openRewriter(config: ProviderConfig, file: string): TextRewriter {
-  const rewriter = createTextRewriter(openProvider(config));
+export function openRewriter(config: ProviderConfig, file: string, signal: AbortSignal): TextRewriter {
+  const rewriter = createTextRewriter(openProvider(config), signal);
   const log = openRewriteLog(file);
   const answers = new Map(log.rows.map((row) => [row.question, row.answer]));
   const once = async (parts: unknown[], ask: () => Promise<string>): Promise<string> => {

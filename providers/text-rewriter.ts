@@ -8,8 +8,9 @@ const LEAST_TOKENS = 64;
 /**
  * Paraphrases and translations by a language model, for augmentation. The text goes in as data, between marks; whoever
  * uses the answer proves that its meaning was kept. An answer that hit the length limit is given back as the empty text.
+ * Aborting rejects with the signal's reason.
  */
-export function createTextRewriter(provider: Provider) {
+export function createTextRewriter(provider: Provider, signal?: AbortSignal) {
   const ask = async (instruction: string, text: string, seed: number, temperature: number): Promise<string> => {
     const messages: Message[] = [
       {
@@ -19,7 +20,7 @@ export function createTextRewriter(provider: Provider) {
       { role: 'user', content: `<text>${text}</text>` },
     ];
     const maxTokens = Math.max(LEAST_TOKENS, 2 * Buffer.byteLength(text, 'utf8'));
-    const answer = await provider.complete({ messages, maxTokens, temperature, seed });
+    const answer = await provider.complete({ messages, maxTokens, temperature, seed, ...(signal && { signal }) });
     return answer.stopReason === 'stop' ? answer.text.replace(/^\s*<text>|<\/text>\s*$/g, '').trim() : '';
   };
   return {

@@ -134,7 +134,12 @@ export async function runRound(input: RunRoundInput): Promise<RoundOutcome> {
   await record('selection', 'rejected', selected.rejectedRef);
 
   progress.stage = 'augmentation';
-  const { rejectedRef, ...examplesRef } = await cpu.augmentExamples({ key, config, examplesRef: selected.examplesRef });
+  const { rejectedRef, ...examplesRef } = await cpu.augmentExamples({
+    key,
+    config,
+    examplesRef: selected.examplesRef,
+    earlierExamplesRef,
+  });
   await record('augmentation', 'examples', examplesRef);
   if (rejectedRef !== undefined) await record('augmentation', 'rejected', rejectedRef);
 

@@ -141,7 +141,12 @@ async function playRound(deps: ArmDependencies, plan: ArmPlan, state: ArmState):
     answersRef,
     earlierExamplesRef: earlierRef,
   });
-  const examplesRef = await cpu.augmentExamples({ key, config, examplesRef: selected.examplesRef });
+  const examplesRef = await cpu.augmentExamples({
+    key,
+    config,
+    examplesRef: selected.examplesRef,
+    earlierExamplesRef: earlierRef,
+  });
   // What is chosen is shown to the annotator and costs a label, whether he corrects it or finds it right.
   const selection = await files.read<SelectionRow>(selected.selectionRef);
   const chosen = new Set(selection.filter((row) => row.selected).map((row) => row.eventId));

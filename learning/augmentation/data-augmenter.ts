@@ -18,6 +18,9 @@ export interface AugmentationOperator {
   apply(example: ExampleRow, seed: readonly (string | number)[]): Variant | null | Promise<Variant | null>;
 }
 
+/** Whether a variant's request is one that models are judged on. */
+export type IsHeldOut = (variant: ExampleRow) => boolean;
+
 /** Scores the target of a variant against its input, 0–100; null where the validator cannot judge it. */
 export type VerifyVariant = (variant: ExampleRow) => number | null | Promise<number | null>;
 
@@ -57,7 +60,7 @@ const PROVIDER_FAULTS: ReadonlySet<string> = new Set(['E_PROVIDER', 'E_BUDGET'])
 
 /**
  * R9: enlarges the training rows to `factor` times their number with variants of them. A variant counts only with a
- * proof that its label holds and when no other row has the same input and target. The proof is the validator's score of
+ * proof that its label holds, when no other row has the same input and target, and when its request is not held out. The proof is the validator's score of
  * 100; where the validator cannot judge, a rewriting's round-trip similarity. Every parent gets one variant before any
  * gets its second. Rows of the validation split are passed through, neither augmented nor counted.
  */
@@ -89,10 +92,11 @@ export class DataAugmenter {
     examples: readonly ExampleRow[],
     given: readonly AugmentationOperator[],
     verify: VerifyVariant,
-    options: { factor?: number; seed: number },
+    options: { factor?: number; seed: number; isHeldOut?: IsHeldOut },
   ): Promise<AugmentedSet> {
     const parents = examples.filter((row) => row.split === 'train').sort((a, b) => (a.id < b.id ? -1 : 1));
     const wanted = Math.round(parents.length * (options.factor ?? this.factor)) - parents.length;
+    const isHeldOut = options.isHeldOut ?? (() => false);
     const seen = new Set(examples.map(contentKey));
     const tried = new Set<string>();
     const variants: ExampleRow[] = [];
@@ -134,6 +138,7 @@ export class DataAugmenter {
         const key = contentKey(variant);
         if (seen.has(key) || tried.has(key)) continue;
         tried.add(key);
+        if (input !== parent.input && isHeldOut(variant)) continue;
         const score = await verify(variant);
         const proof = this.proofOf(variant, score, roundTrip);
         if (proof !== null) {

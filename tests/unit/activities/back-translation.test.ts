@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { expect, it, onTestFinished } from 'vitest';
 import { createAugmentationActivities } from '../../../activities/augmentation.js';
 import { RoundFiles } from '../../../activities/dependencies.js';
@@ -44,7 +45,9 @@ it('R9: requests go to French and back through a provider, what loses its meanin
       example({ id: `e${place}`, eventId: `e${place}`, input: specification, target: reference }),
     );
   const examplesRef = await files.write(key, 'labelled', examples);
-  const augment = () => createAugmentationActivities({ dataFolder }).augmentExamples({ key, config, examplesRef });
+  const { augmentExamples } = createAugmentationActivities({ dataFolder });
+  const input = { key, config, examplesRef, earlierExamplesRef: null };
+  const augment = (): ReturnType<typeof augmentExamples> => new MockActivityEnvironment().run(augmentExamples, input);
 
   const first = await augment();
   const rows = await files.read<ExampleRow>(first);
@@ -59,6 +62,12 @@ it('R9: requests go to French and back through a provider, what loses its meanin
   const asked = server.received.length;
   expect(await augment()).toEqual(first);
   expect(server.received.length).toBe(asked);
+
+  const other = { ...input, config: { ...config, seed: 2 } };
+  const environment = new MockActivityEnvironment();
+  server.answers[0] = () => environment.cancel();
+  await expect(environment.run(augmentExamples, other)).rejects.toThrow('CANCELLED');
+  expect(server.received.length).toBe(asked + 1);
 });
 
 it('R9: back-translation without a provider is refused', () => {
