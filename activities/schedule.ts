@@ -1,5 +1,6 @@
 import type { Schedule } from '../config/schedule.js';
 import { populationStabilityIndex } from '../learning/feedback/drift.js';
+import { NOT_SUPERSEDED } from '../store/stages.js';
 import type { Store } from '../store/store.js';
 
 /** What must hold, besides enough feedback, for a scheduled check to start a round. */
@@ -26,14 +27,22 @@ const MOST = 1_000;
 export function createScheduleActivities(deps: { store: Store; now?: () => Date }): ScheduleActivities {
   const { store, now = () => new Date() } = deps;
 
-  /** Rounds that ran in the last 24 hours, and the minutes of those hours in which one did. */
+  /**
+   * Rounds that ran in the last 24 hours, and the minutes of those hours in which one did. A round that was begun several
+   * times counts from its newest beginning. An open one runs if it is the newest and still counts; any other was left
+   * behind, nobody knows when.
+   */
   async function roundsOfTheDay(loop: string): Promise<{ rounds: number; minutes: number }> {
     const until = now().toISOString();
     const [row] = await store.query(
       `SELECT count(*) FILTER (started_at > since)::INTEGER AS rounds,
-         coalesce(sum(epoch(least(coalesce(finished_at, until), until) - greatest(started_at, since))), 0) / 60 AS minutes
-       FROM rounds, (SELECT $2::TIMESTAMPTZ AS until, $2::TIMESTAMPTZ - INTERVAL 24 HOURS AS since)
-       WHERE loop = $1 AND round > 0 AND coalesce(finished_at, until) > since`,
+         coalesce(sum(epoch(least(ended_at, until) - greatest(started_at, since))), 0) / 60 AS minutes
+       FROM (
+         SELECT round, started_at, until, until - INTERVAL 24 HOURS AS since, coalesce(finished_at,
+           CASE WHEN round = max(round) OVER () AND ${NOT_SUPERSEDED} THEN until ELSE started_at END) AS ended_at
+         FROM rounds, (SELECT $2::TIMESTAMPTZ AS until) WHERE loop = $1
+       )
+       WHERE round > 0 AND ended_at > since`,
       [loop, until],
     );
     return { rounds: Number(row?.['rounds']), minutes: Number(row?.['minutes']) };

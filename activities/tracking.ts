@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import type { CurriculumRow, EvaluationRow, FeedbackEvent, RequestScoreRow } from '../config/domain.js';
+import type { CurriculumRow, EvaluationRow, FeedbackEvent, RejectedRow, RequestScoreRow } from '../config/domain.js';
 import { configHash } from '../config/hash.js';
 import { formatPrompt, generateTasks, validateArtifact } from '../datasets/index.js';
 import type { Engine } from '../engine/index.js';
@@ -160,6 +160,7 @@ export function createTrackingStoreActivities(
     },
 
     async loopState({ loop }) {
+      await store.closeAbandonedRounds(loop);
       return (await store.newestState(loop)) as LoopState | null;
     },
 
@@ -191,13 +192,22 @@ export function createTrackingStoreActivities(
     loopStatistics: ({ loop }) => store.statistics(loop),
 
     async recordStage({ key, table, ref }) {
-      await record[table](store, key, await files.read<never>(ref));
+      if (table === 'rejected') {
+        // An import may have refused millions. The ledger's rows are keyed: a repeat after some of them adds none twice.
+        for await (const rows of files.readInPieces<RejectedRow>(ref, LEDGER_ROWS)) await store.rejectRows(rows);
+      } else await record[table](store, key, await files.read<never>(ref));
     },
   };
 }
 
+/** Refused rows that are written in one transaction, which DuckDB keeps in memory. */
+const LEDGER_ROWS = 10_000;
+
 /** Which write fills which table. */
-const record: Record<StageTable, (store: Store, key: RoundKey, rows: never[]) => Promise<number>> = {
+const record: Record<
+  Exclude<StageTable, 'rejected'>,
+  (store: Store, key: RoundKey, rows: never[]) => Promise<number>
+> = {
   rewards: (store, { loop, round }, rows) => store.recordRewards(loop, round, rows),
   sources: (store, { loop, round }, rows) => store.recordSources(loop, round, rows),
   curriculum: (store, { loop, round }, rows) => store.recordCurriculum(loop, round, rows),
@@ -207,5 +217,4 @@ const record: Record<StageTable, (store: Store, key: RoundKey, rows: never[]) =>
   examples: (store, { loop, round }, rows) => store.recordExamples(loop, round, rows),
   preferences: (store, { loop, round }, rows) => store.recordPreferences(loop, round, rows),
   batches: (store, { loop, round }, rows) => store.recordBatches(loop, round, rows),
-  rejected: (store, _key, rows) => store.rejectRows(rows),
 };

@@ -38,8 +38,8 @@ export async function readStateAfter(database: Database, loop: string, round: nu
 }
 
 /**
- * Marks all rounds after `round` up to `begun`, or to the newest one that the store knows, as superseded. Returns the
- * numbers that are new among them, and the highest number that has been given.
+ * Marks all rounds after `round` up to `begun`, or to the newest one that the store knows, as superseded, which ends the
+ * time of a running one. Returns the numbers that are new among them, and the highest number that has been given.
  */
 export function supersede(
   database: Database,
@@ -59,6 +59,10 @@ export function supersede(
     const added = later.filter((round) => !known.has(round));
     const rows = added.map((round) => ({ loop, round, request }));
     await insertRows(connection, columns, 'superseded_rounds', rows, { key: ['loop', 'round'] });
+    await connection.run(
+      'UPDATE rounds SET finished_at = now() WHERE loop = $1 AND round > $2 AND finished_at IS NULL',
+      [loop, span.round],
+    );
     return { added, newest };
   });
 }

@@ -250,6 +250,10 @@ export class Store {
   startRound(loop: string, round: number, fields: RoundStart = {}): Promise<void> {
     return tracking.startRound(this.#database, loop, round, fields);
   }
+  /** Ends the time of rounds that a loop which starts anew has left open. */
+  closeAbandonedRounds(loop: string): Promise<void> {
+    return tracking.closeAbandonedRounds(this.#database, loop);
+  }
   finishRound(loop: string, round: number, fields: RoundFinish = {}): Promise<void> {
     return tracking.finishRound(this.#database, loop, round, fields);
   }

@@ -43,9 +43,33 @@ export function record(
   return database.write((connection, columns) => insertRows(connection, columns, table, rows, conflict));
 }
 
-/** Opens a round; a repeat changes nothing. */
-export async function startRound(database: Database, loop: string, round: number, fields: RoundStart): Promise<void> {
-  await record(database, 'rounds', [{ ...fields, loop, round, status: 'running' }], { key: ['loop', 'round'] });
+/** Opens a round. One that was begun before and never finished runs from now on; a finished one stays as it is. */
+export function startRound(database: Database, loop: string, round: number, fields: RoundStart): Promise<void> {
+  return database.write(async (connection, columns) => {
+    const row = { ...fields, loop, round, status: 'running' };
+    const added = await insertRows(connection, columns, 'rounds', [row], { key: ['loop', 'round'] });
+    if (added > 0) return;
+    await connection.run(
+      "UPDATE rounds SET started_at = now(), finished_at = NULL WHERE loop = $1 AND round = $2 AND status = 'running'",
+      [loop, round],
+    );
+  });
+}
+
+/**
+ * Ends the time of rounds that a loop which starts anew has left open: at the moment it was stopped at once, if that was
+ * noted, else now. Their numbers can still be played.
+ */
+export async function closeAbandonedRounds(database: Database, loop: string): Promise<void> {
+  await database.write((connection) =>
+    connection.run(
+      `UPDATE rounds SET finished_at = coalesce(
+         (SELECT max(recorded_at) FROM audit
+          WHERE audit.loop = $1 AND action = 'stop' AND (details->>'now') = 'true' AND recorded_at >= started_at), now())
+       WHERE loop = $1 AND finished_at IS NULL`,
+      [loop],
+    ),
+  );
 }
 
 /** Closes a round (and opens it if need be); the first result stays, but a failed round may still be completed. */

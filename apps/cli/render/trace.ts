@@ -96,7 +96,7 @@ function roundLines({ loop, records, timelines, now, training: onlyTraining }: T
   const head = [
     style.bold(`loop ${loop}`),
     record.round === 0 ? 'the base model' : `round ${record.round}`,
-    record.finishedAt === undefined ? style.yellow('unfinished') : record.status,
+    record.status === 'running' ? style.yellow('unfinished') : record.status,
     `${new Date(begun).toISOString().slice(0, 19).replace('T', ' ')} UTC`,
     took,
   ].join(' · ');

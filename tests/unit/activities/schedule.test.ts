@@ -63,6 +63,51 @@ describe('findObstacle', () => {
     expect(await obstacleAfter(91)).toBeNull();
   });
 
+  it('W2: a round that was given up takes no more minutes', async () => {
+    const store = await temporaryStore();
+    const minutesAfter = async (hours: number) => {
+      const now = () => new Date(Date.now() + hours * 3600_000);
+      const activities = createScheduleActivities({ store, now });
+      return await activities.findObstacle({ ...conditions, maxGpuMinutesPerDay: 1 });
+    };
+    await store.startRound('main', 1);
+    expect(await minutesAfter(2)).toBe('120 of at most 1 GPU minutes a day are used');
+    await store.supersede('main', { round: 0, begun: 1 }, 'request-1');
+    expect(await minutesAfter(2)).toBeNull();
+    // A late step of it opens the row again, but not the round.
+    await store.startRound('main', 1);
+    expect(await minutesAfter(2)).toBeNull();
+    await store.startRound('main', 2);
+    expect(await minutesAfter(2)).toBe('120 of at most 1 GPU minutes a day are used');
+    await store.startRound('main', 3);
+    await store.finishRound('main', 3);
+    expect(await minutesAfter(2)).toBeNull();
+  });
+
+  it('W2: a round that was stopped at once ends there, and runs again from where it is repeated', async () => {
+    const store = await temporaryStore();
+    const moment = async (sql: string) => Date.parse(String((await store.query(sql))[0]!['moment']));
+    const started = () => moment('SELECT started_at AS moment FROM rounds');
+    const { findObstacle } = createScheduleActivities({ store, now: () => new Date(Date.now() + 3600_000) });
+    const asked = { ...conditions, maxGpuMinutesPerDay: 1 };
+    await store.startRound('main', 1);
+    await store.recordAudit({ loop: 'main', actor: 'ada', action: 'stop', subject: 'main', details: { now: true } });
+    await store.closeAbandonedRounds('main');
+    expect(await moment('SELECT finished_at AS moment FROM rounds')).toBe(
+      await moment('SELECT recorded_at AS moment FROM audit'),
+    );
+    expect(await findObstacle(asked)).toBeNull();
+    const first = await started();
+    await store.startRound('main', 1);
+    expect(await started()).toBeGreaterThan(first);
+    expect(await findObstacle(asked)).toMatch(/^60 of/);
+    await store.finishRound('main', 1);
+    const last = await started();
+    await store.startRound('main', 1);
+    expect(await started()).toBe(last);
+    expect(await findObstacle(asked)).toBeNull();
+  });
+
   describe('on a change', () => {
     /** Adds events, scored in turn by what is given. */
     async function add(
