@@ -4,8 +4,13 @@ import { confirm, isCancel } from '@clack/prompts';
 import { RatchetError } from '../../config/errors.js';
 import { lockHolder, supervisorLockFile } from '../../workers/lock.js';
 
-/** Everything Ratchet writes into a data folder; whatever else lies there is not ours and stays. */
-const OURS = ['logs', 'loops', 'models', 'temporal', 'ratchet.duckdb', 'ratchet.duckdb.wal'];
+/**
+ * What a loop leaves in a data folder, its mark last: an emptying that was cut short can be given again. Whatever else
+ * lies there stays, the downloaded models as well.
+ */
+const OURS = ['logs', 'loops', 'temporal', 'ratchet.duckdb.wal', 'ratchet.duckdb'];
+/** What only a data folder has: the names above may also be those of somebody's own folders. */
+const MARKS = ['ratchet.duckdb', 'run/config.json', 'run/supervisor.lock'];
 
 export interface FreshOptions {
   /** Loop that is started over; other loops in the folder are only removed when that is confirmed. */
@@ -18,7 +23,8 @@ export interface FreshOptions {
 
 /**
  * Empties a data folder. Throws E_LOCKED while a process runs on it, E_USAGE when other loops would be lost and nobody
- * has confirmed that, E_DATA_FOLDER when something cannot be removed.
+ * has confirmed that, E_DATA_FOLDER when it is not a data folder but has folders that are named like ours, or when
+ * something cannot be removed.
  */
 export async function emptyDataFolder(dataFolder: string, options: FreshOptions): Promise<void> {
   const holder = lockHolder(supervisorLockFile(dataFolder));
@@ -27,13 +33,14 @@ export async function emptyDataFolder(dataFolder: string, options: FreshOptions)
       hint: `Stop it first (Ctrl-C in its terminal, or kill ${holder.pid}), or use another folder with --data.`,
     });
   }
+  refuseForeign(dataFolder);
   const others = otherLoops(dataFolder, options.loop);
   if (others.length > 0 && !options.yes) await askAbout(others, dataFolder, options.interactive);
   // A lock that a killed supervisor left names the server it left: the next start ends that one.
   const run = path.join(dataFolder, 'run');
   const lock = supervisorLockFile(dataFolder);
   const inRun = existsSync(run) ? readdirSync(run).map((name) => path.join(run, name)) : [];
-  const ours = [...OURS.map((name) => path.join(dataFolder, name)), ...inRun.filter((file) => file !== lock)];
+  const ours = [...inRun.filter((file) => file !== lock), ...OURS.map((name) => path.join(dataFolder, name))];
   for (const file of ours) {
     try {
       rmSync(file, { recursive: true, force: true, maxRetries: 3 });
@@ -44,6 +51,17 @@ export async function emptyDataFolder(dataFolder: string, options: FreshOptions)
       });
     }
   }
+}
+
+function refuseForeign(dataFolder: string): void {
+  const isThere = (name: string) => existsSync(path.join(dataFolder, name));
+  const alike = OURS.filter(isThere);
+  if (alike.length === 0 || MARKS.some(isThere)) return;
+  throw new RatchetError(
+    'E_DATA_FOLDER',
+    `${dataFolder} holds ${alike.join(', ')}, but nothing says that Ratchet wrote them; --fresh removes nothing there.`,
+    { hint: `Use another folder with --data; or remove ${alike.join(', ')} yourself, if they are Ratchet's.` },
+  );
 }
 
 /** Loops in the data folder besides this one, sorted. */

@@ -55,11 +55,24 @@ describe('--fresh', () => {
       'loops/demo/result.json',
       'logs/a.log',
       'run/config.json',
+      'models/gpt2/model.safetensors',
       'thesis.tex',
     );
     await emptyDataFolder(folder, options);
-    expect(readdirSync(folder).sort()).toEqual(['run', 'thesis.tex']);
+    expect(readdirSync(folder).sort()).toEqual(['models', 'run', 'thesis.tex']);
+    expect(readdirSync(path.join(folder, 'models'))).toEqual(['gpt2']);
     expect(readdirSync(path.join(folder, 'run'))).toEqual([]);
+  });
+
+  it("leaves a folder alone that is somebody else's, even with --yes", async () => {
+    fill('models/mine.bin', 'logs/app.log', 'run/start.sh', 'src/a.ts');
+    for (const yes of [false, true])
+      await expect(emptyDataFolder(folder, { ...options, yes })).rejects.toMatchObject({
+        code: 'E_DATA_FOLDER',
+        message: `${folder} holds logs, but nothing says that Ratchet wrote them; --fresh removes nothing there.`,
+      });
+    expect(readdirSync(folder).sort()).toEqual(['logs', 'models', 'run', 'src']);
+    expect(readdirSync(path.join(folder, 'logs'))).toEqual(['app.log']);
   });
 
   it('refuses to remove other loops unless that is confirmed', async () => {
