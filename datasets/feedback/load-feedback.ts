@@ -32,10 +32,10 @@ const RAW_CHARACTERS = 4096;
 const MAX_WARNINGS = 50;
 
 /**
- * Streams a file of feedback events (requirements §5): JSONL, a JSON array or `{"events": […]}`, UTF-8 with or without
- * a byte order mark, LF or CRLF. A bad record never stops the file: it is rejected with line, field and reason. A
- * second event with a known id is rejected as a duplicate. Throws `E_NOT_FOUND` or `E_DATA_INVALID` for a path that is
- * no file.
+ * Streams a file of feedback events (requirements §5): JSONL, JSON arrays or `{"events": […]}`, UTF-8 with or without
+ * a byte order mark, LF or CRLF. A bad record never stops the file: it is rejected with line, field and reason, and so
+ * is what follows the arrays. A second event with a known id is rejected as a duplicate. Throws `E_NOT_FOUND` or
+ * `E_DATA_INVALID` for a path that is no file.
  */
 export async function loadFeedback(path: string, options: LoadOptions): Promise<LoadReport> {
   const { maxLineBytes = 1_048_576, batchSize = 500, batchBytes = 33_554_432 } = options;

@@ -12,6 +12,7 @@ export function recordText(record: FileRecord, maxBytes: number): { text: string
 
 /** The JSON object of a record, or why it holds none. */
 export function parseRecord(record: FileRecord, maxBytes: number): { value: object } | { reason: string } {
+  if (record.isStray) return { reason: 'no record: stands after the end of the array' };
   const read = recordText(record, maxBytes);
   if ('reason' in read) return read;
   let value: unknown;

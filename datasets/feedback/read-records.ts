@@ -12,19 +12,23 @@ export interface FileRecord {
   overLong: number;
   /** The file ends inside it, or right after it without a line end. */
   atEnd: boolean;
+  /** What follows the arrays of a JSON file instead of another array, up to the end of the file: no record at all. */
+  isStray: boolean;
 }
 
 const KEPT_OF_OVER_LONG = 16_384;
 const CHUNK = 262_144;
 const [NEWLINE, QUOTE, BACKSLASH, COMMA] = [0x0a, 0x22, 0x5c, 0x2c];
-const OPENING: ReadonlySet<number> = new Set([0x5b, 0x7b]);
-const CLOSING: ReadonlySet<number> = new Set([0x5d, 0x7d]);
+const [OPENING_BRACKET, CLOSING_BRACE] = [0x5b, 0x7d];
+const OPENING: ReadonlySet<number> = new Set([OPENING_BRACKET, 0x7b]);
+const CLOSING: ReadonlySet<number> = new Set([0x5d, CLOSING_BRACE]);
 const SPACE: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d]);
 
 /**
- * Streams the records of a JSONL file or of a JSON file that holds an array or `{"events": […]}`. A byte order mark is
- * skipped. Holds at most `maxBytes` of one record: a longer one comes cut, with its length. What a file is follows from
- * its first bytes, not from its name, unless `linesOnly` says that each line is a record.
+ * Streams the records of a JSONL file or of a JSON file that holds arrays one after another, or `{"events": […]}`, whose
+ * other members are skipped. Anything else after an array comes as one stray record, so that nothing vanishes. A byte
+ * order mark is skipped. Holds at most `maxBytes` of one record: a longer one comes cut, with its length. What a file is
+ * follows from its first bytes, not from its name, unless `linesOnly` says that each line is a record.
  */
 export async function* readRecords(path: string, maxBytes: number, linesOnly = false): AsyncIterable<FileRecord> {
   const file = await open(path);
@@ -38,9 +42,9 @@ export async function* readRecords(path: string, maxBytes: number, linesOnly = f
       : /^\s*(?:\{\s*"events"\s*:\s*)?\[(?!\s*"?[\w.-]+"?\s*,)/.exec(head.subarray(mark).toString('latin1'));
     const start = mark + (array?.[0].length ?? 0);
     const line = 1 + head.subarray(0, start).filter((byte) => byte === NEWLINE).length;
-    const splitter = new Splitter(maxBytes, start, line, array !== null);
+    const splitter = new Splitter(maxBytes, start, line, array !== null, array !== null && array[0].includes('{'));
     const chunk = Buffer.alloc(CHUNK);
-    for (let position = start; !splitter.finished;) {
+    for (let position = start; ;) {
       const { bytesRead: count } = await file.read(chunk, 0, CHUNK, position);
       if (count === 0) break;
       yield* splitter.push(chunk.subarray(0, count));
@@ -52,9 +56,12 @@ export async function* readRecords(path: string, maxBytes: number, linesOnly = f
   }
 }
 
+/** Where a byte of a JSON file stands: in an array's elements, in the other members of the object around it, or after. */
+type Part = 'elements' | 'members' | 'between' | 'stray';
+
 /** Cuts a stream of bytes into records. */
 class Splitter {
-  finished = false;
+  private part: Part = 'elements';
   private parts: Buffer[] = [];
   private kept = 0;
   private length = 0;
@@ -69,6 +76,7 @@ class Splitter {
     private offset: number,
     private line: number,
     private readonly isArray: boolean,
+    private inObject: boolean,
   ) {
     this.startLine = line;
     this.startOffset = offset;
@@ -79,19 +87,22 @@ class Splitter {
     let from = 0;
     for (let index = 0; index < chunk.length; index++) {
       const byte = chunk[index]!;
-      const separator = this.separates(byte);
+      const isFirst = this.length === 0 && from === index;
+      const isElement = this.part === 'elements';
+      const separator = this.separates(byte, isFirst);
       if (byte === NEWLINE) this.line++;
-      if (this.length === 0 && from === index && SPACE.has(byte)) {
+      if (isFirst && SPACE.has(byte)) {
         from = index + 1;
         this.startAt(index + 1);
         continue;
       }
       if (!separator) continue;
-      this.keep(chunk.subarray(from, index));
-      yield* this.take(false);
+      if (isElement) {
+        this.keep(chunk.subarray(from, index));
+        yield* this.take(false);
+      } else this.drop();
       from = index + 1;
       this.startAt(index + 1);
-      if (this.finished) return;
     }
     this.keep(chunk.subarray(from));
     this.offset += chunk.length;
@@ -111,21 +122,38 @@ class Splitter {
   }
 
   *end(): Iterable<FileRecord> {
-    if (!this.finished) yield* this.take(true);
+    // Members without the brace that ends them: who knows what they were.
+    if (this.part === 'members') this.part = 'stray';
+    yield* this.take(true);
   }
 
-  /** Whether a byte of an array ends an element; closes the array at its bracket. */
-  private separates(byte: number): boolean {
+  /** Whether a byte of a JSON file ends what stands before it: an element, or what lies between two arrays. */
+  private separates(byte: number, isFirst: boolean): boolean {
+    if (this.part === 'stray' || (isFirst && SPACE.has(byte))) return false;
     if (this.inText) {
       if (this.escaped) this.escaped = false;
       else if (byte === BACKSLASH) this.escaped = true;
       else if (byte === QUOTE) this.inText = false;
       return false;
     }
+    if (isFirst && this.part === 'between') {
+      this.part = byte === OPENING_BRACKET ? 'elements' : 'stray';
+      return this.part === 'elements';
+    }
+    if (isFirst && this.part === 'members' && byte !== COMMA && byte !== CLOSING_BRACE) {
+      this.part = 'stray';
+      return false;
+    }
     if (byte === QUOTE) this.inText = true;
     else if (OPENING.has(byte)) this.depth++;
-    else if (CLOSING.has(byte) && this.depth-- === 0) this.finished = true;
-    return this.finished || (byte === COMMA && this.depth === 0);
+    else if (CLOSING.has(byte) && this.depth-- === 0) {
+      this.depth = 0;
+      // A brace that closes the array ends the object as well: its bracket is missing.
+      this.part = this.part === 'elements' && this.inObject && byte !== CLOSING_BRACE ? 'members' : 'between';
+      this.inObject = false;
+      return true;
+    }
+    return this.part === 'elements' && this.depth === 0 && byte === COMMA;
   }
 
   private startAt(index: number): void {
@@ -147,10 +175,15 @@ class Splitter {
     const overLong = this.length > this.maxBytes ? this.length : 0;
     const all = Buffer.concat(this.parts);
     const bytes = overLong > 0 ? all.subarray(0, KEPT_OF_OVER_LONG) : all;
+    this.drop();
+    if (!bytes.every((byte) => SPACE.has(byte))) {
+      const isStray = this.part === 'stray';
+      yield { line: this.startLine, offset: this.startOffset, bytes, overLong, atEnd, isStray };
+    }
+  }
+
+  private drop(): void {
     this.parts = [];
     this.kept = this.length = 0;
-    if (!bytes.every((byte) => SPACE.has(byte))) {
-      yield { line: this.startLine, offset: this.startOffset, bytes, overLong, atEnd };
-    }
   }
 }

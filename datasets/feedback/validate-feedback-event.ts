@@ -4,6 +4,7 @@ import { ARTIFACT_TYPES, FEEDBACK_TYPES, IMPLICIT_ACTIONS, type FeedbackEvent } 
 const text = z.string().refine((value) => value.isWellFormed(), 'holds half of a surrogate pair');
 const filled = text.refine((value) => value.trim() !== '', 'is empty');
 const optionalText = text.nullish().transform((value) => value ?? undefined);
+const isBlank = (value: string | undefined) => (value ?? '').trim() === '';
 
 const Event = z
   .object({
@@ -19,7 +20,8 @@ const Event = z
     validation_score: z.number('is not a number').min(0, 'is below 0').max(100, 'is above 100'),
     feedback_type: z.enum(FEEDBACK_TYPES, `is not one of ${FEEDBACK_TYPES.join(', ')}`),
     context: z.object({ rag: optionalText, notes: optionalText }).nullish(),
-    corrected_output: optionalText,
+    // Exporters write a blank text for "none": an answer is not corrected to nothing.
+    corrected_output: optionalText.transform((value) => (isBlank(value) ? undefined : value)),
     rejected_output: optionalText,
     implicit_action: z
       .enum(IMPLICIT_ACTIONS, `is not one of ${IMPLICIT_ACTIONS.join(', ')}`)
@@ -33,21 +35,23 @@ const Event = z
   .superRefine((event, checked) => {
     const { feedback_type: type, ai_output, corrected_output, rejected_output, implicit_action } = event;
     const refuse = (field: string, message: string) => checked.addIssue({ code: 'custom', path: [field], message });
-    if ((type === 'USER_CORRECTION' || type === 'EDIT') && (corrected_output ?? '').trim() === '')
+    if ((type === 'USER_CORRECTION' || type === 'EDIT') && corrected_output === undefined)
       refuse('corrected_output', `${type === 'EDIT' ? 'an EDIT' : 'a USER_CORRECTION'} needs the corrected text`);
     if (type === 'PREFERENCE' && (rejected_output ?? ai_output) === ai_output)
       refuse('rejected_output', 'a PREFERENCE needs another answer that the user likes less');
     if (type === 'IMPLICIT' && implicit_action === undefined)
       refuse('implicit_action', `IMPLICIT feedback needs one of ${IMPLICIT_ACTIONS.join(', ')}`);
-    if (type !== 'PREFERENCE' && rejected_output !== undefined)
+    if (type !== 'PREFERENCE' && !isBlank(rejected_output))
       refuse('rejected_output', 'only a PREFERENCE has another answer');
     if (type !== 'IMPLICIT' && implicit_action !== undefined)
       refuse('implicit_action', 'only IMPLICIT feedback has an action');
-  });
+  })
+  .transform((event) => (event.feedback_type === 'PREFERENCE' ? event : { ...event, rejected_output: undefined }));
 
 /**
  * Checks one feedback event of unknown origin (requirements §5). Times are normalised to UTC, absent context becomes
- * `{}`, unknown fields are dropped. Of an invalid event the first wrong field is named.
+ * `{}`, unknown fields are dropped. A blank correction counts as absent, and so does a blank other answer, which only a
+ * `PREFERENCE` may have. Of an invalid event the first wrong field is named.
  */
 export function validateFeedbackEvent(value: unknown): { event: FeedbackEvent } | { field: string; reason: string } {
   const result = Event.safeParse(value);

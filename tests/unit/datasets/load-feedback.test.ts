@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FeedbackEvent, RejectedRow } from '../../../config/domain.js';
 import { loadFeedback } from '../../../datasets/feedback/load-feedback.js';
+import { readRecords } from '../../../datasets/feedback/read-records.js';
 import { validateFeedbackEvent } from '../../../datasets/feedback/validate-feedback-event.js';
 
 const VALID = {
@@ -73,6 +74,61 @@ describe('D8 loadFeedback', () => {
     expect(events.map(({ id }) => id)).toEqual(['e1', 'e2']);
     expect(events[0]!.input_data).toBe('brackets ]}, "quotes\\" and { commas, are text');
     expect(rejected[0]).toMatchObject({ source: 'feedback.json', field: 'id' });
+  });
+
+  it.each([
+    [
+      'arrays one after another',
+      `[${line({ id: 'a' })}]\n [] [${line({ id: 'b' })},\n${line({ id: 'c' })}]\n`,
+      'a b c',
+      [],
+    ],
+    [
+      'an array after an object',
+      `{"events": [${line({ id: 'a' })}], "n": {"]": "}"}}[${line({ id: 'b' })}]`,
+      'a b',
+      [],
+    ],
+    ['text after an array', `[${line({ id: 'a' })}]\n\nx [${line({ id: 'b' })}]\n`, 'a', ['3: x [{"id":']],
+    ['an event after an array', `[${line({ id: 'a' })}]${line({ id: 'b' })}`, 'a', ['1: {"id":"b"']],
+    ['a bracket too many', `[${line({ id: 'a' })}], ${line({ id: 'b' })}]`, 'a', ['1: , {"id":"']],
+    ['an object after an object', `{"events": []}\n{"events": [${line({ id: 'b' })}]}`, '', ['2: {"events"']],
+    [
+      'an object without its brace',
+      `{"events": [${line({ id: 'a' })}], "n": 1,\n${line({ id: 'b' })}`,
+      'a',
+      ['1: , "n": 1,'],
+    ],
+    ['an object in an object', `{"events": [${line({ id: 'a' })}]\n{"events": []}`, 'a', ['2: {"events"']],
+    [
+      'an object with a brace for a bracket',
+      `{"events": [${line({ id: 'a' })}}\n,${line({ id: 'b' })}]}`,
+      'a',
+      ['2: ,{"id":"b'],
+    ],
+  ])('neither loses nor takes for an event what follows an array: %s', async (_, content, ids, strays) => {
+    const { report, events, rejected } = await load(content, 'feedback.json');
+    expect(events.map(({ id }) => id).join(' ')).toBe(ids);
+    expect(rejected.map(({ line: at, raw }) => `${at}: ${raw.slice(0, 9)}`)).toEqual(strays);
+    expect(report).toMatchObject({ read: events.length + strays.length, rejected: strays.length });
+    for (const { reason } of rejected) expect(reason).toBe('no record: stands after the end of the array');
+  });
+
+  it('knows the lines and places of what follows an array, wherever a chunk of the file ends', async () => {
+    const file = path.join(folder, 'border.json');
+    for (let shift = 0; shift < 12; shift++) {
+      const parts = [`[{"x":"${'y'.repeat(262_144 - shift)}"}`, ']\n\n [', '{"b":1}', ',\n', '{"c":2}', ']\n', 'stray'];
+      await writeFile(file, parts.join(''));
+      const records = [];
+      for await (const record of readRecords(file, 1000)) records.push(record);
+      const offsets = parts.map((_, index) => parts.slice(0, index).join('').length);
+      expect(records.map(({ line: at, offset, isStray }) => ({ at, offset, isStray }))).toEqual([
+        { at: 1, offset: 1, isStray: false },
+        { at: 3, offset: offsets[2], isStray: false },
+        { at: 4, offset: offsets[4], isStray: false },
+        { at: 5, offset: offsets[6], isStray: true },
+      ]);
+    }
   });
 
   it('accepts nothing and complains about nothing in empty files', async () => {
@@ -241,6 +297,23 @@ describe('D8 validateFeedbackEvent', () => {
       ),
     ).toEqual({ event: { ...VALID, ts: '2026-01-05T10:00:00.000Z', context: {} } });
   });
+
+  it.each(['', ' \n'])(
+    'takes %j for an absent correction, and for an absent other answer unless answers are compared',
+    (blank) => {
+      expect(validateFeedbackEvent(event({ corrected_output: blank, rejected_output: blank }))).toEqual({
+        event: { ...VALID, ts: '2026-01-05T10:00:00.000Z' },
+      });
+      expect(validateFeedbackEvent(event({ feedback_type: 'PREFERENCE', rejected_output: blank }))).toMatchObject({
+        event: { rejected_output: blank },
+      });
+      for (const feedback_type of ['EDIT', 'USER_CORRECTION'])
+        expect(validateFeedbackEvent(event({ feedback_type, corrected_output: blank }))).toMatchObject({
+          field: 'corrected_output',
+          reason: expect.stringContaining('needs the corrected text'),
+        });
+    },
+  );
 
   it.each([
     [event({ validation_score: Number.NaN }), 'validation_score'],
