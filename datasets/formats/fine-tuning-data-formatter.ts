@@ -28,12 +28,10 @@ const CLASSES = { negative: 0, positive: 1, neutral: 2 } as const;
 export class FineTuningDataFormatter {
   /** Tweets as texts with a class; character references resolved, everything else as written. */
   formatSentiment140(tweets: readonly Tweet[]): ClassificationExample[] {
-    return tweets.map(({ id, line, text, label }) => ({
-      id: `${id}-${line}`,
-      text: unescapeHtml(text),
-      label: CLASSES[label],
-      group: text.trim(),
-    }));
+    return tweets.map(({ id, line, text: written, label }) => {
+      const text = unescapeHtml(written);
+      return { id: `${id}-${line}`, text, label: CLASSES[label], group: text.trim() };
+    });
   }
 
   /**
@@ -59,8 +57,8 @@ export class FineTuningDataFormatter {
   }
 
   /**
-   * Splits rows at random but the same way for the same seed. The evaluation side gets ⌊evalRatio · n⌉ rows, or as
-   * near below as whole groups of duplicates allow.
+   * Splits rows at random but the same way for the same seed. The evaluation side gets ⌊evalRatio · n⌉ rows; fewer where
+   * whole groups of duplicates, taken in the order drawn as long as they fit, do not add up to that.
    *
    * @throws RatchetError `E_USAGE` when `evalRatio` is not between 0 and 1
    */

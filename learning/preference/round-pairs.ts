@@ -1,5 +1,6 @@
 import type { ArtifactType, ExampleRow, FeedbackEvent, RejectedRow } from '../../config/domain.js';
 import { stream } from '../../config/random.js';
+import { normalizedText } from '../tracking/split.js';
 import { pairsFromFeedback } from './pairs-from-feedback.js';
 import { PreferenceLearner } from './preference-learner.js';
 import { pairId, type PreferencePair } from './preference-pair.js';
@@ -65,11 +66,11 @@ export function roundPairs(
   return { pairs: drawn.sort((a, b) => (a.id < b.id ? -1 : 1)), rejected };
 }
 
-/** Whether a request has a label that trainings are validated on. */
+/** Whether a request, or one that differs by case and punctuation alone, has a label that trainings are validated on. */
 export function heldOutRequests(
   examples: readonly ExampleRow[],
 ): (artifactType: ArtifactType, input: string) => boolean {
-  const key = (artifactType: ArtifactType, input: string) => JSON.stringify([artifactType, input]);
+  const key = (artifactType: ArtifactType, input: string) => JSON.stringify([artifactType, normalizedText(input)]);
   const held = new Set(
     examples.filter((row) => row.split === 'validation').map((row) => key(row.artifactType, row.input)),
   );

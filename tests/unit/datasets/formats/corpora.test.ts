@@ -137,4 +137,15 @@ describe('FineTuningDataFormatter', () => {
     expect(held.some(({ group }) => groups.has(group))).toBe(false);
     expect(() => formatter.splitTrainEval(rows, { evalRatio: 1 })).toThrow('evalRatio is 1');
   });
+
+  it('D3: tweets that differ by their character references alone go to one side', async () => {
+    const texts = Array.from({ length: 50 }, (_, index) => [`a & b no ${index}`, ` a &amp; b no ${index}`]).flat();
+    const path = await tweets(texts.map((text, index) => tweet(index % 4 ? 4 : 0, index, text)).join(''));
+    const rows = [];
+    for await (const row of readSentiment140(path)) rows.push(row);
+    const { train, eval: held } = formatter.splitTrainEval(formatter.formatSentiment140(rows));
+    expect(held).toHaveLength(20);
+    const trained = new Set(train.map(({ text }) => text.trim()));
+    expect(held.filter(({ text }) => trained.has(text.trim()))).toEqual([]);
+  });
 });

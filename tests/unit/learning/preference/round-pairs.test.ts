@@ -37,15 +37,21 @@ describe('roundPairs', () => {
   });
 
   it('R8: requests that trainings are validated on make no pairs', () => {
-    const { pairs } = roundPairs(
-      input({
-        events: [event('1', { input_data: 'one', ai_output: 'poor', validation_score: 20 })],
-        examples: [label('1', { input: 'one', split: 'validation' })],
-        samples: [{ artifactType: 'erd', input: 'one', outputs: ['poor', 'good'] }],
-      }),
-      OPTIONS,
-    );
-    expect(pairs).toEqual([]);
+    const pairsOf = (text: string) =>
+      roundPairs(
+        input({
+          events: [
+            event('1', { input_data: 'a shop has', ai_output: 'poor', validation_score: 20 }),
+            event('2', { input_data: text, feedback_type: 'PREFERENCE', ai_output: 'good', rejected_output: 'poor' }),
+          ],
+          examples: [label('1', { input: 'a shop has', split: 'validation' })],
+          samples: [{ artifactType: 'erd', input: text, outputs: ['fair', 'good'] }],
+        }),
+        OPTIONS,
+      ).pairs;
+    expect(pairsOf('a shop has')).toEqual([]);
+    expect(pairsOf('A shop  has.')).toEqual([]);
+    expect(pairsOf('a shop sells')).toHaveLength(2);
   });
 
   it('R8: where samples turn around what users said, the users are right and the ledger says so', () => {
