@@ -56,8 +56,9 @@ export function encodeChat(
 ): EncodedChat {
   const { text, spans } = findAssistantSpans(template, messages, options);
   const { ids, offsets } = tokenizer.encodeFully(text);
+  // A byte-level post-processor may trim a token of spaces alone, such as an indentation, to nothing at its end.
   const assistantMask = toUtf16Offsets(text, offsets).map(([start, end]) =>
-    spans.some(([from, to]) => start >= from && end <= to && end > start) ? 1 : 0,
+    spans.some(([from, to]) => end <= to && (start === end ? end > from : start >= from)) ? 1 : 0,
   );
   return { text, ids, assistantMask };
 }

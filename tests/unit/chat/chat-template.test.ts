@@ -95,6 +95,18 @@ describe('assistant spans', () => {
     const learned = ids.filter((_, index) => assistantMask[index] === 1);
     expect(tokenizer.decode(learned, { skipSpecialTokens: false })).toBe('Hello 🙂<|im_end|>\nSee you<|im_end|>\n');
   });
+
+  it('cover the indentation of an answer, though the tokenizer trims the offsets of spaces to nothing', async () => {
+    const tokenizer = await loadTokenizer(join(import.meta.dirname, '../../parity/fixtures/tokenizers/bpe_bytelevel'));
+    const messages = [
+      { role: 'user', content: '   Hi   ' },
+      { role: 'assistant', content: '  if x:\n    y  ' },
+      { role: 'user', content: '   Bye' },
+    ];
+    const { ids, assistantMask } = encodeChat(compileChatTemplate(CHATML), tokenizer, messages);
+    const learned = ids.filter((_, index) => assistantMask[index] === 1);
+    expect(tokenizer.decode(learned)).toBe('  if x:\n    y  <|im_end|>\n');
+  });
 });
 
 describe('loadChatTemplate', () => {
