@@ -1,3 +1,4 @@
+import { RatchetError } from '../../config/errors.js';
 import { stream } from '../../config/random.js';
 import { IGNORED, type MicroBatch } from './loss.js';
 import { packRows } from './packing.js';
@@ -67,7 +68,11 @@ function microBatches(rows: readonly TokenRow[], plan: BatchPlan): MicroBatch[] 
   return chunks(rows, batchSize).map((part) => pad(part, batchSize, maxPositions));
 }
 
-/** Rows padded on the right to one bucketed length; empty rows fill the batch up to `batch`. */
+/**
+ * Rows padded on the right to one bucketed length; empty rows fill the batch up to `batch`.
+ *
+ * @throws RatchetError `E_DATA_INVALID` naming a row that is longer than `maxPositions`
+ */
 export function padRight(rows: readonly TokenRow[], batch: number, maxPositions: number): MicroBatch {
   const longest = Math.max(...rows.map((row) => row.tokens.length));
   const time = Math.min(paddedLength(longest), maxPositions);
@@ -75,6 +80,12 @@ export function padRight(rows: readonly TokenRow[], batch: number, maxPositions:
   const attentionMask = new Int32Array(batch * time);
   const labels = new Int32Array(batch * time).fill(IGNORED);
   for (const [index, row] of rows.entries()) {
+    if (row.tokens.length > time)
+      throw new RatchetError(
+        'E_DATA_INVALID',
+        `Row "${row.id}" has ${row.tokens.length} tokens, the model ${maxPositions} positions.`,
+        { hint: 'Cut the row, or lower training.maxLength to the positions of the model.' },
+      );
     const start = index * time;
     inputIds.set(row.tokens, start);
     attentionMask.fill(1, start, start + row.tokens.length);

@@ -237,8 +237,9 @@ function targetRows(
   return { rows: loaded, truncated, unsupervised: 0 };
 }
 
-function padTargets(rows: readonly TokenRow[], batch: number, maxPositions: number): MicroBatch {
+/** Relative positions have no end: only `maxLength` limits source and target. */
+function padTargets(rows: readonly TokenRow[], batch: number): MicroBatch {
   const targets = (rows as readonly TargetRow[]).map(({ id, target }) => ({ id, tokens: target, promptLength: 0 }));
   const { labels } = padRight(targets, batch, Infinity);
-  return { ...padRight(rows, batch, maxPositions), labels };
+  return { ...padRight(rows, batch, Infinity), labels };
 }

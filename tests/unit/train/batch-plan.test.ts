@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { planEpoch, planValidation, stepsPerEpoch, type BatchPlan } from '../../../engine/train/batch-plan.js';
+import { padRight, planEpoch, planValidation, stepsPerEpoch, type BatchPlan } from '../../../engine/train/batch-plan.js';
 import type { MicroBatch } from '../../../engine/train/loss.js';
 import type { TokenRow } from '../../../engine/train/training-rows.js';
 
@@ -58,6 +58,14 @@ it('pads to few lengths and never past the positions of the model', () => {
       }
     }),
   );
+});
+
+it('refuses a row that is longer than the positions, first or last in its batch', () => {
+  for (const sizes of [
+    [40, 3],
+    [3, 40],
+  ])
+    expect(() => padRight(rowsOf(sizes), 2, 32)).toThrow('has 41 tokens, the model 32 positions');
 });
 
 it('masks prompts and padding from the loss', () => {

@@ -252,6 +252,12 @@ describe('other objectives', () => {
     );
     expect(steps.at(-1)!.loss).toBeLessThan(steps[0]!.loss * 0.8);
     expect(result.validationLoss).toBeLessThan(steps[0]!.loss);
+    const long = (length: number) => Array.from({ length }, (_, i) => 'abcdef'[i % 6]).join(' ');
+    const rows = [{ id: 'long', prompt: long(600), completion: 'a' }, ...tinyRows(3)];
+    const trainFile = await file('long-source.jsonl', rows);
+    const changes = { modelDir, trainFile, validationFile: undefined, patience: undefined, strategy: 'full' } as const;
+    const { result: beyond } = await run(spec('long', { ...changes, parameters: { maxLength: 1024, numEpochs: 1 } }));
+    expect(beyond.truncatedRows).toBe(0);
   });
 
   it('refuses an objective the model is not made for', async () => {
