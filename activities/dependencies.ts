@@ -5,7 +5,7 @@ import type { ArtifactRef, ExampleRow, TrainingParameters } from '../config/doma
 import { RatchetError } from '../config/errors.js';
 import { configHash } from '../config/hash.js';
 import type { LoopConfig } from '../config/loop.js';
-import { readRows, resolveInside, writeRows } from './artifacts.js';
+import { readRows, readRowsInPieces, resolveInside, writeRows } from './artifacts.js';
 import type { RoundKey } from './interfaces.js';
 import type { ModelReference } from './loop-state.js';
 
@@ -20,6 +20,10 @@ export class RoundFiles {
 
   read<Row>(ref: ArtifactRef): Promise<Row[]> {
     return readRows<Row>(this.dataFolder, ref);
+  }
+
+  readInPieces<Row>(ref: ArtifactRef, largest: number): AsyncGenerator<Row[]> {
+    return readRowsInPieces<Row>(this.dataFolder, ref, largest);
   }
 
   /**

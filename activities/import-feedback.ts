@@ -1,7 +1,7 @@
 import { dirname } from 'node:path/posix';
 import type { ArtifactRef, RejectedRow } from '../config/domain.js';
 import { loadFeedback } from '../datasets/index.js';
-import { resolveInside, writeRows } from './artifacts.js';
+import { fillRows, resolveInside, writeRows } from './artifacts.js';
 import type { Dependencies } from './dependencies.js';
 import type { ImportActivities } from './interfaces.js';
 
@@ -15,21 +15,24 @@ export function createImportActivities({ dataFolder }: Dependencies): ImportActi
     async parseFeedback({ uri }) {
       const folder = dirname(uri);
       const chunks: ArtifactRef[] = [];
-      const refused: RejectedRow[] = [];
-      const report = await loadFeedback(resolveInside(dataFolder, uri), {
-        batchSize: CHUNK,
-        async onEvents(events) {
-          chunks.push(await writeRows(dataFolder, `${folder}/events-${chunks.length}.jsonl`, events));
-        },
-        onRejected(rows) {
-          refused.push(...rows);
-        },
-      });
+      const sample: Omit<RejectedRow, 'raw'>[] = [];
+      const { ref, result } = await fillRows(dataFolder, `${folder}/rejected.jsonl`, (append) =>
+        loadFeedback(resolveInside(dataFolder, uri), {
+          batchSize: CHUNK,
+          async onEvents(events) {
+            chunks.push(await writeRows(dataFolder, `${folder}/events-${chunks.length}.jsonl`, events));
+          },
+          async onRejected(rows) {
+            for (const { raw: _raw, ...row } of rows.slice(0, SAMPLE - sample.length)) sample.push(row);
+            await append(rows);
+          },
+        }),
+      );
       return {
-        ...report,
+        ...result,
         chunks,
-        rejectedRef: await writeRows(dataFolder, `${folder}/rejected.jsonl`, refused),
-        rejectedSample: refused.slice(0, SAMPLE).map(({ raw: _raw, ...row }) => row),
+        rejectedRef: ref,
+        rejectedSample: sample,
       };
     },
   };

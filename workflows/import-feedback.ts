@@ -1,8 +1,8 @@
 import { getExternalWorkflowHandle, proxyActivities } from '@temporalio/workflow';
-import type { ImportActivities, ParsedFeedback } from '../activities/interfaces.js';
+import type { ImportActivities, ParsedFeedback, StoreActivities } from '../activities/interfaces.js';
 import { loopWorkflowId } from './identifiers.js';
 import { feedbackArrivedSignal } from './messages.js';
-import { connectActivities, type WorkflowSettings } from './proxies.js';
+import { activityOptions, connectActivities, type WorkflowSettings } from './proxies.js';
 
 export interface ImportFeedbackInput {
   loop: string;
@@ -32,9 +32,14 @@ export async function importFeedback({ loop, uri, settings }: ImportFeedbackInpu
     heartbeatTimeout: `${settings.heartbeatTimeoutSeconds} s`,
     retry: { initialInterval: '500 ms', maximumInterval: '10 s', maximumAttempts: 5 },
   });
+  // A file may have millions of bad rows.
+  const { recordStage } = proxyActivities<StoreActivities>({
+    ...activityOptions(settings).store,
+    startToCloseTimeout: '1 h',
+  });
   const key = { loop, round: 0 };
   const { chunks, rejectedRef, rejectedSample, read, rejected, warnings } = await parseFeedback({ uri });
-  await store.recordStage({ key, stage: 'feedback', table: 'rejected', ref: rejectedRef });
+  await recordStage({ key, stage: 'feedback', table: 'rejected', ref: rejectedRef });
   const result = { read, rejected, rejectedSample, warnings, accepted: 0, duplicates: 0, conflicts: 0 };
   let newest = 0;
   for (const ref of chunks) {

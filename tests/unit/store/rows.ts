@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { BatchRow, EvaluationRow, ExampleRow, FeedbackEvent, RewardRow } from '../../../config/domain.js';
+import type { OpenOptions } from '../../../store/database.js';
 import { Store } from '../../../store/store.js';
 
 /** A folder that is removed when the test ends. */
@@ -13,8 +14,11 @@ export function temporaryFolder(): string {
 }
 
 /** An open store in a folder of its own, closed when the test ends. */
-export async function temporaryStore(path = join(temporaryFolder(), 'store.duckdb')): Promise<Store> {
-  const store = await Store.open(path);
+export async function temporaryStore(
+  path = join(temporaryFolder(), 'store.duckdb'),
+  options: OpenOptions = {},
+): Promise<Store> {
+  const store = await Store.open(path, options);
   onTestFinished(() => store.close());
   return store;
 }
