@@ -1,14 +1,10 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import path from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { writeAtomic } from '../../engine/formats/atomic-write.js';
 import { resolveInside } from '../artifacts.js';
 
 /** Writes a value as JSON, whole or not at all. */
 export async function writeState(dataFolder: string, uri: string, value: unknown): Promise<void> {
-  const target = resolveInside(dataFolder, uri);
-  const temporary = `${target}.${process.pid}.tmp`;
-  await mkdir(path.dirname(target), { recursive: true });
-  await writeFile(temporary, `${JSON.stringify(value, null, 2)}\n`, { flush: true });
-  await rename(temporary, target);
+  await writeAtomic(resolveInside(dataFolder, uri), [Buffer.from(`${JSON.stringify(value, null, 2)}\n`)]);
 }
 
 /** The value of {@link writeState}; null when there is none. */

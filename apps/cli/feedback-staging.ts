@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { copyFile, mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -43,8 +43,10 @@ async function place(
   const target = path.join(dataFolder, uri);
   try {
     await mkdir(path.dirname(target), { recursive: true });
-    await write(`${target}.tmp`);
-    await rename(`${target}.tmp`, target);
+    // Of its own: the same file may be imported twice at once.
+    const temporary = `${target}.${randomUUID()}.tmp`;
+    await write(temporary);
+    await rename(temporary, target);
   } catch (error) {
     throw new RatchetError('E_DATA_FOLDER', `${target} cannot be written: ${(error as Error).message}.`, {
       hint: 'Check the permissions and the free space of the data folder.',

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { diskError } from './disk-error.js';
@@ -32,6 +33,11 @@ export async function writeSynced(path: string, chunks: Iterable<Uint8Array>): P
   }
 }
 
+/** A name beside a folder that is written there and then renamed. A pid would not do: processes in containers have the same ones. */
+export function temporaryFolder(folder: string): string {
+  return `${folder.replace(/\/+$/, '')}.tmp-${randomUUID()}`;
+}
+
 /**
  * Writes a folder that appears whole or not at all, in place of what was there: `fill` writes into a temporary folder beside
  * it, which is renamed and made durable.
@@ -39,9 +45,8 @@ export async function writeSynced(path: string, chunks: Iterable<Uint8Array>): P
  * @throws RatchetError `E_DISK_FULL`, `E_DATA_FOLDER`; what `fill` throws
  */
 export async function writeFolderAtomic<T>(folder: string, fill: (temporary: string) => Promise<T>): Promise<T> {
-  const temporary = `${folder.replace(/\/+$/, '')}.tmp-${process.pid}`;
+  const temporary = temporaryFolder(folder);
   try {
-    await rm(temporary, { recursive: true, force: true });
     await mkdir(temporary, { recursive: true });
     const result = await fill(temporary);
     await rm(folder, { recursive: true, force: true });
@@ -62,7 +67,7 @@ export async function writeFolderAtomic<T>(folder: string, fill: (temporary: str
  */
 export async function writeAtomic(path: string, chunks: Iterable<Uint8Array>): Promise<void> {
   const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${process.pid}.tmp`);
+  const temporary = join(folder, `.${basename(path)}.${randomUUID()}.tmp`);
   try {
     await mkdir(folder, { recursive: true });
     try {

@@ -2,7 +2,7 @@ import { access, copyFile, mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path';
 import type { HostTensor } from '../api.js';
 import { parseModelConfig, type ClassifierConfig, type ModelConfig } from '../nn/config.js';
-import { syncFolder, writeAtomic } from './atomic-write.js';
+import { syncFolder, temporaryFolder, writeAtomic } from './atomic-write.js';
 import { diskError } from './disk-error.js';
 import { writeSafetensors } from './safetensors.js';
 
@@ -43,7 +43,7 @@ export async function writeModelFolder(
   weights: ReadonlyMap<string, HostTensor>,
   config: ModelConfig,
 ): Promise<void> {
-  const temporary = `${folder.replace(/\/+$/, '')}.tmp-${process.pid}`;
+  const temporary = temporaryFolder(folder);
   try {
     await mkdir(temporary, { recursive: true });
     await writeModelFiles(temporary, modelDir, weights, config);

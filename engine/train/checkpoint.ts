@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RatchetError } from '../../config/errors.js';
@@ -88,7 +88,7 @@ export async function saveCheckpoint(
   options: { best?: boolean; beforeWrite?: () => Promise<void> } = {},
 ): Promise<CheckpointReference> {
   const path = join(folder, folderName(step));
-  const temporary = join(folder, `.tmp-${folderName(step)}-${process.pid}`);
+  const temporary = join(folder, `.tmp-${folderName(step)}-${randomUUID()}`);
   const contents: Record<string, Uint8Array[]> = {
     [TENSORS]: encodeSafetensors(parts.tensors, { step: String(step) }),
     [STATE]: [Buffer.from(JSON.stringify({ step, state: parts.state }))],
@@ -96,7 +96,6 @@ export async function saveCheckpoint(
   const checksums = Object.fromEntries(Object.entries(contents).map(([name, chunks]) => [name, sha256(chunks)]));
   const checksumText = Buffer.from(`${JSON.stringify(checksums, null, 2)}\n`);
   try {
-    await rm(temporary, { recursive: true, force: true });
     await mkdir(temporary, { recursive: true });
     for (const [name, chunks] of Object.entries(contents)) await writeSynced(join(temporary, name), chunks);
     await writeSynced(join(temporary, CHECKSUMS), [checksumText]);

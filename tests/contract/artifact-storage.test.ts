@@ -66,6 +66,15 @@ describe.each([
     expect(readFileSync(file('out'), 'utf8')).toBe('second');
     storage.close();
   });
+
+  it('W2: takes one key from several at once', async () => {
+    const storage = await start();
+    writeFileSync(file('in'), randomBytes(100_000));
+    for (let time = 0; time < 10; time++) await Promise.all([1, 2, 3].map(() => storage.upload('same', file('in'))));
+    await storage.download('same', file('out'));
+    expect(readFileSync(file('out')).equals(readFileSync(file('in')))).toBe(true);
+    storage.close();
+  });
 });
 
 describe('a bucket', () => {

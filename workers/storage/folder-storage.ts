@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { storageFault } from './storage-fault.js';
@@ -19,7 +20,7 @@ export class FolderStorage implements ArtifactStorage {
 
   async upload(key: string, file: string): Promise<void> {
     const target = this.path(key);
-    const temporary = `${target}.${process.pid}.tmp`;
+    const temporary = `${target}.${randomUUID()}.tmp`;
     try {
       await mkdir(path.dirname(target), { recursive: true });
       await copyFile(file, temporary);
