@@ -58,6 +58,13 @@ export function isRatchetError(error: unknown): error is RatchetError {
   return typeof error === 'object' && error !== null && (error as Record<symbol, unknown>)[BRAND] === true;
 }
 
+const PROGRAMMING_ERRORS = ['TypeError', 'ReferenceError', 'RangeError', 'SyntaxError', 'ZodError'];
+
+/** True for a fault of the program itself: trying again cannot help. */
+export function isProgrammingError(error: Error): boolean {
+  return PROGRAMMING_ERRORS.includes(error.name);
+}
+
 /** True for what the operating system says of a disk, a quota or a file that is full. */
 export function isDiskFull(error: unknown): boolean {
   return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes((error as { code?: string } | null)?.code ?? '');

@@ -1,10 +1,7 @@
 import type { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure, TemporalFailure } from '@temporalio/common';
 import type { ActivityInterceptors } from '@temporalio/worker';
-import { isDiskFull, isRatchetError } from '../config/errors.js';
-
-/** Faults of the program itself: trying again cannot help. */
-const PROGRAMMING_ERRORS = ['TypeError', 'ReferenceError', 'RangeError', 'SyntaxError', 'ZodError'];
+import { isDiskFull, isProgrammingError, isRatchetError } from '../config/errors.js';
 
 /**
  * Wraps every activity: while it runs, heartbeats say that the worker lives (with the details of the activity's own last
@@ -70,7 +67,7 @@ export function toFailure(error: unknown): unknown {
   return ApplicationFailure.create({
     message: error.message,
     type: 'E_INTERNAL',
-    nonRetryable: PROGRAMMING_ERRORS.includes(error.name),
+    nonRetryable: isProgrammingError(error),
     details: [{ hint: 'This is a fault of Ratchet; the log of the worker has the stack.' }],
     cause: error,
   });

@@ -1,4 +1,4 @@
-import { isRatchetError, RatchetError, type ErrorCode } from '../../config/errors.js';
+import { isProgrammingError, isRatchetError, RatchetError, type ErrorCode } from '../../config/errors.js';
 import type { DeviceRequest } from '../devices/index.js';
 import type {
   CheckpointReference,
@@ -58,7 +58,7 @@ export interface Fault {
 export function toFault(error: unknown): Fault {
   if (!(error instanceof Error)) return { message: String(error), stack: undefined };
   const { message, stack } = error;
-  if (!isRatchetError(error)) return { message, stack };
+  if (!isRatchetError(error)) return { message, stack, retryable: !isProgrammingError(error) };
   return { message, stack, code: error.code, hint: error.hint, retryable: error.retryable };
 }
 

@@ -51,6 +51,13 @@ it('rejects an aborted job with the reason and goes on with the next one', async
   expect(resumed.sha256).toBe((await engine.train(spec('a'))).sha256);
 });
 
+it('W1: tells a fault of the program, which no other attempt can mend, from one that may pass', async () => {
+  const broken = { ...spec('broken'), parameters: undefined } as unknown as TrainSpec;
+  await expect(engine.train(broken)).rejects.toMatchObject({ code: 'E_INTERNAL', retryable: false });
+  const hooks = { beforeWrite: () => Promise.reject(new Error('the line is down')) };
+  await expect(engine.train(spec('asked'), hooks)).rejects.toMatchObject({ code: 'E_INTERNAL', retryable: true });
+});
+
 it('W2: asks before it writes, and leaves everything as it is when it may not', async () => {
   let asked = 0;
   const refused = engine.train(spec('fenced'), {
