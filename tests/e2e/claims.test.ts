@@ -24,7 +24,7 @@ function writeSmall(folder: string): string {
   return file;
 }
 
-it('ratchet claims: left in the middle it keeps what is done, and --resume ends with a page, a picture and figures', async () => {
+it('ratchet claims: left in the middle it keeps what is done, and ends with a page, a picture and figures; --fresh measures again', async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'claims-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
   const [data, out] = [path.join(folder, 'data'), path.join(folder, 'page')];
@@ -36,13 +36,14 @@ it('ratchet claims: left in the middle it keeps what is done, and --resume ends 
   expect(await first.ended).toMatchObject({ code: 130 });
   expect(existsSync(out)).toBe(false);
   const results = path.join(data, 'claims', 'results');
-  const kept = readdirSync(results).map((name) => [name, statSync(path.join(results, name)).mtimeMs] as const);
-  expect(kept.length).toBeGreaterThanOrEqual(2);
+  const times = () => new Map(readdirSync(results).map((name) => [name, statSync(path.join(results, name)).mtimeMs]));
+  const kept = times();
+  expect(kept.size).toBeGreaterThanOrEqual(2);
 
-  const { code, stdout, stderr } = await ratchet([...options, '--resume']);
+  const { code, stdout, stderr } = await ratchet(options);
   expect({ code, stderr }).toMatchObject({ code: 0 });
   // What had ended is not played again.
-  for (const [name, time] of kept) expect(statSync(path.join(results, name)).mtimeMs).toBe(time);
+  for (const [name, time] of kept) expect(times().get(name)).toBe(time);
   const report = jsonLines(stdout).find((event) => event['event'] === 'claims') as unknown as ClaimsReport;
   expect(report).toMatchObject({
     complete: true,
@@ -58,6 +59,19 @@ it('ratchet claims: left in the middle it keeps what is done, and --resume ends 
   expect(row.measuredGain).toBeCloseTo(row.levels!.arm - row.levels!.against, 10);
   expect(readFileSync(path.join(out, 'claims.md'), 'utf8')).toContain(row.claimed);
   expect(readFileSync(path.join(out, 'claims.svg'), 'utf8')).toContain('<svg');
+
+  // Only what is asked for is measured again.
+  const measured = times();
+  const again = await ratchet([...options, '--only', 'v2-as-configured', '--seeds', '1', '--fresh']);
+  expect({ code: again.code, stderr: again.stderr }).toMatchObject({ code: 0 });
+  const later = times();
+  expect([...later.keys()]).toEqual([...measured.keys()]);
+  const changed = [...later].filter(([name, time]) => measured.get(name) !== time).map(([name]) => name);
+  expect(changed).toHaveLength(1);
+  expect(JSON.parse(readFileSync(path.join(results, changed[0]!), 'utf8'))).toMatchObject({
+    arm: 'v2-as-configured',
+    seed: 1,
+  });
 
   const wrong = await ratchet(['claims', '--prereg', path.join(folder, 'missing.json'), '--data', data]);
   expect(wrong.code).not.toBe(0);

@@ -75,7 +75,7 @@ function provisional(measured: readonly ClaimRow[], { tier }: ClaimsReport): str
         ]
       : [];
   return [
-    `**Provisional.** With ${fewest} paired ${fewest === 1 ? 'seed' : 'seeds'} the smallest possible *p* is ${2 ** (1 - fewest)}: a verdict here says where the interval lies, not that anything is proven.${tier === 'smoke' ? ' The cpu tier (10 seeds, every ablation) is still to be run: `npx ratchet claims --tier cpu --resume`.' : ''}`,
+    `**Provisional.** With ${fewest} paired ${fewest === 1 ? 'seed' : 'seeds'} the smallest possible *p* is ${2 ** (1 - fewest)}: a verdict here says where the interval lies, not that anything is proven.${tier === 'smoke' ? ' The cpu tier (10 seeds, every ablation) is still to be run: `npx ratchet claims --tier cpu`.' : ''}`,
     '',
   ];
 }
