@@ -1,5 +1,6 @@
 import type { ArtifactType } from '../../config/domain.js';
 import { stream } from '../../config/random.js';
+import { chooseGroups } from './choose-groups.js';
 import { connectedGroups } from './groups.js';
 
 export interface Splittable {
@@ -21,18 +22,24 @@ export interface SplitOptions {
   earlier?: ReadonlyMap<string, Side>;
 }
 
-/** Case, digits' and letters' order kept, everything else dropped: the default key of a near-duplicate. */
+/**
+ * Letters and digits in their order, without case and the ways Unicode has of writing them (NFKC); everything else
+ * dropped, unless there is nothing else: the default key of a near-duplicate.
+ */
 export function normalizedText(text: string): string {
-  return text
+  const words = text
+    .normalize('NFKC')
     .toLowerCase()
     .replace(/[^\p{L}\p{N}_]+/gu, ' ')
     .trim();
+  return words === '' ? text.trim() : words;
 }
 
 /**
  * R4: a stratified split by artifact type. Near-duplicates and augmented rows stay with their originals, so nothing of
  * the validation side is trained on. Of each type round(ratio × rows) go to validation, or the nearest number that
- * whole groups can add up to. A group with an earlier training row trains; a group of several types trains.
+ * whole groups can add up to. A group with an earlier training row trains; a group of several types trains unless it
+ * validated earlier.
  * Depends on the ids and the seed, not on the order of the rows.
  * @returns the side of every row, by id
  */
@@ -48,45 +55,21 @@ export function splitTrainValidation(rows: readonly Splittable[], options: Split
   const sides = new Map<string, Side>(rows.map((row) => [row.id, 'train']));
   const assign = (group: readonly Splittable[]) => group.forEach((row) => sides.set(row.id, 'validation'));
   const types = [...new Set(rows.map((row) => row.artifactType))].sort();
+  const targets = new Map(types.map((type) => [type, 0]));
+  for (const { artifactType } of rows) targets.set(artifactType, targets.get(artifactType)! + 1);
+  for (const [type, count] of targets) targets.set(type, Math.round(ratio * count));
+  const free = new Map(types.map((type): [ArtifactType, Splittable[][]] => [type, []]));
+  for (const group of groups) {
+    const before = new Set(group.map((row) => earlier.get(row.id)).filter((side) => side !== undefined));
+    const type = group[0]!.artifactType;
+    if (before.size === 0 && group.every((row) => row.artifactType === type)) free.get(type)!.push(group);
+    if (before.size === 0 || before.has('train')) continue;
+    assign(group);
+    for (const { artifactType } of group) targets.set(artifactType, targets.get(artifactType)! - 1);
+  }
   for (const type of types) {
-    const count = rows.filter((row) => row.artifactType === type).length;
-    let target = Math.round(ratio * count);
-    const free: Splittable[][] = [];
-    for (const group of groups) {
-      if (group.some((row) => row.artifactType !== type)) continue;
-      const before = new Set(group.map((row) => earlier.get(row.id)).filter((side) => side !== undefined));
-      if (before.size === 0) free.push(group);
-      else if (!before.has('train')) {
-        assign(group);
-        target -= group.length;
-      }
-    }
-    const shuffled = stream(seed, 'tracking', 'split', type).shuffle(free);
-    for (const group of chooseGroups(shuffled, Math.max(0, target))) assign(group);
+    const shuffled = stream(seed, 'tracking', 'split', type).shuffle(free.get(type)!);
+    for (const group of chooseGroups(shuffled, Math.max(0, targets.get(type)!))) assign(group);
   }
   return sides;
-}
-
-/** Groups whose sizes add up as near to the target as any (below rather than above), the first in order preferred. */
-function chooseGroups<T>(groups: readonly T[][], target: number): T[][] {
-  const total = groups.reduce((sum, group) => sum + group.length, 0);
-  const limit = Math.min(total, 2 * target);
-  const reachedBy = new Int32Array(limit + 1).fill(-1);
-  reachedBy[0] = groups.length;
-  groups.forEach((group, index) => {
-    for (let sum = limit; sum >= group.length; sum--) {
-      if (reachedBy[sum] === -1 && reachedBy[sum - group.length] !== -1) reachedBy[sum] = index;
-    }
-  });
-  let best = 0;
-  for (let sum = 0; sum <= limit; sum++) {
-    if (reachedBy[sum] !== -1 && Math.abs(sum - target) < Math.abs(best - target)) best = sum;
-  }
-  const chosen: T[][] = [];
-  for (let sum = best; sum > 0;) {
-    const group = groups[reachedBy[sum]!]!;
-    chosen.push(group);
-    sum -= group.length;
-  }
-  return chosen;
 }

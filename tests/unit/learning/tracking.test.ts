@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { bestCheckpoint, hasPlateaued, PerformanceTracker } from '../../../learning/tracking/performance-tracker.js';
+import { chooseGroups } from '../../../learning/tracking/choose-groups.js';
 import { connectedGroups } from '../../../learning/tracking/groups.js';
-import { splitTrainValidation, type Splittable } from '../../../learning/tracking/split.js';
+import { normalizedText, splitTrainValidation, type Splittable } from '../../../learning/tracking/split.js';
 import { summarizeEvaluation } from '../../../learning/tracking/summarize-evaluation.js';
 
 const types = ['erd', 'code_prototype', 'architecture'] as const;
@@ -65,11 +66,73 @@ describe('splitTrainValidation', () => {
     );
   });
 
+  it('R4: a group of several types stays on the side of an earlier round, and trains without one', () => {
+    const mixed: Splittable[] = [
+      { id: 'a', artifactType: 'erd', input: 'one shop' },
+      { id: 'b', artifactType: 'architecture', input: 'One shop.' },
+    ];
+    const sides = (earlier?: Map<string, 'train' | 'validation'>) =>
+      Object.fromEntries(splitTrainValidation(mixed, { seed: 1, ratio: 0.5, ...(earlier && { earlier }) }));
+    expect(sides()).toEqual({ a: 'train', b: 'train' });
+    expect(sides(new Map([['a', 'train']]))).toEqual({ a: 'train', b: 'train' });
+    expect(sides(new Map([['a', 'validation']]))).toEqual({ a: 'validation', b: 'validation' });
+    const more = [...rows, { ...mixed[1]!, id: 'c', input: rows[0]!.input }];
+    const counted = splitTrainValidation(more, { seed: 1, earlier: new Map([['c', 'validation']]) });
+    expect(counted.get(rows[0]!.id)).toBe('validation');
+    expect(validationOf(more, counted)).toHaveLength(21 - 1);
+  });
+
+  it('R4: requests without letters and digits are alike only when they are equal', () => {
+    const faces = Array.from({ length: 50 }, (_, index) => ({
+      id: `${index}`,
+      artifactType: 'erd' as const,
+      input: `${' '.repeat(index % 2)}${String.fromCodePoint(0x1f600 + (index >> 1))}`,
+    }));
+    const sides = splitTrainValidation(faces, { seed: 1 });
+    expect(validationOf(faces, sides)).toHaveLength(10);
+    for (let index = 0; index < 50; index += 2) expect(sides.get(`${index}`)).toBe(sides.get(`${index + 1}`));
+  });
+
+  it('R4: the key of a near-duplicate is the same in all ways of writing a letter', () => {
+    expect(normalizedText(' Cafe\u0301, ﬁnal №１!')).toBe('café final no1');
+    expect(normalizedText('CAFÉ final no1')).toBe('café final no1');
+    expect([normalizedText(' ?! '), normalizedText(' ')]).toEqual(['?!', '']);
+  });
+
   it('R4: splits by the seed, whatever the order of the rows', () => {
     const ids = (seed: number, source: readonly Splittable[]) =>
       validationOf(rows, splitTrainValidation(source, { seed }));
     expect(ids(1, [...rows].reverse())).toEqual(ids(1, rows));
     expect(ids(2, rows)).not.toEqual(ids(1, rows));
+  });
+});
+
+describe('chooseGroups', () => {
+  const sizesOf = (sizes: number[], target: number) =>
+    chooseGroups(
+      sizes.map((size, place) => Array.from({ length: size }, () => place)),
+      target,
+    ).map(([place]) => place);
+
+  it('R4: takes the first groups that add up to the target, the last of them first', () => {
+    expect(sizesOf([3, 1, 2, 5, 1, 4, 2], 6)).toEqual([2, 1, 0]);
+    expect(sizesOf([3, 3, 4, 3], 7)).toEqual([2, 0]);
+    expect(sizesOf([1, 1, 1, 1], 0)).toEqual([]);
+  });
+
+  it('R4: comes as near as groups allow, from below when both ways are as far', () => {
+    expect(sizesOf([3, 3, 3], 5)).toEqual([1, 0]);
+    expect(sizesOf([40, 3, 50, 6], 20)).toEqual([3, 1]);
+    expect(sizesOf([4, 8, 4], 6)).toEqual([0]);
+    expect(sizesOf([1, 2], 9)).toEqual([1, 0]);
+    expect(sizesOf([9, 9], 3)).toEqual([]);
+  });
+
+  it('R4: is quick with a million groups', () => {
+    const [one, pair] = [[1], [1, 2]];
+    expect(chooseGroups(Array<number[]>(1_000_000).fill(one), 200_000)).toHaveLength(200_000);
+    expect(chooseGroups(Array<number[]>(1_000_000).fill(pair), 200_001)).toHaveLength(100_000);
+    expect(chooseGroups([...Array<number[]>(999_999).fill(pair), one], 200_001)).toHaveLength(100_001);
   });
 });
 
