@@ -104,7 +104,7 @@ export function createFeedbackStoreActivities(
     },
 
     async pendingFeedback({ key, after, limit }) {
-      const pending = await deps.store.pendingFeedback(key.loop, after, limit);
+      const pending = await deps.store.roundFeedback(key.loop, key.round, after, limit);
       const ref = await files.write(
         key,
         'feedback',

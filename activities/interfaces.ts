@@ -327,7 +327,10 @@ export interface StoreActivities {
     key: RoundKey;
     ref: ArtifactRef;
   }): Promise<{ accepted: number; duplicates: number; cursor: number }>;
-  /** Writes up to `limit` events after the cursor to an artifact. `cursor` is the position of the last one written. */
+  /**
+   * Writes up to `limit` events after the cursor to an artifact; a round that is played again gets those of the first time.
+   * `cursor` is the position of the last one written.
+   */
   pendingFeedback(input: {
     key: RoundKey;
     after: number;
@@ -335,9 +338,15 @@ export interface StoreActivities {
   }): Promise<{ ref: ArtifactRef; cursor: number; count: number }>;
   /** Number of events after the cursor. */
   countPending(input: { loop: string; after: number }): Promise<number>;
-  /** The newest model versions of a loop, the newest first. */
-  recentModels(input: { loop: string; limit: number }): Promise<ModelReference[]>;
-  /** Marks a round as running. */
+  /**
+   * The newest model versions of a loop that rounds before `before` have made, the newest first: a round that is played
+   * again must not ask its own.
+   */
+  recentModels(input: { loop: string; limit: number; before?: number }): Promise<ModelReference[]>;
+  /**
+   * Marks a round as running. One that was begun before and never finished goes on with what it has recorded; with another
+   * configuration it begins anew.
+   */
   startRound(input: RoundInput & { feedbackCursor: number }): Promise<void>;
   /** Loads an artifact's rows into the stage's table. */
   recordStage(input: { key: RoundKey; stage: Stage; table: StageTable; ref: ArtifactRef }): Promise<void>;

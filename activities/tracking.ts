@@ -140,8 +140,20 @@ export function createTrackingStoreActivities(
   const { store } = deps;
   const files = new RoundFiles(deps.dataFolder);
   return {
-    startRound: ({ key, config, feedbackCursor }) =>
-      store.startRound(key.loop, key.round, { config, configHash: configHash(config), afterSeq: feedbackCursor }),
+    async startRound({ key, config, feedbackCursor }) {
+      const { loop, round } = key;
+      const fields = { config, configHash: configHash(config), afterSeq: feedbackCursor };
+      await store.transaction(async () => {
+        const begunWith = await store.openConfigHash(loop, round);
+        // What another configuration has left would be mixed with what this one makes.
+        if (begunWith !== null && begunWith !== fields.configHash) {
+          const before = (await store.newestState(loop)) as LoopState | null;
+          await store.rollBack(loop, before?.champion?.id ?? null, `round ${round} begins anew, configured otherwise`);
+          await store.forgetRound(loop, round, roundFolder(key));
+        }
+        await store.startRound(loop, round, fields);
+      });
+    },
 
     async finishRound({ key, result, state }) {
       await store.recordCurriculumState(key.loop, key.round, state.curriculum);

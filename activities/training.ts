@@ -120,11 +120,11 @@ export function createTrainingStoreActivities(
       return examples.length === 0 ? null : files.write(key, 'earlier-examples', examples);
     },
 
-    async recentModels({ loop, limit }) {
+    async recentModels({ loop, limit, before = Number.POSITIVE_INFINITY }) {
       const counted: ModelReference[] = [];
       for (const { id, path, sha256, round } of (await deps.store.modelVersions(loop)).toReversed()) {
         if (counted.length === limit) break;
-        if (!(await deps.store.isSuperseded(loop, round))) counted.push({ id, path, sha256 });
+        if (round < before && !(await deps.store.isSuperseded(loop, round))) counted.push({ id, path, sha256 });
       }
       return counted;
     },

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { Context } from '@temporalio/activity';
 import type { TrainingParameters } from '../config/domain.js';
 import { RatchetError } from '../config/errors.js';
+import { configHash } from '../config/hash.js';
 import type { LoopConfig } from '../config/loop.js';
 import type { Engine } from '../engine/index.js';
 import { bestOrDefault } from '../learning/tuning/best-or-default.js';
@@ -32,8 +33,8 @@ export function createTuningGpuActivities(deps: Dependencies & { engine: Engine 
   return {
     async trainTrial({ key, config, planRef, validationRef, parameters, initialModel, number, untilEpoch }) {
       const context = Context.current();
-      // A smaller minibatch after a lack of memory is another run.
-      const run = `${trialsFolder(key)}/${number}-${parameters.batchSize}`;
+      // Another plan or other settings, as a smaller minibatch after a lack of memory, are another run with other losses.
+      const run = `${trialsFolder(key)}/${number}-${configHash({ config, planRef, parameters }).slice(0, 12)}`;
       const fence = await claimFence(files.path(run), currentHolder(context.info));
       const log = openValidationLog(files.path(path.join(run, 'validations.jsonl')));
       const stop = new AbortController();

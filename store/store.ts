@@ -17,6 +17,7 @@ import type {
 import type { PreferencePair } from '../learning/preference/preference-pair.js';
 import { Database, type OpenOptions } from './database.js';
 import { appendFeedback, countFeedback, readFeedback, readLedger, rejectedRows, rejectRows } from './feedback.js';
+import { forgetRound, readOpenConfigHash } from './forget-round.js';
 import { contentHashes, tableCounts } from './inspect.js';
 import { readAll, readBestTrial, readExamples, readStage, recordStage } from './stages.js';
 import * as steering from './steering.js';
@@ -148,6 +149,20 @@ export class Store {
     return readFeedback(this.#database, loop, afterSeq, uptoSeq, Number.MAX_SAFE_INTEGER);
   }
 
+  /**
+   * A round's events: those after a cursor, in order, at most `limit`. Asked again for the same round it answers the same,
+   * whatever has come since.
+   */
+  roundFeedback(loop: string, round: number, afterSeq: number, limit: number): Promise<StoredEvent[]> {
+    return this.transaction(async () => {
+      const upto = await tracking.readUptoSeq(this.#database, loop, round);
+      const events = await readFeedback(this.#database, loop, afterSeq, upto ?? Number.MAX_SAFE_INTEGER, limit);
+      const newest = events.at(-1);
+      if (upto === null && newest !== undefined) await tracking.recordUptoSeq(this.#database, loop, round, newest.seq);
+      return events;
+    });
+  }
+
   /** Number of events after a cursor. */
   async countPending(loop: string, afterSeq: number): Promise<number> {
     return (await countFeedback(this.#database, loop, afterSeq)).pending;
@@ -249,6 +264,14 @@ export class Store {
 
   startRound(loop: string, round: number, fields: RoundStart = {}): Promise<void> {
     return tracking.startRound(this.#database, loop, round, fields);
+  }
+  /** Hash of the configuration that an unfinished round was begun with; null when there is no such round. */
+  openConfigHash(loop: string, round: number): Promise<string | null> {
+    return readOpenConfigHash(this.#database, loop, round);
+  }
+  /** Removes every row of a round, and that the writes under the workflow id `writes` and below it were applied. */
+  forgetRound(loop: string, round: number, writes: string): Promise<void> {
+    return forgetRound(this.#database, loop, round, writes);
   }
   /** Ends the time of rounds that a loop which starts anew has left open. */
   closeAbandonedRounds(loop: string): Promise<void> {

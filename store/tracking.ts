@@ -56,6 +56,21 @@ export function startRound(database: Database, loop: string, round: number, fiel
   });
 }
 
+/** Place of a round's last event; null before the round has taken any. */
+export async function readUptoSeq(database: Database, loop: string, round: number): Promise<number | null> {
+  const [row] = await database.read('SELECT upto_seq FROM rounds WHERE loop = $1 AND round = $2', [loop, round]);
+  return (row?.upto_seq as number | null | undefined) ?? null;
+}
+
+/** Notes the place of a round's last event; the first one stays. */
+export async function recordUptoSeq(database: Database, loop: string, round: number, uptoSeq: number): Promise<void> {
+  await record(database, 'rounds', [{ loop, round, uptoSeq, status: 'running' }], {
+    key: ['loop', 'round'],
+    update: ['upto_seq'],
+    where: 'rounds.upto_seq IS NULL',
+  });
+}
+
 /**
  * Ends the time of rounds that a loop which starts anew has left open: at the moment it was stopped at once, if that was
  * noted, else now. Their numbers can still be played.

@@ -15,7 +15,7 @@ export async function askEnsemble(
   const { config } = input;
   const { strategy, ensemble } = config.selection;
   if (!config.components.activeLearning || !needsEnsemble(strategy)) return undefined;
-  const newest = await store.recentModels({ loop: config.name, limit: ensemble });
+  const newest = await store.recentModels({ loop: config.name, limit: ensemble, before: input.key.round });
   const models = newest.length < ensemble ? [...newest, null] : newest;
   return models.length < 2 ? undefined : await gpu.askEnsemble({ ...input, models });
 }

@@ -162,6 +162,47 @@ describe('W1 going back', () => {
   });
 });
 
+it('W1: a failed round that is tried again is the same round, whatever feedback has come meanwhile', async () => {
+  const hashes: Record<string, string>[] = [];
+  for (const fails of [false, true]) {
+    let broken = fails;
+    const real = await controlledLoop({});
+    const activities = real.activities.bind(real);
+    real.activities = () => {
+      const { evaluateModel, ...others } = activities();
+      const evaluate: typeof evaluateModel = async (input) => {
+        if (broken && input.key.round === 2) throw new TypeError('this model cannot be evaluated');
+        return await evaluateModel(input);
+      };
+      return { ...others, evaluateModel: evaluate };
+    };
+    await withLoop(environment, real, { ...SMALL, name: 'tried-again', rounds: 3 }, async (loop) => {
+      const { feed, finished } = steering(loop, real);
+      await feed();
+      await finished(1);
+      await feed();
+      if (fails) {
+        await until('round 2 has failed', async () => (await loop.status()).phase === 'failed', 100_000);
+        await feed();
+        broken = false;
+        await loop.handle.signal(resumeSignal);
+      } else {
+        await finished(2);
+        await feed();
+      }
+      await loop.handle.result();
+    });
+    expect(await real.store.rounds('tried-again')).toMatchObject([
+      {},
+      { afterSeq: 0, uptoSeq: 60 },
+      { afterSeq: 60, uptoSeq: 120 },
+      { afterSeq: 120, uptoSeq: 180 },
+    ]);
+    hashes.push(await real.store.contentHashes());
+  }
+  expect(hashes[1]).toEqual(hashes[0]);
+});
+
 describe('W1 approval of promotions', () => {
   const approving = { ...SMALL, simulatedUsers: { requests: 60, wrongLabels: 0, testSpecifications: 40 } };
 

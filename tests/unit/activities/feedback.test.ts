@@ -17,3 +17,20 @@ it('D8: an ingestion that is tried again after its answer was lost counts its ev
   expect(await ingest('2', 1)).toEqual({ accepted: 0, duplicates: 3, cursor: 2 });
   expect(await store.lastSeq('main')).toBe(2);
 });
+
+it('D8: a round that is played again takes the feedback of the first time; what came since waits for the next', async () => {
+  const [dataFolder, store] = [temporaryFolder(), await temporaryStore()];
+  const { pendingFeedback } = createFeedbackStoreActivities({ dataFolder, store });
+  const take = (round: number, after: number) => pendingFeedback({ key: { loop: 'main', round }, after, limit: 4 });
+  await store.startRound('main', 1, { afterSeq: 0 });
+  expect(await take(1, 0)).toMatchObject({ cursor: 0, count: 0 });
+  await store.appendFeedback('main', [event(1), event(2), event(3)]);
+  const first = await take(1, 0);
+  expect(first).toMatchObject({ cursor: 3, count: 3 });
+  await store.appendFeedback('main', [event(4), event(5), event(6), event(7), event(8)]);
+  await store.startRound('main', 1, { afterSeq: 0 });
+  expect(await take(1, 0)).toEqual(first);
+  expect(await store.rounds('main')).toMatchObject([{ round: 1, afterSeq: 0, uptoSeq: 3 }]);
+  await store.startRound('main', 2, { afterSeq: 3 });
+  expect(await take(2, 3)).toMatchObject({ cursor: 7, count: 4 });
+});

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { createControlActivities, type SteerLoopInput } from '../../../activities/control.js';
 import type { LoopState } from '../../../activities/loop-state.js';
+import { createTrackingStoreActivities } from '../../../activities/tracking.js';
+import { createTrainingStoreActivities } from '../../../activities/training.js';
+import { LoopConfig } from '../../../config/loop.js';
 import type { Store } from '../../../store/store.js';
-import { evaluation, example, temporaryStore } from './rows.js';
+import { batch, evaluation, event, example, reward, temporaryFolder, temporaryStore } from './rows.js';
 
 const STATE: LoopState = {
   round: 0,
@@ -152,5 +155,65 @@ describe('a rollback', () => {
       code: 'E_USAGE',
     });
     expect(await store.newestState('main')).toEqual(state);
+  });
+});
+
+describe('a round that is begun again', () => {
+  it('goes on with what it has recorded; configured otherwise it begins anew, and the rounds before stay', async () => {
+    const { store } = await playedLoop(2);
+    const before = { hashes: await store.contentHashes(), counts: await store.tableCounts() };
+    const deps = { store, dataFolder: temporaryFolder() };
+    const { startRound } = createTrackingStoreActivities(deps);
+    const { recentModels } = createTrainingStoreActivities(deps);
+    const key = { loop: 'main', round: 3 };
+    const begin = (budget: number) =>
+      startRound({ key, config: LoopConfig.parse({ name: 'main', selection: { budget } }), feedbackCursor: 20 });
+    const promote = () => store.applyOnce('loops/main/round-3', 'promote', async () => 'promoted');
+
+    await begin(10);
+    await store.appendFeedback('main', [event(1)]);
+    await store.roundFeedback('main', 3, 0, 10);
+    await store.recordRewards('main', 3, [reward('event-1')]);
+    await store.recordExamples('main', 3, [example('a', 'event-1')]);
+    await store.recordBatches('main', 3, [batch('b', ['a'])]);
+    await store.applyOnce('loops/main/round-3/study', 'open', () =>
+      store.saveStudy('main', 3, { sampler: 'random', pruner: 'none', queue: [], study: {} }),
+    );
+    await store.recordTrainingRun({ id: 'run-3', loop: 'main', round: 3, kind: 'round', status: 'completed' });
+    await store.recordCheckpoint({ runId: 'run-3', step: 1, path: 'c', sha256: 'c' });
+    const version = { id: 'main-round-3', loop: 'main', round: 3, path: 'models/3', sha256: 'first' };
+    await store.recordModelVersion({ ...version, champion: true });
+    expect(await promote()).toBe('promoted');
+    const recorded = await store.contentHashes();
+    await begin(10);
+    expect(await store.contentHashes()).toEqual(recorded);
+    const ensemble = await recentModels({ loop: 'main', limit: 3, before: 3 });
+    expect(ensemble.map(({ id }) => id)).toEqual(['main-round-2', 'main-round-1']);
+
+    await begin(20);
+    const { audit: _a, feedback_events: _f, rounds, ...kept } = await store.contentHashes();
+    expect(before.hashes).toMatchObject(kept);
+    expect(rounds).not.toBe(before.hashes['rounds']);
+    const begun = (await store.rounds('main'))[3]!;
+    expect(begun).toMatchObject({ status: 'running', afterSeq: 20, config: { selection: { budget: 20 } } });
+    expect(begun.uptoSeq).toBeUndefined();
+    expect((await store.champion('main'))?.id).toBe('main-round-2');
+    expect((await store.audit('main')).at(-1)).toMatchObject({
+      action: 'rollBack',
+      subject: 'main-round-2',
+      details: { before: 'main-round-3', reason: 'round 3 begins anew, configured otherwise' },
+    });
+    const applied = await store.query("SELECT * FROM applied_writes WHERE workflow_id LIKE 'loops/main/round-3%'");
+    expect(applied).toEqual([]);
+
+    // What is made now is what is kept.
+    await store.recordExamples('main', 3, [example('a', 'event-1', { target: 'another' })]);
+    await store.recordModelVersion({ ...version, sha256: 'second', champion: false });
+    expect(await store.examples('main', 3)).toMatchObject([{ id: 'a', target: 'another' }]);
+    expect((await store.modelVersions('main')).at(-1)).toMatchObject({ sha256: 'second', champion: false });
+    await store.finishRound('main', 3);
+    const finished = await store.contentHashes();
+    await begin(30);
+    expect(await store.contentHashes()).toEqual(finished);
   });
 });
