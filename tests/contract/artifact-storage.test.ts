@@ -92,6 +92,21 @@ describe('a bucket', () => {
     storage.close();
   });
 
+  it('W2: takes and gives files with keys that may not list it, and says what a missing one may be', async () => {
+    const storage = await openBucket();
+    server!.mayList = false;
+    writeFileSync(file('in'), 'text');
+    expect(await storage.has('key')).toBe(false);
+    await expect(storage.download('key', file('out'))).rejects.toMatchObject({
+      code: 'E_STORAGE',
+      retryable: false,
+      message: expect.stringContaining('s3:ListBucket') as string,
+    });
+    await storage.upload('key', file('in'));
+    expect([await storage.has('key'), await storage.download('key', file('out'))]).toEqual([true, true]);
+    storage.close();
+  });
+
   it('leaves no parts behind when an upload fails, and goes on after errors that pass', async () => {
     const storage = await openBucket();
     writeFileSync(file('in'), randomBytes(9 << 20));

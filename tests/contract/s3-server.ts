@@ -10,6 +10,8 @@ export interface S3Server {
   uploads: Map<string, Map<number, Buffer>>;
   /** Requests to answer with an error first. */
   failNext: number;
+  /** Whether the keys have s3:ListBucket: without it what is missing is as what may not be read. */
+  mayList: boolean;
   close(): Promise<void>;
 }
 
@@ -18,7 +20,14 @@ export interface S3Server {
  * anew from the secret and the request as it came (AWS, "Signature Version 4 signing process"). One bucket: `artifacts`.
  */
 export async function startS3Server(secret: string): Promise<S3Server> {
-  const state: S3Server = { endpoint: '', objects: new Map(), uploads: new Map(), failNext: 0, close: async () => {} };
+  const state: S3Server = {
+    endpoint: '',
+    objects: new Map(),
+    uploads: new Map(),
+    failNext: 0,
+    mayList: true,
+    close: async () => {},
+  };
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -73,7 +82,8 @@ function answer(state: S3Server, secret: string, request: IncomingMessage, respo
       return send(204);
     default: {
       const object = state.objects.get(key);
-      return object === undefined ? fail(404, 'NoSuchKey') : send(200, object, { 'content-length': object.length });
+      if (object === undefined) return state.mayList ? fail(404, 'NoSuchKey') : fail(403, 'AccessDenied');
+      return send(200, object, { 'content-length': object.length });
     }
   }
 }

@@ -51,7 +51,8 @@ class S3Storage implements ArtifactStorage {
       await this.client.send(new this.sdk.HeadObjectCommand(this.object(key)));
       return true;
     } catch (error) {
-      if (statusOf(error) === 404) return false;
+      // Of what is missing S3 says 403 to keys without s3:ListBucket; keys that may do nothing hear it of the upload.
+      if (statusOf(error) === 404 || statusOf(error) === 403) return false;
       throw this.fault('looking for', key, error);
     }
   }
@@ -78,7 +79,10 @@ class S3Storage implements ArtifactStorage {
       await pipeline(Body as Readable, createWriteStream(file));
       return true;
     } catch (error) {
-      if ((error as Error).name === 'NoSuchKey') return false;
+      const { name } = error as Error;
+      if (name === 'NoSuchKey') return false;
+      if (name === 'AccessDenied')
+        throw this.fault('reading', `${key} (missing or forbidden: S3 says which to keys with s3:ListBucket)`, error);
       throw this.fault('reading', key, error);
     }
   }
