@@ -94,7 +94,8 @@ export async function runWorkerProcess(
     tracing = traced ? (await import('./tracing.js')).startTracing(name) : null;
     storage = await openStorage(config.storage);
     plan = await prepare({ config, dataFolder, log, traced });
-    const exchange = storage === null ? [] : [new ArtifactExchange(dataFolder, storage).intercept];
+    const exchange = storage === null ? null : new ArtifactExchange(dataFolder, storage);
+    await exchange?.clear();
     await serve(plan, { config, address, name, exchange, plugins: tracing === null ? [] : [tracing.plugin] });
     log.info('stopped');
   } catch (error) {
@@ -120,8 +121,8 @@ interface ServeOptions extends Pick<WorkerOptions, 'plugins'> {
   config: RatchetConfig;
   address: string;
   name: string;
-  /** Interceptors that fetch and store the files of other hosts. */
-  exchange: ArtifactExchange['intercept'][];
+  /** Fetches and stores the files that other hosts share; null where all see one data folder. */
+  exchange: ArtifactExchange | null;
 }
 
 async function serve(plan: WorkerPlan, { config, address, name, exchange, plugins }: ServeOptions): Promise<void> {
@@ -138,7 +139,11 @@ async function serve(plan: WorkerPlan, { config, address, name, exchange, plugin
         defaultHeartbeatThrottleInterval: settings.defaultHeartbeatThrottleMilliseconds,
         stickyQueueScheduleToStartTimeout: '2 s',
         interceptors: {
-          activity: [interceptActivity(settings.heartbeatSeconds * 1000), measureActivities, ...exchange],
+          activity: [
+            interceptActivity(settings.heartbeatSeconds * 1000),
+            measureActivities,
+            ...(exchange === null ? [] : [exchange.intercept]),
+          ],
         },
         ...encryptedWorker(encryption, options, failures),
         ...(plugins !== undefined && { plugins }),

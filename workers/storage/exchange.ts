@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -21,6 +22,8 @@ interface Manifest {
 }
 
 const WEIGHTS = ['adapter_model.safetensors', 'model.safetensors'];
+/** A download that is this old belongs to a process that was killed. */
+const LEFT_OVER_MILLISECONDS = 24 * 3600_000;
 /** Downloads of one file before it is given up as damaged. */
 const ATTEMPTS = 3;
 
@@ -118,14 +121,27 @@ export class ArtifactExchange {
     await handle.sync().finally(() => handle.close());
   }
 
+  /** Deletes what processes that were killed have left half fetched; for the start of a worker. */
+  async clear(): Promise<void> {
+    const folder = this.downloads();
+    for (const name of existsSync(folder) ? await readdir(folder) : []) {
+      const left = path.join(folder, name);
+      const found = await stat(left).catch(() => null);
+      if (found !== null && Date.now() - found.mtimeMs > LEFT_OVER_MILLISECONDS)
+        await rm(left, { recursive: true, force: true });
+    }
+  }
+
+  /** A name that no other download has, not even one of a killed process that had this one's pid. */
   private async temporary(): Promise<string> {
-    const folder = path.join(this.dataFolder, 'run', 'exchange');
-    await mkdir(folder, { recursive: true });
-    return path.join(folder, `${process.pid}-${(temporaries += 1)}`);
+    await mkdir(this.downloads(), { recursive: true });
+    return path.join(this.downloads(), randomUUID());
+  }
+
+  private downloads(): string {
+    return path.join(this.dataFolder, 'run', 'exchange');
   }
 }
-
-let temporaries = 0;
 
 const blobKey = (sha256: string): string => `contents/${sha256.slice(0, 2)}/${sha256}`;
 /** By content as well: two attempts at one artifact do not write over each other. */

@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -56,6 +65,24 @@ describe('hosts with data folders of their own', () => {
     writeFileSync(at('shared/contents', ref.sha256.slice(0, 2), ref.sha256), 'damaged');
     await expect(run(host('b'), ref, async () => 'never')).rejects.toMatchObject({ code: 'E_DATA_INVALID' });
     expect(existsSync(at('b', 'rows.jsonl'))).toBe(false);
+  });
+
+  it('W2: put nothing that a killed download has left into another artifact, and delete it after a day', async () => {
+    const made = await run(host('a'), {}, async () => writeModel('a'));
+    // What a process of this pid would have called its downloads by counting them.
+    const left = Array.from({ length: 50 }, (_, count) => at('b', 'run/exchange', `${process.pid}-${count}`));
+    for (const folder of left) {
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(path.join(folder, 'outer-momentum.safetensors'), 'stray');
+    }
+    await run(host('b'), made, async () => {
+      expect(readdirSync(at('b', 'models/one')).sort()).toEqual(['adapter_model.safetensors', 'state']);
+    });
+    const yesterday = Date.now() / 1000 - 25 * 3600;
+    utimesSync(left[0]!, yesterday, yesterday);
+    await host('b').clear();
+    expect(left.map((folder) => existsSync(folder))).toEqual(left.map((_, place) => place > 0));
+    await host('c').clear();
   });
 
   it('name what nobody has stored, and never leave the data folder', async () => {
