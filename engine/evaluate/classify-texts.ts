@@ -1,11 +1,10 @@
 import type { CompiledModel } from '../generate/compiled-model.js';
 import type { ClassifierConfig } from '../nn/config.js';
 import { classify, forward } from '../nn/model.js';
-import { tf } from '../trace/index.js';
 import { padTexts } from './pad-texts.js';
 
 /**
- * Probabilities of the classes, `[texts][classes]`, for a batch of texts.
+ * Scores of the classes before the softmax, `[texts][classes]`, for a batch of texts.
  *
  * @param texts token ids, at least one each
  */
@@ -15,11 +14,11 @@ export async function classifyTexts(
   texts: readonly (readonly number[])[],
 ): Promise<number[][]> {
   const { shape, feeds } = padTexts(config, texts);
-  const { probabilities } = await model.run(`classify ${shape.join('x')}`, feeds, (params, inputs) => {
+  const { logits } = await model.run(`classify ${shape.join('x')}`, feeds, (params, inputs) => {
     const { hidden } = forward(config, params, { inputIds: inputs['ids']!, keyMask: inputs['mask']! });
-    return { probabilities: tf.softmax(classify(config, params, hidden)) };
+    return { logits: classify(config, params, hidden) };
   });
-  const values = probabilities!.data as Float32Array;
+  const values = logits!.data as Float32Array;
   const classes = values.length / texts.length;
   return texts.map((_, row) => [...values.subarray(row * classes, (row + 1) * classes)]);
 }

@@ -3,10 +3,12 @@ import type { CausalRow, EvaluateSpec, Evaluation, Latency, TrainingRow } from '
 import { loadChatTemplate } from '../chat/load-chat-template.js';
 import { CompiledModel, type CompiledModelOptions } from '../generate/compiled-model.js';
 import { Decoder } from '../generate/decoder.js';
+import { loadEndIds } from '../generate/end-ids.js';
 import { generateTokens } from '../generate/generate-tokens.js';
-import { endIdsOf, loadAdaptedModel, type AdaptedModel } from '../generate/load-adapted-model.js';
+import { loadAdaptedModel, type AdaptedModel } from '../generate/load-adapted-model.js';
 import type { ClassifierConfig, DecoderConfig, EncoderDecoderConfig } from '../nn/config.js';
-import { tokenizeRows } from '../train/encode-rows.js';
+import { tokenizeRows, type Encoder } from '../train/encode-rows.js';
+import { targetRows } from '../train/row-source.js';
 import { labelsOf, readCausalRows, readTrainingRows, type TokenRow } from '../train/training-rows.js';
 import { classifyTexts } from './classify-texts.js';
 import { measureLatency } from './measure-latency.js';
@@ -111,18 +113,11 @@ async function prepareTexts(
   rows: readonly CausalRow[],
 ): Promise<Prepared<ScoredText & { id: string }>> {
   const template = await loadChatTemplate(spec.modelDir);
-  const encoded = tokenizeRows(rows, { tokenizer, config, template, maxLength: spec.maxLength ?? DEFAULT_MAX_LENGTH });
-  if (encoded.rows.length === 0)
-    throw invalid(`${spec.dataFile}: no row has a token to score.`, 'Give the rows answers.');
-  const prompts = new Map(rows.map((row) => [row.id, 'prompt' in row ? row.prompt : '']));
-  const items = encoded.rows.flatMap((row) => {
-    const { id, tokens, promptLength } = row;
-    if (config.kind === 'decoder') return scoredParts(row);
-    const targets = tokens.slice(promptLength);
-    const inputIds = tokenizer.encode(prompts.get(id)!, { addSpecialTokens: true });
-    if (inputIds.length === 0) throw invalid(`Row "${id}": its prompt is empty.`, 'Give it a prompt.');
-    return [{ id, inputIds, decoderIds: [config.startId, ...targets.slice(0, -1)], first: 0, targets }];
-  });
+  const endIds = decoder ? await loadEndIds(spec.modelDir, config, tokenizer) : [];
+  const encoder: Encoder = { tokenizer, config, template, maxLength: spec.maxLength ?? DEFAULT_MAX_LENGTH };
+  const { items, truncated } =
+    config.kind === 'decoder' ? scoredTexts(rows, encoder) : scoredTargets(rows as TrainingRow[], encoder, config);
+  if (items.length === 0) throw invalid(`${spec.dataFile}: no row has a token to score.`, 'Give the rows answers.');
   const sum = { logProbability: 0, correct: 0, tokens: 0 };
   return {
     items,
@@ -143,14 +138,14 @@ async function prepareTexts(
       const [generation] = await generateTokens(decoder!, [prompt], {
         maxNewTokens: spec.maxNewTokens ?? DEFAULT_TIMED_TOKENS,
         temperature: 0,
-        endIds: endIdsOf(config, tokenizer),
+        endIds,
         seed: 1,
         batchSize: 1,
       });
       return generation!.tokens.length;
     },
     result: () => ({
-      truncatedRows: encoded.truncated,
+      truncatedRows: truncated,
       tokens: sum.tokens,
       loss: -sum.logProbability / sum.tokens,
       perplexity: Math.exp(-sum.logProbability / sum.tokens),
@@ -158,6 +153,27 @@ async function prepareTexts(
       classes: null,
     }),
   };
+}
+
+/** A text to score, and the row it is of. */
+interface Scored {
+  items: (ScoredText & { id: string })[];
+  /** Rows that were cut. */
+  truncated: number;
+}
+
+function scoredTexts(rows: readonly CausalRow[], encoder: Encoder): Scored {
+  const encoded = tokenizeRows(rows, encoder);
+  return { items: encoded.rows.flatMap(scoredParts), truncated: encoded.truncated };
+}
+
+function scoredTargets(rows: readonly TrainingRow[], encoder: Encoder, { startId }: EncoderDecoderConfig): Scored {
+  const encoded = targetRows(rows, encoder);
+  const items = encoded.rows.map(({ id, tokens: inputIds, target: targets }) => {
+    if (inputIds.length === 0) throw invalid(`Row "${id}": its prompt is empty.`, 'Give it a prompt.');
+    return { id, inputIds, decoderIds: [startId, ...targets.slice(0, -1)], first: 0, targets };
+  });
+  return { items, truncated: encoded.truncated };
 }
 
 /** What of a row is scored: one text for each run of labels, such as the answers of a conversation. */
@@ -204,6 +220,7 @@ function prepareClassification(
     return { ids, label };
   });
   const predictions: { label: number; probabilities: number[] }[] = [];
+  const losses: number[] = [];
   return {
     items,
     length: ({ ids }) => ids.length,
@@ -213,10 +230,14 @@ function prepareClassification(
         config,
         batch.map(({ ids }) => ids),
       );
-      results.forEach((probabilities, i) => {
+      results.forEach((logits, i) => {
         const place = places[i]!;
-        if (!probabilities.every(Number.isFinite)) throw notFinite(rows[place]!.id);
-        predictions[place] = { label: items[place]!.label, probabilities };
+        const { label } = items[place]!;
+        const largest = Math.max(...logits);
+        if (!logits.every(Number.isFinite)) throw notFinite(rows[place]!.id);
+        const sum = logits.reduce((total, logit) => total + Math.exp(logit - largest), 0);
+        predictions[place] = { label, probabilities: logits.map((logit) => Math.exp(logit - largest) / sum) };
+        losses[place] = largest + Math.log(sum) - logits[label]!;
       });
     },
     async predict(index) {
@@ -224,7 +245,6 @@ function prepareClassification(
       return 0;
     },
     result: () => {
-      const losses = predictions.map(({ label, probabilities }) => -Math.log(probabilities[label]!));
       const right = predictions.filter(
         ({ label, probabilities }) => probabilities.indexOf(Math.max(...probabilities)) === label,
       );

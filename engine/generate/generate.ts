@@ -2,8 +2,9 @@ import type { GenerateSpec, Generation } from '../api.js';
 import type { CompiledModelOptions } from './compiled-model.js';
 import { checkGenerateSpec } from './check-spec.js';
 import { Decoder } from './decoder.js';
+import { loadEndIds } from './end-ids.js';
 import { generateTokens } from './generate-tokens.js';
-import { endIdsOf, loadAdaptedModel } from './load-adapted-model.js';
+import { loadAdaptedModel } from './load-adapted-model.js';
 import { encodePrompt } from '../tokenizer/encode-prompt.js';
 import { StopStrings } from './stop-strings.js';
 import type { BeamOptions } from './token-generation.js';
@@ -49,7 +50,7 @@ export async function generateTexts(
       ...spec,
       seed: spec.seed ?? 1,
       batchSize: spec.batchSize ?? DEFAULT_BATCH,
-      endIds: spec.endIds ?? endIdsOf(config, tokenizer),
+      endIds: spec.endIds ?? (await loadEndIds(spec.modelDir, config, tokenizer)),
       isStop: stops.isEmpty ? undefined : (tokens) => stops.end(tokens),
       beams: beamsOf(spec),
       ...hooks,

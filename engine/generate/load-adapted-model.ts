@@ -30,9 +30,3 @@ export async function loadAdaptedModel(modelDir: string, adapterDir: string | nu
   const adapter = loraFromPeft(config, await readAdapter(adapterDir));
   return { config, weights: mergeLora(weights, adapter), tokenizer };
 }
-
-/** The tokens that end a text: the model's, or the tokenizer's where it names none. */
-export function endIdsOf(config: ModelConfig, tokenizer: TextTokenizer): number[] {
-  if (config.endIds.length > 0) return config.endIds;
-  return tokenizer.endId === null ? [] : [tokenizer.endId];
-}

@@ -21,14 +21,7 @@ export function encodePrompt(
 ): EncodedPrompt {
   const ids = tokenizer.encode(text);
   if (fromTemplate) return { ids, added: 0 };
-  const begin = beginTokens(tokenizer);
+  const begin = tokenizer.beginIds;
   if (begin.every((id, place) => ids[place] === id)) return { ids, added: 0 };
   return { ids: [...begin, ...ids], added: begin.length };
-}
-
-/** The tokens that the post-processor puts in front of a text. */
-function beginTokens(tokenizer: TextTokenizer): number[] {
-  const { ids, specialTokensMask } = tokenizer.encodeFully('a', { addSpecialTokens: true });
-  const end = specialTokensMask.indexOf(0);
-  return ids.slice(0, end);
 }

@@ -12,7 +12,7 @@ import {
 import { JsonPart } from './json-part.js';
 import { readModel } from './models/read-model.js';
 import { readNormalizer } from './normalizers.js';
-import { readPostProcessor } from './post-processors.js';
+import { readPostProcessor, type PostProcessor } from './post-processors.js';
 import { readPreTokenizer } from './pre-tokenizers.js';
 
 export interface EncodeOptions {
@@ -32,6 +32,8 @@ export interface TokenizerPipeline {
   idOf(token: string): number | null;
   /** One more than the largest id. */
   readonly vocabularySize: number;
+  /** The tokens that the post-processor puts in front of a text. */
+  readonly beginIds: readonly number[];
 }
 
 /**
@@ -103,5 +105,21 @@ export function buildPipeline(json: unknown, path: string): TokenizerPipeline {
     },
     idOf: (token) => addedByText.get(token)?.id ?? model.vocabulary.get(token) ?? null,
     vocabularySize,
+    beginIds: post === null ? [] : tokensInFront(post),
   };
+}
+
+/** Seen around one token of a text: an empty text would not tell front from back. */
+function tokensInFront(post: PostProcessor): number[] {
+  const text: Encoding = {
+    ids: [0],
+    tokens: [''],
+    typeIds: [0],
+    offsets: [[0, 0]],
+    specialTokensMask: [0],
+    attentionMask: [1],
+    sequences: [0],
+  };
+  const { ids, specialTokensMask } = joinEncodings(post.process([text], true));
+  return ids.slice(0, Math.max(0, specialTokensMask.indexOf(0)));
 }

@@ -15,6 +15,8 @@ export interface TextTokenizer {
   decode(ids: readonly number[], options?: { skipSpecialTokens?: boolean }): string;
   /** Size of the vocabulary, added tokens included: one more than the largest id. */
   readonly vocabularySize: number;
+  /** The tokens that the post-processor puts in front of a text. */
+  readonly beginIds: readonly number[];
   readonly beginId: number | null;
   readonly endId: number | null;
   readonly padId: number | null;
@@ -75,6 +77,7 @@ export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
       return clean ? cleanUp(text) : text;
     },
     vocabularySize: pipeline.vocabularySize,
+    beginIds: pipeline.beginIds,
     beginId: idOf('bos_token'),
     endId: idOf('eos_token'),
     padId: idOf('pad_token'),

@@ -66,7 +66,9 @@ export const learnedTokens = (row: TokenRow): number =>
     .slice(1)
     .filter((label) => label >= 0).length;
 
-const endOf = ({ config, tokenizer }: Encoder): number | null => config.endIds[0] ?? tokenizer.endId;
+/** The token behind an answer: the tokenizer's, as TRL has it; the first that config.json names may be another. */
+export const endOf = ({ config, tokenizer }: Pick<Encoder, 'config' | 'tokenizer'>): number | null =>
+  tokenizer.endId ?? config.endIds[0] ?? null;
 
 function encodeCompletion(
   { id, prompt, completion, fromTemplate }: TrainingRow,
@@ -126,7 +128,8 @@ function encodeText({ id, text }: TextRow, encoder: Encoder, limit: number): Enc
   return { rows, truncated: false };
 }
 
-function requireKnown(id: string, tokens: readonly number[], vocabularySize: number): void {
+/** Refuses tokens that the model does not have. */
+export function requireKnown(id: string, tokens: readonly number[], vocabularySize: number): void {
   const tooLarge = tokens.find((token) => token >= vocabularySize);
   if (tooLarge === undefined) return;
   throw new RatchetError(

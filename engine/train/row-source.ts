@@ -4,7 +4,7 @@ import type { ClassifierConfig, ModelConfig } from '../nn/config.js';
 import { isPreference, type ObjectiveSpec, type PreferenceRow } from '../objectives/objective-spec.js';
 import type { TextTokenizer } from '../tokenizer/tokenizer.js';
 import { padRight } from './batch-plan.js';
-import { tokenizeRows, type Encoder } from './encode-rows.js';
+import { endOf, requireKnown, tokenizeRows, type Encoder } from './encode-rows.js';
 import { IGNORED, type MicroBatch } from './loss.js';
 import { readCausalRows, readRows, readTrainingRows, type TokenRow } from './training-rows.js';
 
@@ -71,7 +71,7 @@ export function rowSource(spec: ObjectiveSpec, encoder: Encoder): RowSource {
   if (config.kind === 'classifier')
     return source(readTrainingRows, (rows) => classRows(rows, tokenizer, config, maxLength), padClasses);
   if (config.kind === 'encoder-decoder')
-    return source(readTrainingRows, (rows) => targetRows(rows, tokenizer, config, maxLength), padTargets);
+    return source(readTrainingRows, (rows) => targetRows(rows, encoder), padTargets);
   if (!isPreference(spec)) return source(readCausalRows, (rows) => tokenizeRows(rows, encoder), padRight);
   const readPairs = (file: string) => readRows<PreferenceRow>(file, ['id', 'prompt', 'chosen', 'rejected']);
   return source(readPairs, (rows) => pairRows(rows, encoder), padPairs);
@@ -210,13 +210,12 @@ function padClasses(rows: readonly TokenRow[], batch: number, maxPositions: numb
   return { ...padRight(rows, batch, maxPositions), labels };
 }
 
-function targetRows(
+/** Sources with what to answer; a longer source is cut, its last token stays. */
+export function targetRows(
   rows: readonly TrainingRow[],
-  tokenizer: TextTokenizer,
-  config: ModelConfig,
-  maxLength: number,
-): EncodedRows {
-  const end = config.endIds[0] ?? tokenizer.endId;
+  { tokenizer, config, maxLength }: Encoder,
+): { rows: TargetRow[]; truncated: number; unsupervised: number } {
+  const end = endOf({ config, tokenizer });
   let truncated = 0;
   const loaded = rows.map(({ id, prompt, completion }): TargetRow => {
     let tokens = tokenizer.encode(prompt, { addSpecialTokens: true });
@@ -232,6 +231,7 @@ function targetRows(
       tokens = [...tokens.slice(0, maxLength - 1), tokens.at(-1)!];
       truncated++;
     }
+    for (const part of [tokens, target]) requireKnown(id, part, config.vocabularySize);
     return { id, tokens, promptLength: tokens.length, target };
   });
   return { rows: loaded, truncated, unsupervised: 0 };

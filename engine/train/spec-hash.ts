@@ -7,7 +7,7 @@ import { fileSha256 } from '../formats/file-sha256.js';
 import { segmentStateHash } from './segment.js';
 
 /** Raised when the same spec would train to other bits, so that older checkpoints are not continued. */
-const ALGORITHM = 2;
+const ALGORITHM = 3;
 
 async function folderHashes(folder: string): Promise<Record<string, string>> {
   const names = await readdir(folder).catch((error: unknown) => {
@@ -16,7 +16,7 @@ async function folderHashes(folder: string): Promise<Record<string, string>> {
   const wanted = names.filter(
     (name) =>
       /\.safetensors(\.index\.json)?$/.test(name) ||
-      /config\.json$|^tokenizer\.json$|^chat_template\.jinja$/.test(name),
+      /config\.json$|^tokenizer\.json$|^special_tokens_map\.json$|^chat_template\.jinja$/.test(name),
   );
   const hashes: Record<string, string> = {};
   for (const name of wanted.sort()) hashes[name] = await fileSha256(join(folder, name));

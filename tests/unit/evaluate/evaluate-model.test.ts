@@ -188,6 +188,15 @@ describe('evaluateModel of other kinds', () => {
     alone.classes!.predictions.forEach(({ probabilities }, i) =>
       probabilities.forEach((p, label) => expect(p).toBeCloseTo(predictions[i]!.probabilities[label]!, 5)),
     );
+    const sure = join(folder, 'sure');
+    await cp(modelDir, sure, { recursive: true });
+    const { tensors } = await readSafetensors(join(sure, 'model.safetensors'));
+    (tensors.get('classifier.bias')!.data as Float32Array)[0]! += 150;
+    await writeSafetensors(join(sure, 'model.safetensors'), tensors);
+    await writeFile(dataFile, jsonLines([{ id: 'x', prompt: 'a', completion: '1' }]));
+    const wrong = await evaluateModel({ modelDir: sure, adapterDir: null, dataFile });
+    expect(wrong.loss).toBeGreaterThan(104);
+    expect(wrong.loss).toBeLessThan(200);
     await writeFile(dataFile, jsonLines([{ id: 'x', prompt: 'a', completion: 'no class' }]));
     await expect(evaluateModel({ modelDir, adapterDir: null, dataFile })).rejects.toMatchObject({
       code: 'E_DATA_INVALID',
@@ -202,5 +211,17 @@ describe('evaluateModel of other kinds', () => {
     expect(whole.perplexity).toBeGreaterThan(1);
     expect(apart.loss).toBeCloseTo(whole.loss, 5);
     expect(whole.latency!.tokensPerSecond).toBeGreaterThan(0);
+    const dataFile = join(folder, 'sources.jsonl');
+    const lossOf = async (rows: TrainingRow[], maxLength?: number) => {
+      await writeFile(dataFile, jsonLines(rows));
+      return evaluateModel({ modelDir, adapterDir: null, dataFile, ...(maxLength && { maxLength }) });
+    };
+    const pair = ['a b c', 'm l k j'].map((prompt, i) => ({ id: `${i}`, prompt, completion: 'd e' }));
+    const alike = await lossOf(pair.map((row) => ({ ...row, id: 'same' })));
+    expect(alike.loss).toBe((await lossOf(pair)).loss);
+    // The last token of a source stays when it is cut, here as in training.
+    const cut = await lossOf([{ id: '1', prompt: 'a b c d e f g h', completion: 'd e' }], 4);
+    expect(cut.truncatedRows).toBe(1);
+    expect(cut.loss).toBe((await lossOf([{ id: '1', prompt: 'a b c h', completion: 'd e' }])).loss);
   });
 });

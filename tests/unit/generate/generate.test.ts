@@ -282,6 +282,29 @@ describe('generateTexts', () => {
     expect((await generateTexts({ ...spec, endIds: [] }))[0]!.tokens).toHaveLength(6);
   });
 
+  it('ends where generation_config.json or the tokenizer says, besides config.json', async () => {
+    const [free] = await generateTexts({ ...spec, endIds: [] });
+    const [, second, third] = free!.tokens;
+    const upTo = (end: number) => free!.tokens.slice(0, 1 + free!.tokens.indexOf(end));
+    const modelDir = join(folder, 'chat');
+    await cp(join(fixtures, 'models/llama'), modelDir, { recursive: true });
+    await cp(join(folder, 'tokenizer.json'), join(modelDir, 'tokenizer.json'));
+    const own = join(modelDir, 'generation_config.json');
+    await writeFile(own, JSON.stringify({ eos_token_id: [100_000, -1, third] }));
+    const [ended] = await generateTexts({ ...spec, modelDir });
+    expect(ended).toMatchObject({ tokens: upTo(third!), finished: true });
+    const token = (await loadTokenizer(folder)).decode([second!]);
+    await writeFile(join(modelDir, 'tokenizer_config.json'), JSON.stringify({ eos_token: token }));
+    expect((await generateTexts({ ...spec, modelDir }))[0]!.tokens).toEqual(upTo(second!));
+    for (const text of ['{', '[]', '{"eos_token_id":"2"}', '{"eos_token_id":[1.5]}']) {
+      await writeFile(own, text);
+      await expect(generateTexts({ ...spec, modelDir })).rejects.toMatchObject({
+        code: 'E_MODEL_INVALID',
+        message: expect.stringContaining('generation_config.json') as string,
+      });
+    }
+  });
+
   it('returns the beams of each prompt with their scores', async () => {
     const results = await generateTexts({ ...spec, numBeams: 3, numReturnSequences: 3 });
     expect(results).toHaveLength(6);

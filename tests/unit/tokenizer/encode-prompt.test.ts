@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseModelConfig } from '../../../engine/nn/config.js';
@@ -36,6 +38,27 @@ describe('a text to be continued', () => {
     }
   });
 
+  it('has its begin token whatever the letters of the vocabulary', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'ratchet-letters-'));
+    try {
+      const special = { id: 4, content: '<s>', special: true, normalized: false };
+      const template = {
+        type: 'TemplateProcessing',
+        single: [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+        pair: [{ Sequence: { id: 'A', type_id: 0 } }, { Sequence: { id: 'B', type_id: 1 } }],
+        special_tokens: { '<s>': { id: '<s>', ids: [4], tokens: ['<s>'] } },
+      };
+      const model = { type: 'BPE', vocab: { A: 0, C: 1, G: 2, T: 3, '<s>': 4 }, merges: [] };
+      const json = { model, added_tokens: [special], post_processor: template };
+      await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(json));
+      const tokenizer = await loadTokenizer(folder);
+      expect(encodePrompt(tokenizer, 'ACGT')).toEqual({ ids: [4, 0, 1, 2, 3], added: 1 });
+      expect(encodePrompt(tokenizer, '')).toEqual({ ids: [4], added: 1 });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
   it('has one begin token when a template wrote it already, or none when the template left it out', async () => {
     const tokenizer = await loadTokenizer(join(fixtures, 'bpe_byte_fallback'));
     const written = encodePrompt(tokenizer, '<s>[INST] Hi [/INST]');
@@ -67,6 +90,20 @@ describe('rows of a model whose tokenizer has a begin token', () => {
     const cut = tokenizeRows([row], { ...encoder, maxLength: limit });
     expect(cut.rows[0]!.tokens).toEqual([1, ...question.slice(-2), ...answer, 2]);
     expect(cut.truncated).toBe(1);
+  });
+
+  it('end with the token that ends a text for the tokenizer, whichever the model names first', async () => {
+    const encoder = await encoderOf();
+    const several = {
+      ...encoder,
+      config: { ...config, endIds: [699, 2] },
+      tokenizer: { ...encoder.tokenizer, endId: 2 },
+    };
+    for (const row of [
+      { id: '1', prompt: 'Who?', completion: 'I' },
+      { id: '2', text: 'I' },
+    ])
+      expect(tokenizeRows([row], several).rows[0]!.tokens.at(-1)).toBe(2);
   });
 
   it('learn the first token of an answer without a prompt', async () => {
