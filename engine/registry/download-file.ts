@@ -1,5 +1,5 @@
-import { createHash, type Hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { constants, createReadStream } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { RatchetError } from '../../config/errors.js';
@@ -57,7 +57,8 @@ export async function request(url: string, init: RequestInit & { token?: string 
 
 /**
  * Downloads one file of a known size and checksum to `path`, which appears whole and checked or not at all. What an
- * earlier attempt left in `path.partial` is kept and continued (`Range`); a stream that is cut is taken up again.
+ * earlier attempt left in `path.partial` is kept and continued (`Range`); a stream that is cut is taken up again. Processes
+ * that download the same file at once help each other: each adds only what the partial file lacks.
  *
  * @throws RatchetError `E_MODEL_MISSING` when the server cannot be reached or has no such file, `E_MODEL_INVALID` when
  *   the bytes are not those that were promised (they are then removed), `E_DISK_FULL`, `E_DATA_FOLDER`
@@ -70,27 +71,25 @@ export async function downloadFile(
 ): Promise<void> {
   const partial = `${path}.partial`;
   const attempts = options.attempts ?? 5;
-  const hash = file.sha256 ? createHash('sha256') : createHash('sha1').update(`blob ${file.size}\0`);
   try {
-    let size = await hashed(partial, hash, file.size);
-    if (size === null) {
-      // Longer than the file can be: of another version.
-      await rm(partial);
-      return await downloadFile(url, path, file, options);
-    }
-    for (let failures = 0; size < file.size;) {
+    // Longer than the file can be: of another version.
+    if ((await sizeOf(partial)) > file.size) await rm(partial, { force: true });
+    for (let failures = 0, size = await sizeOf(partial); size < file.size;) {
       const before = size;
       try {
-        size = await append(url, partial, size, file, hash, options);
+        await append(url, partial, size, file, options);
+        break;
       } catch (error) {
         if (!(error instanceof CutStream) && !(error instanceof RatchetError && error.retryable)) throw error;
-        if (error instanceof CutStream) size = error.size;
+        size = await sizeOf(partial);
         failures = size > before ? 0 : failures + 1;
         if (failures >= attempts) throw error instanceof CutStream ? unreachable(url, error, error.message) : error;
         await setTimeout((options.pause ?? 500) * 2 ** failures, undefined, { signal: options.signal });
       }
     }
-    const found = hash.digest('hex');
+    if (file.size === 0) await (await open(partial, 'w')).close();
+    // What counts is the file itself: others may have written to it.
+    const found = await checksum(partial, file);
     const promised = file.sha256 ?? file.blob;
     if (found !== promised) {
       await rm(partial, { force: true });
@@ -98,60 +97,54 @@ export async function downloadFile(
         hint: 'The download was damaged on its way and has been removed: start it again.',
       });
     }
-    if (file.size === 0) await (await open(partial, 'w')).close();
     await rename(partial, path);
   } catch (error) {
+    // Another process was done first: it checked the file, too.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && (await sizeOf(path, -1)) === file.size) return;
     throw diskError(error, `writing ${path}`);
   }
 }
 
-/** The connection ended early; `size` bytes are on the disk. */
+/** The connection ended early. */
 class CutStream extends Error {
-  constructor(
-    readonly size: number,
-    cause: unknown,
-  ) {
+  constructor(cause?: unknown) {
     super('the connection was cut', { cause });
   }
 }
 
-/** Adds the bytes of an earlier attempt to the hash; their number, or null when they are too many. */
-async function hashed(path: string, hash: Hash, largest: number): Promise<number | null> {
-  const status = await stat(path).catch(() => null);
-  if (!status) return 0;
-  if (status.size > largest) return null;
+const sizeOf = async (path: string, missing = 0): Promise<number> =>
+  (await stat(path).catch(() => null))?.size ?? missing;
+
+/** SHA-256 of the file, or git's hash of it where the hub has only that. */
+async function checksum(path: string, { sha256, size }: HubFile): Promise<string> {
+  const hash = sha256 ? createHash('sha256') : createHash('sha1').update(`blob ${size}\0`);
   for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return status.size;
+  return hash.digest('hex');
 }
 
-/** Asks for the bytes from `start` on and appends them; the file's size afterwards. */
+/** Asks for the bytes from `start` on and writes those that the file lacks. */
 async function append(
   url: string,
   path: string,
   start: number,
   file: HubFile,
-  hash: Hash,
   { token, signal, onProgress }: DownloadOptions,
-): Promise<number> {
+): Promise<void> {
   const response = await request(url, { token, signal, headers: start > 0 ? { range: `bytes=${start}-` } : {} });
-  // A server without ranges sends everything again: what is here already is skipped, not kept twice.
-  let skip = 0;
-  if (start > 0 && response.status === 200) skip = start;
-  else if (start > 0 && !response.headers.get('content-range')?.startsWith(`bytes ${start}-`)) {
+  // A server without ranges sends everything again: what is here already is skipped.
+  let place = response.status === 200 ? 0 : start;
+  if (place > 0 && !response.headers.get('content-range')?.startsWith(`bytes ${start}-`)) {
     await response.body?.cancel();
     throw new RatchetError('E_MODEL_INVALID', `${url}: the server answered with another range than was asked for.`, {
       hint: 'Download the model by hand and give its folder.',
     });
   }
-  const handle = await open(path, 'a');
-  let size = start;
+  // Not "append": two processes that have the same bytes write them to the same place.
+  const handle = await open(path, constants.O_RDWR | constants.O_CREAT);
   try {
     for await (const part of response.body ?? []) {
-      let chunk = part as Uint8Array;
-      const skipped = Math.min(skip, chunk.length);
-      skip -= skipped;
-      chunk = chunk.subarray(skipped);
-      if (size + chunk.length > file.size)
+      const chunk = part as Uint8Array;
+      if (place + chunk.length > file.size)
         throw new RatchetError(
           'E_MODEL_INVALID',
           `${url}: the server sends more than the promised ${file.size} bytes.`,
@@ -159,20 +152,24 @@ async function append(
             hint: 'Download the model by hand and give its folder.',
           },
         );
-      if (chunk.length === 0) continue;
-      await handle.appendFile(chunk);
-      hash.update(chunk);
-      size += chunk.length;
-      onProgress?.(file.name, size, file.size);
+      // Once another process has completed the file and given it its name, nothing is written to it any more.
+      const { size } = await handle.stat();
+      // Another process found the file damaged and removed it.
+      if (size < place) throw new CutStream();
+      for (let done = Math.max(0, size - place); done < chunk.length;) {
+        const { bytesWritten } = await handle.write(chunk, done, chunk.length - done, place + done);
+        done += bytesWritten;
+      }
+      place += chunk.length;
+      onProgress?.(file.name, Math.max(size, place), file.size);
     }
     await handle.sync();
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
     if (error instanceof RatchetError || (error as NodeJS.ErrnoException).syscall === 'write') throw error;
-    throw new CutStream(size, error);
+    throw new CutStream(error);
   } finally {
     await handle.close();
   }
-  if (size < file.size) throw new CutStream(size, undefined);
-  return size;
+  if (place < file.size) throw new CutStream();
 }

@@ -1,7 +1,7 @@
-import { mkdtemp, readFile, readdir, rm, writeFile, mkdir } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, stat, writeFile, mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { loadModel } from '../../../engine/nn/load-model.js';
 import { resolveModel } from '../../../engine/registry/resolve-model.js';
 import { COMMIT, startHub, type HubServer } from './hub-server.js';
@@ -70,6 +70,24 @@ describe('T1: a model of the hub', () => {
     await resolve(REPOSITORY, 5);
     expect(cuts).toBe(4);
     expect(await readFile(join(folder(), 'model.safetensors'))).toEqual(weights);
+  });
+
+  it('is whole when two processes download it at once, however they overlap', async () => {
+    const half = Math.floor(weights.length / 2);
+    let finishFirst: (() => void) | null = null;
+    hub.intercept = (request, response) => {
+      if (finishFirst || !request.url!.startsWith('/cdn/model')) return false;
+      response.write(weights.subarray(0, half));
+      finishFirst = () => response.end(weights.subarray(half));
+      return true;
+    };
+    const first = resolve();
+    await vi.waitFor(async () => expect((await stat(partial())).size).toBe(half));
+    await resolve();
+    finishFirst!();
+    await first;
+    expect((await readFile(join(folder(), 'model.safetensors'))).equals(weights)).toBe(true);
+    expect((await readdir(folder())).toSorted()).toEqual(['config.json', 'model.safetensors']);
   });
 
   it('is whole when the server knows no ranges', async () => {
