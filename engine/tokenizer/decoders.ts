@@ -30,11 +30,8 @@ function fromPart(part: JsonPart): Decoder {
       const replacement = part.text('replacement', '▁');
       const scheme = part.text('prepend_scheme', part.flag('add_prefix_space', true) ? 'always' : 'never');
       return (tokens) =>
-        tokens.map((token, index) => {
-          const text = token.replaceAll(replacement, ' ');
-          // The replacement at the very start stands for no space of the text.
-          return index === 0 && scheme !== 'never' && token.startsWith(replacement) ? text.slice(1) : text;
-        });
+        // Replacements in the first token stand for no spaces of the text.
+        tokens.map((token, index) => token.replaceAll(replacement, index === 0 && scheme !== 'never' ? '' : ' '));
     }
     case 'Replace': {
       const find = readPattern(part);
@@ -42,7 +39,7 @@ function fromPart(part: JsonPart): Decoder {
       return (tokens) => tokens.map((token) => replaceAll(token, find(token), content));
     }
     case 'Strip': {
-      const [content, start, stop] = [part.text('content'), part.integer('start'), part.integer('stop')];
+      const [content, start, stop] = [part.character('content'), part.integer('start'), part.integer('stop')];
       return (tokens) => tokens.map((token) => strip(token, content, start, stop));
     }
     case 'WordPiece': {
@@ -50,7 +47,7 @@ function fromPart(part: JsonPart): Decoder {
       return (tokens) =>
         tokens.map((token, index) => {
           const text = index === 0 ? token : token.startsWith(prefix) ? token.slice(prefix.length) : ` ${token}`;
-          return clean ? cleanUp(text) : text;
+          return clean ? cleanUpWordPiece(text) : text;
         });
     }
     case 'BPEDecoder': {
@@ -115,7 +112,13 @@ function decodeUtf8(bytes: number[], fatal = false): string | null {
   }
 }
 
-/** Removes the spaces that splitting put before punctuation and English contractions, in the reference's order. */
+/** {@link cleanUp}, and one rule more of Rust's WordPiece decoder. */
+const cleanUpWordPiece = (text: string): string => cleanUp(text).replaceAll(' do not', " don't");
+
+/**
+ * Removes the spaces that splitting put before punctuation and English contractions, in the order of transformers'
+ * `clean_up_tokenization`.
+ */
 export function cleanUp(text: string): string {
   const pairs: [string, string][] = [
     [' .', '.'],
@@ -125,7 +128,6 @@ export function cleanUp(text: string): string {
     [" ' ", "'"],
     [" n't", "n't"],
     [" 'm", "'m"],
-    [' do not', " don't"],
     [" 's", "'s"],
     [" 've", "'ve"],
     [" 're", "'re"],

@@ -38,6 +38,16 @@ export class JsonPart {
     return this.read(name, fallback, (value) => typeof value === 'string', 'a text');
   }
 
+  /** One code point, Rust's `char`. */
+  character(name: string): string {
+    return this.read<string>(
+      name,
+      undefined,
+      (value) => typeof value === 'string' && [...value].length === 1,
+      'one character',
+    );
+  }
+
   flag(name: string, fallback?: boolean): boolean {
     return this.read(name, fallback, (value) => typeof value === 'boolean', 'true or false');
   }

@@ -166,6 +166,25 @@ describe('pairs, truncation and padding', () => {
   });
 });
 
+describe('decoding', () => {
+  it.each([
+    ['always', 'a b'],
+    ['never', '  a b'],
+  ])('takes every replacement out of the first token, as Rust does, unless none is prepended: %s', (scheme, text) => {
+    const vocab = { '▁▁a': 0, '▁b': 1 };
+    const decoder = { type: 'Metaspace', replacement: '▁', prepend_scheme: scheme };
+    const built = buildPipeline({ model: { type: 'WordLevel', vocab, unk_token: '▁b' }, decoder }, 'words');
+    expect(built.decode([0, 1], true)).toBe(text);
+  });
+
+  it('cleans up a WordPiece text by one rule more than transformers does', () => {
+    const vocab = { I: 0, 'do not': 1, know: 2, '.': 3 };
+    const decoder = { type: 'WordPiece', prefix: '##', cleanup: true };
+    const built = buildPipeline({ model: { type: 'WordLevel', vocab, unk_token: 'I' }, decoder }, 'words');
+    expect(built.decode([0, 1, 2, 3], true)).toBe("I don't know.");
+  });
+});
+
 describe('hostile files', () => {
   it.each([
     [{ normalizer: { type: 'Nonsense' } }, 'tokenizer.json: normalizer is of type Nonsense'],
@@ -174,7 +193,8 @@ describe('hostile files', () => {
     [{ model: { type: 'WordPiece', vocab: { a: 0 } } }, '([UNK]) is not in the vocabulary'],
     [{ model: { type: 'BPE', vocab: { a: -1 }, merges: [] } }, 'gives a no id'],
     [{ added_tokens: [{ id: 'x', content: 'y' }] }, 'added_tokens[0].id is not an integer'],
-    [{ decoder: { type: 'Strip', content: 5 } }, 'decoder.content is not a text'],
+    [{ decoder: { type: 'Strip', content: 5 } }, 'decoder.content is not one character'],
+    [{ decoder: { type: 'Strip', content: '', start: 2e9, stop: 0 } }, 'decoder.content is not one character'],
   ])('are refused by the name of the part: %j', async (changes, message) => {
     await expect(pipeline('wordpiece', changes)).rejects.toMatchObject({
       code: 'E_MODEL_INVALID',

@@ -35,6 +35,13 @@ describe('loadTokenizer', () => {
     expect(await loadTokenizer(folder)).toMatchObject({ beginId: null, endId: 0, padId: 0, unknownId: null });
   });
 
+  it('cleans up spaces as transformers does where the model asks for it', async () => {
+    await copyFile(join(fixture, 'tokenizer.json'), join(folder, 'tokenizer.json'));
+    await writeFile(join(folder, 'tokenizer_config.json'), JSON.stringify({ clean_up_tokenization_spaces: true }));
+    const tokenizer = await loadTokenizer(folder);
+    expect(tokenizer.decode(tokenizer.encode('We do not know , they say .'))).toBe('We do not know, they say.');
+  });
+
   it('says which file is missing or broken', async () => {
     const path = join(folder, 'tokenizer.json');
     await expect(loadTokenizer(folder)).rejects.toMatchObject({
