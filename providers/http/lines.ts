@@ -19,17 +19,21 @@ export async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenera
     }
   };
   let rest = '';
+  // A CR at the end of a chunk may be half of a CRLF.
+  let carriage = '';
   for await (const chunk of chunks) {
-    const text = rest + decode(chunk);
-    // A CR at the end may be half of a CRLF.
-    const lines = text.split(/\r\n|\n|\r(?!$)/);
+    const text = carriage + decode(chunk);
+    carriage = text.endsWith('\r') ? '\r' : '';
+    // Only what is new is searched: a long line may come in many chunks.
+    const lines = text.slice(0, text.length - carriage.length).split(/\r\n|\n|\r/);
+    lines[0] = rest + lines[0]!;
     rest = lines.pop()!;
     yield* lines;
     if (rest.length > MAXIMUM_LINE)
       throw brokenAnswer(`a line of the answer is longer than ${MAXIMUM_LINE} characters`);
   }
   rest += decode();
-  if (rest !== '') yield rest.endsWith('\r') ? rest.slice(0, -1) : rest;
+  if (rest !== '' || carriage !== '') yield rest;
 }
 
 /** One line or event of a stream as JSON. @throws ProviderFault when it is none, or no object */
