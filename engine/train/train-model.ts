@@ -264,6 +264,11 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
   };
 }
 
+const isHalved = ({ precision = 'float32' }: TrainSpec['parameters']): boolean => precision !== 'float32';
+
+const refusedPrecision = (why: string) =>
+  new RatchetError('E_CONFIG_INVALID', `training.precision: ${why}.`, { hint: 'Leave it out.' });
+
 /** Packing mixes rows, which only the token losses of causal models do not notice. */
 function refuseUnsupported(spec: TrainSpec, { kind, architecture }: ModelConfig): void {
   const { parameters, objective } = spec;
@@ -271,13 +276,8 @@ function refuseUnsupported(spec: TrainSpec, { kind, architecture }: ModelConfig)
     throw new RatchetError('E_CONFIG_INVALID', 'newHead: what is continued has a head already.', {
       hint: 'Leave newHead or initialAdapterDir out.',
     });
-  if (parameters.precision && parameters.precision !== 'float32') {
-    const why =
-      spec.strategy === 'full'
-        ? 'weights that are trained stay in float32'
-        : parameters.initialization === 'pissa' && 'PiSSA takes its part out of the frozen weights';
-    if (why) throw new RatchetError('E_CONFIG_INVALID', `training.precision: ${why}.`, { hint: 'Leave it out.' });
-  }
+  if (isHalved(parameters) && spec.strategy === 'full')
+    throw refusedPrecision('weights that are trained stay in float32');
   if (!parameters.packing) return;
   const refuse = (why: string, hint: string) =>
     new RatchetError('E_CONFIG_INVALID', `training.packing: ${why}.`, { hint });
@@ -298,6 +298,8 @@ async function initialAdapter(
     throw new RatchetError('E_CONFIG_INVALID', 'PiSSA changes the frozen weights, which qlora keeps as NF4.', {
       hint: 'Use strategy lora, or the default initialization.',
     });
+  if (initialization === 'pissa' && isHalved(spec.parameters))
+    throw refusedPrecision('PiSSA takes its part out of the frozen weights');
   if (!continued) {
     const known = quantized && variant.useDora ? dequantizeModel(config, weights, quantized) : weights;
     const modulesToSave = [...(variant.modulesToSave ?? []), ...(newModules ?? [])];

@@ -184,6 +184,17 @@ it('T10: a run with precision bfloat16 writes the adapter of a float32 run on th
       parameters: { ...parameters, precision: 'float16' as const },
     };
     await expect(trainModel(refused)).rejects.toMatchObject({ code: 'E_CONFIG_INVALID' });
+    const named = { ...parameters, initialization: 'pissa' as const };
+    const pissa = await trainModel({ ...spec, outputDir: join(folder, 'pissa'), parameters: named });
+    const precision = 'bfloat16' as const;
+    for (const changes of [
+      { parameters: { ...named, precision } },
+      { parameters: { ...parameters, precision }, initialAdapterDir: pissa.outputDir },
+    ])
+      await expect(trainModel({ ...spec, outputDir: join(folder, 'no'), ...changes })).rejects.toMatchObject({
+        code: 'E_CONFIG_INVALID',
+        message: expect.stringContaining('PiSSA') as string,
+      });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
