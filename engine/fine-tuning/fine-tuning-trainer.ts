@@ -160,6 +160,7 @@ export class FineTuningTrainer {
       id: row.id ?? String(i + 1),
       prompt: row.prompt,
       completion: row.completion,
+      ...(row.fromTemplate !== undefined && { fromTemplate: row.fromTemplate }),
     }));
     const file = join(this.config.outputDir, 'data', `${configHash(rows).slice(0, 12)}.jsonl`);
     await mkdir(join(this.config.outputDir, 'data'), { recursive: true });

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -151,6 +151,23 @@ describe('FineTuningTrainer', () => {
       const scores = await trainer.evaluateModel(join(folder, 'validation.jsonl'));
       expect(scores.f1).toBeNull();
       expect(scores.evaluation.loss).toBeCloseTo(result.validationLoss!, 4);
+    } finally {
+      await trainer.close();
+    }
+  });
+
+  it('hands over whether a template wrote the prompts', async () => {
+    const outputDir = join(folder, 'runs');
+    const trainer = new FineTuningTrainer({ model: join(folder, 'model'), outputDir }, { threads: 1 });
+    try {
+      await trainer.evaluateModel([{ prompt: 'a', completion: 'b', fromTemplate: true }]);
+      const [file] = await readdir(join(outputDir, 'data'));
+      expect(JSON.parse(await readFile(join(outputDir, 'data', file!), 'utf8'))).toEqual({
+        id: '1',
+        prompt: 'a',
+        completion: 'b',
+        fromTemplate: true,
+      });
     } finally {
       await trainer.close();
     }
