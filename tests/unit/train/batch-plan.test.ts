@@ -1,6 +1,12 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { padRight, planEpoch, planValidation, stepsPerEpoch, type BatchPlan } from '../../../engine/train/batch-plan.js';
+import {
+  padRight,
+  planEpoch,
+  planValidation,
+  stepsPerEpoch,
+  type BatchPlan,
+} from '../../../engine/train/batch-plan.js';
 import type { MicroBatch } from '../../../engine/train/loss.js';
 import type { TokenRow } from '../../../engine/train/training-rows.js';
 
