@@ -142,6 +142,9 @@ describe('train', () => {
     [['--resume', '--fresh'], 2, '--resume and --fresh exclude each other.'],
     [['--resume'], 6, 'There is no run to go on with'],
     [['--model', 'none/such', '--config', 'none.json'], 6, 'There is no configuration file none.json.'],
+    [['--config', 'examples'], 2, 'examples cannot be read (EISDIR).'],
+    [['--output-dir', 'package.json'], 4, 'package.json is no folder'],
+    [['--output-dir', 'package.json', '--dry-run'], 4, 'package.json is no folder'],
   ])('%j exits with a code and says why', async (more, exit, message) => {
     const { code, stdout, stderr } = await ratchet(
       ['train', rows, '--model', 'models/base', '--output-dir', path.join(folder, 'wrong'), ...more],
@@ -161,8 +164,16 @@ describe('train', () => {
     expect(last(other.stdout)).toMatchObject({
       error: { code: 'E_USAGE', hint: expect.stringContaining('--fresh') as unknown },
     });
+    // With --fresh neither, before the data and the settings are found to be right.
+    const note = path.join(folder, 'a.run', 'note.txt');
+    writeFileSync(note, 'mine');
+    const into = ['--model', 'models/base', '--output-dir', path.join(folder, 'a'), '--fresh'];
+    expect(await ratchet(['train', path.join(folder, 'rwos.jsonl'), ...into])).toMatchObject({ code: 6 });
+    expect(await ratchet(['train', rows, ...into, '--epochs', 'many'])).toMatchObject({ code: 2 });
+    expect(last((await ratchet(flags('a'))).stdout)).toMatchObject({ event: 'done', sha256: undisturbed });
     const fresh = await ratchet([...flags('a', '--seed', '2', '--fresh'), '--max-steps', '5']);
-    expect(last(fresh.stdout)).toMatchObject({ event: 'done', steps: 5 });
+    expect(last(fresh.stdout)).toMatchObject({ event: 'done', steps: 5, resumedFrom: null });
+    expect(readFileSync(note, 'utf8')).toBe('mine');
   });
 });
 

@@ -28,6 +28,7 @@ import { objectiveOf, planTrainingRun, trainSpecOf } from './plan-training-run.j
  */
 export async function runTrainJob(job: TrainJob, context: JobContext): Promise<TrainResult | null> {
   const outputDir = path.resolve(job.outputDir);
+  refuseForeign(outputDir);
   const folder = job.dryRun ? mkdtempSync(path.join(tmpdir(), 'ratchet-plan-')) : `${outputDir}.run`;
   if (job.dryRun) {
     try {
@@ -38,16 +39,16 @@ export async function runTrainJob(job: TrainJob, context: JobContext): Promise<T
       rmSync(folder, { recursive: true, force: true });
     }
   }
-  refuseForeign(outputDir);
   const lock = await holdFolder(folder);
   try {
-    if (job.mode === 'fresh') startOver(outputDir, folder, lock.file);
     const { plan, spec } = await prepare(job, outputDir, folder, context);
-    await refuseOther(spec);
+    if (job.mode !== 'fresh') await refuseOther(spec);
     if (job.mode === 'resume') requireStarted(spec);
     context.emit({ event: 'plan', ...plan });
     if (plan.refused) throw new RatchetError('E_OUT_OF_MEMORY', plan.refused.message, { hint: plan.refused.hint });
     const runtime = await runtimeOf(plan.config, job.threads);
+    // Only now: a mistyped file or setting costs nobody a finished adapter.
+    if (job.mode === 'fresh') startOver(outputDir, folder);
     await keepSpec(folder, spec);
     const result = await train(spec, runtime, plan.stepsPerEpoch, path.join(folder, 'log.jsonl'), context);
     if (!job.keepCheckpoints) rmSync(spec.checkpointDir, { recursive: true, force: true });
@@ -183,12 +184,13 @@ function requireStarted(spec: TrainSpec): void {
   });
 }
 
-function startOver(outputDir: string, folder: string, lockFile: string): void {
-  rmSync(outputDir, { recursive: true, force: true });
-  for (const name of readdirSync(folder)) {
-    const file = path.join(folder, name);
-    if (file !== lockFile) rmSync(file, { recursive: true, force: true });
-  }
+/** What a training leaves in its folder beside the rows, which are written anew. */
+const OF_A_RUN = ['checkpoints', 'fork.json', 'log.jsonl', 'spec.json'];
+
+/** Removes what an earlier training wrote, and nothing that lies beside it. */
+function startOver(outputDir: string, folder: string): void {
+  for (const place of [outputDir, ...OF_A_RUN.map((name) => path.join(folder, name))])
+    rmSync(place, { recursive: true, force: true });
 }
 
 const LOCK_SECONDS = 10;
