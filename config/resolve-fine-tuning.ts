@@ -59,9 +59,14 @@ const plain = (name: string): string => name.replaceAll(/[_-]/g, '').toLowerCase
  */
 export async function readFineTuningFile(file: string): Promise<Setting[]> {
   const shown = basename(file);
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new RatchetError('E_NOT_FOUND', `There is no configuration file ${file}.`, {
-      hint: 'Check the path.',
+  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT')
+      throw new RatchetError('E_NOT_FOUND', `There is no configuration file ${file}.`, {
+        hint: 'Check the path.',
+        cause,
+      });
+    throw new RatchetError('E_CONFIG_INVALID', `${file} cannot be read (${cause.code}).`, {
+      hint: cause.code === 'EISDIR' ? 'Give a file, not a folder.' : 'Check the permissions of the file.',
       cause,
     });
   });

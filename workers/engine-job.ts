@@ -1,4 +1,5 @@
 import { isRatchetError } from '../config/errors.js';
+import { systemFault } from '../config/system-fault.js';
 import { runEvaluateJob } from './jobs/evaluate-job.js';
 import { runForkJob } from './jobs/fork-job.js';
 import { runGenerateJob } from './jobs/generate-job.js';
@@ -41,12 +42,12 @@ function runJob(job: EngineJob, context: JobContext) {
 }
 
 function failure(error: unknown): JobReply {
-  const known = isRatchetError(error);
+  const known = isRatchetError(error) ? error : systemFault(error);
   return {
     kind: 'failed',
-    code: known ? error.code : 'E_INTERNAL',
-    message: error instanceof Error ? error.message : String(error),
-    hint: known ? (error.hint ?? null) : null,
+    code: known?.code ?? 'E_INTERNAL',
+    message: known?.message ?? (error instanceof Error ? error.message : String(error)),
+    hint: known?.hint ?? null,
     stack: error instanceof Error ? (error.stack ?? null) : null,
   };
 }

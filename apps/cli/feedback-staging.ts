@@ -14,10 +14,10 @@ export interface StagedImport {
 
 /** Copies a file into the data folder, where the workers read it. Throws E_NOT_FOUND, E_DATA_INVALID, E_DATA_FOLDER. */
 export async function stageImport(dataFolder: string, loop: string, file: string): Promise<StagedImport> {
-  const found = await stat(file).catch(() => null);
-  if (found === null) {
-    throw new RatchetError('E_NOT_FOUND', `There is no file ${file}.`, { hint: 'Check the path.' });
-  }
+  const found = await stat(file).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'ENOENT') throw cause;
+    throw new RatchetError('E_NOT_FOUND', `There is no file ${file}.`, { hint: 'Check the path.', cause });
+  });
   if (!found.isFile()) {
     throw new RatchetError('E_DATA_INVALID', `${file} is not a file.`, { hint: 'Name a .jsonl or .json file.' });
   }

@@ -3,7 +3,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { updateFault } from '../../apps/cli/update-fault.js';
+import { workflowFault } from '../../apps/cli/workflow-fault.js';
 import { createControlActivities, type Destination } from '../../activities/control.js';
 import { roundWorkflowId } from '../../workflows/identifiers.js';
 import {
@@ -49,7 +49,7 @@ function steering({ handle, status, config: { name } }: RunningLoop, { store }: 
     ask(destination: Destination, id: string = randomUUID()) {
       const request = { id, actor: 'ada', reason: 'to see', destination };
       return handle.executeUpdate(steerUpdate, { args: [request] }).catch((error: unknown) => {
-        throw updateFault(error);
+        throw workflowFault(error);
       });
     },
     audit: async () =>

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
 import { RatchetError } from '../../../config/errors.js';
+import { systemFault } from '../../../config/system-fault.js';
 import type { DecodingOptions } from '../../../workers/jobs/messages.js';
 import { outputOf, resolveConfig, wholeNumber } from '../command-context.js';
 import { runJob, withEngineOptions, type EngineOptions } from '../engine-command.js';
@@ -87,8 +88,8 @@ function linesOf(file: string): string[] {
     return readFileSync(file, 'utf8')
       .split(/\r?\n/)
       .filter((line) => line !== '');
-  } catch (cause) {
-    throw new RatchetError('E_NOT_FOUND', `${file} cannot be read.`, { hint: 'Check the path.', cause });
+  } catch (error) {
+    throw systemFault(error, file) ?? error;
   }
 }
 

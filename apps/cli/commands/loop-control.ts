@@ -11,7 +11,6 @@ import { outputOf, resolveConfig, wholeNumber, withCommonOptions, type CommonOpt
 import { isNotFound, runningLoop, withRunning, withStore } from '../loop-client.js';
 import type { Output } from '../output.js';
 import { auditLines } from '../render/audit.js';
-import { updateFault } from '../update-fault.js';
 
 interface ControlOptions extends CommonOptions {
   name?: string;
@@ -76,11 +75,7 @@ async function act(
   const output = outputOf(options);
   const { config, dataFolder } = await resolveConfig(options, { overrides: { 'loop.name': given ?? options.name } });
   const { name } = config.loop;
-  try {
-    await withRunning(config, dataFolder, ({ client }) => work({ client, config, output, name }));
-  } catch (error) {
-    throw updateFault(error);
-  }
+  await withRunning(config, dataFolder, ({ client }) => work({ client, config, output, name }));
 }
 
 const byMe = ({ reason, why }: ControlOptions) => ({

@@ -1,4 +1,6 @@
 import { isRatchetError, type ErrorCode, ERROR_CODES } from '../../../config/errors.js';
+import { systemFault } from '../../../config/system-fault.js';
+import { workflowFault } from '../workflow-fault.js';
 import type { Style } from './style.js';
 
 /** A fault in the words of the command line. */
@@ -10,11 +12,16 @@ export interface Fault {
   stack: string | null;
 }
 
-/** Any thrown value as a fault; what is not a Ratchet error is a fault of the program. */
+/**
+ * Any thrown value as a fault: Ratchet's own, also where Temporal wraps it, and those of the operating system. Anything else
+ * is a fault of the program.
+ */
 export function toFault(error: unknown): Fault {
   const stack = error instanceof Error ? (error.stack ?? null) : null;
-  if (isRatchetError(error)) {
-    const { code, message, hint } = error;
+  const inner = workflowFault(error);
+  const known = isRatchetError(inner) ? inner : systemFault(error);
+  if (known !== null) {
+    const { code, message, hint } = known;
     return { code, message, hint: hint ?? null, exitCode: ERROR_CODES[code].exitCode, stack };
   }
   const message = error instanceof Error ? error.message : String(error);

@@ -1,3 +1,8 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { WorkflowFailedError } from '@temporalio/client';
+import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { check } from '../../../apps/cli/doctor/check.js';
 import { checkNode } from '../../../apps/cli/doctor/machine.js';
@@ -27,6 +32,53 @@ describe('faults', () => {
       expect(toFault(new RatchetError(code, '')).exitCode).toBe(ERROR_CODES[code].exitCode);
     }
     expect(toFault('thrown text')).toMatchObject({ code: 'E_INTERNAL', message: 'thrown text', exitCode: 1 });
+  });
+
+  it('of a path are not faults of the program', () => {
+    const file = fileURLToPath(import.meta.url);
+    const thrownBy = (work: () => unknown) => {
+      try {
+        return work();
+      } catch (error) {
+        return toFault(error);
+      }
+    };
+    expect(thrownBy(() => readdirSync(file))).toMatchObject({
+      code: 'E_DATA_FOLDER',
+      message: `${file} is no folder, or lies in none (ENOTDIR).`,
+      exitCode: 4,
+    });
+    expect(thrownBy(() => readFileSync(path.dirname(file)))).toMatchObject({ code: 'E_DATA_INVALID', exitCode: 3 });
+    expect(thrownBy(() => readFileSync(`${file}.none`))).toMatchObject({
+      code: 'E_NOT_FOUND',
+      message: `${file}.none does not exist (ENOENT).`,
+      exitCode: 6,
+    });
+    const system = (code: string) => Object.assign(new Error(`${code}: said the system`), { code, path: '/x' });
+    for (const code of ['EACCES', 'EPERM', 'EROFS'])
+      expect(toFault(system(code))).toMatchObject({ code: 'E_DATA_FOLDER', exitCode: 4 });
+    for (const code of ['ENOSPC', 'EDQUOT'])
+      expect(toFault(system(code))).toMatchObject({ code: 'E_DISK_FULL', exitCode: 4 });
+    expect(toFault(system('EWHATEVER'))).toMatchObject({ code: 'E_INTERNAL', exitCode: 1 });
+  });
+
+  it('inside a workflow are told as what they are', () => {
+    const fault = ApplicationFailure.create({
+      message: 'a.jsonl has no row.',
+      type: 'E_DATA_INVALID',
+      details: [{ hint: 'Give it rows.' }],
+    });
+    const activity = new ActivityFailure('Activity task failed', 'parse', '1', 'NON_RETRYABLE_FAILURE', 'me', fault);
+    const child = new ChildWorkflowFailure('default', { workflowId: 'w', runId: 'r' }, 'child', 'TIMEOUT', activity);
+    for (const cause of [fault, activity, child])
+      expect(toFault(new WorkflowFailedError('Workflow execution failed', cause, 'TIMEOUT'))).toMatchObject({
+        code: 'E_DATA_INVALID',
+        message: 'a.jsonl has no row.',
+        hint: 'Give it rows.',
+        exitCode: 3,
+      });
+    const other = new WorkflowFailedError('Workflow execution failed', ApplicationFailure.nonRetryable('x'), 'TIMEOUT');
+    expect(toFault(other)).toMatchObject({ code: 'E_INTERNAL', message: 'Workflow execution failed' });
   });
 });
 
