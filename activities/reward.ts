@@ -9,6 +9,7 @@ import { scoreRewards } from '../learning/reward/score-rewards.js';
 import { RoundFiles, type Dependencies } from './dependencies.js';
 import { readEmbeddings } from './embeddings.js';
 import type { CpuActivities } from './interfaces.js';
+import { mapInSlices } from './map-in-slices.js';
 
 /** The ledger keeps at most this much of a row. */
 const RAW_LIMIT = 4096;
@@ -22,7 +23,8 @@ export function createRewardActivities(deps: Dependencies): Pick<CpuActivities, 
       const embed = embeddingsRef && (await readEmbeddings(files, embeddingsRef));
       const texts = new SimilarityCalculator(embed && { embed });
       const combined = (output: string, correction: string) => texts.calculateSimilarity(output, correction);
-      const similarity = config.reward.similarity === 'character' ? levenshteinSimilarity : combined;
+      const compare = config.reward.similarity === 'character' ? levenshteinSimilarity : combined;
+      const similarity = await compareBeforehand(events, compare);
       if (config.reward.scheme === 'buckets') {
         return files.write(key, 'rewards', scoreBucketRewards(events, similarity));
       }
@@ -49,4 +51,18 @@ export function createRewardActivities(deps: Dependencies): Pick<CpuActivities, 
       };
     },
   };
+}
+
+type Similarity = (output: string, correction: string) => number;
+
+/** The similarities of the events' outputs and corrections, each looked up: of a thousand long texts they take seconds. */
+async function compareBeforehand(events: readonly FeedbackEvent[], compare: Similarity): Promise<Similarity> {
+  const known = new Map<string, Map<string, number>>();
+  await mapInSlices(events, ({ ai_output: output, corrected_output: correction }) => {
+    if (correction === undefined) return;
+    const ofOutput = known.get(output) ?? new Map<string, number>();
+    if (!ofOutput.has(correction)) ofOutput.set(correction, compare(output, correction));
+    known.set(output, ofOutput);
+  });
+  return (output, correction) => known.get(output)!.get(correction)!;
 }

@@ -23,6 +23,7 @@ import { normalizedText, splitTrainValidation } from '../learning/tracking/split
 import { RoundFiles, type Dependencies } from './dependencies.js';
 import { readEmbeddings } from './embeddings.js';
 import type { AnswerRow, CpuActivities, VotesRow } from './interfaces.js';
+import { mapInSlices } from './map-in-slices.js';
 
 /** Trust in a label that the simulated annotator would give: it is right but for its rate of wrong labels. */
 const annotatorTrust = (config: LoopConfig): number => 1 - (config.simulatedUsers?.wrongLabels ?? 0);
@@ -75,7 +76,7 @@ export function createSelectionActivities(deps: Dependencies): Pick<CpuActivitie
           };
         });
       const difficultyOf = (id: string) => lessons.get(id)!.difficulty;
-      const { selected, rows, hardNegatives } = select(candidates, config, key.round, difficultyOf, fallback);
+      const { selected, rows, hardNegatives } = await select(candidates, config, key.round, difficultyOf, fallback);
 
       let labels = 0;
       const accepted = config.selection.keepAccepted ? acceptedAnswers(candidates, selected, config, difficultyOf) : [];
@@ -198,15 +199,15 @@ function acceptedAnswers(
 }
 
 /** Active learning or a random draw within the budget; mined failures take their share of it first. */
-function select(
+async function select(
   candidates: readonly Candidate[],
   config: LoopConfig,
   round: number,
   difficultyOf: (eventId: string) => number,
   fallback: FallbackState | undefined,
-): { selected: Candidate[]; rows: SelectionRow[]; hardNegatives: Set<string> } {
+): Promise<{ selected: Candidate[]; rows: SelectionRow[]; hardNegatives: Set<string> }> {
   const { budget, uncertainty, diversity, quality } = config.selection;
-  const mined = config.components.hardNegativeMining ? mine(candidates, budget, difficultyOf) : [];
+  const mined = config.components.hardNegativeMining ? await mine(candidates, budget, difficultyOf) : [];
   const taken = new Set(mined.map((candidate) => candidate.eventId));
   const open = candidates.filter((candidate) => !taken.has(candidate.eventId));
   const chosen = config.components.activeLearning
@@ -232,15 +233,16 @@ const validated = (event: FeedbackEvent): number =>
   validateArtifact(event.artifact_type, event.input_data, event.ai_output).score;
 
 /** The hardest failures that are true ones, the same number of each artifact type as far as there are any. */
-function mine(
+async function mine(
   candidates: readonly Candidate[],
   budget: number,
   difficultyOf: (eventId: string) => number,
-): Candidate[] {
+): Promise<Candidate[]> {
   const miner = new HardNegativeMiner();
   const byId = new Map(candidates.map((candidate) => [candidate.eventId, candidate]));
-  for (const { event } of candidates) {
-    if (event.validation_score < FAILURE_THRESHOLD && falseNegativeReason(event, validated) !== null) continue;
+  // Compares outputs with corrections, which takes seconds where they are long.
+  await mapInSlices(candidates, ({ event }) => {
+    if (event.validation_score < FAILURE_THRESHOLD && falseNegativeReason(event, validated) !== null) return;
     miner.recordOutcome({
       id: event.id,
       artifactType: event.artifact_type,
@@ -249,7 +251,7 @@ function mine(
       score: event.validation_score,
       difficulty: difficultyOf(event.id),
     });
-  }
+  });
   const types = [...new Set(candidates.map((candidate) => candidate.artifactType))].sort();
   const each = Math.floor((budget * HARD_NEGATIVE_SHARE) / Math.max(1, types.length));
   return types.flatMap((type) => miner.getHardNegatives(type, Math.min(20, each)).map((row) => byId.get(row.id)!));

@@ -8,10 +8,16 @@ import { createRewardActivities } from '../../../activities/reward.js';
 import { createSelectionActivities } from '../../../activities/selection.js';
 import type { FeedbackEvent, RejectedRow, SelectionRow, SourceRow } from '../../../config/domain.js';
 import { LoopConfig } from '../../../config/loop.js';
-import { generateTasks } from '../../../datasets/index.js';
+import { stream } from '../../../config/random.js';
+import { estimateDifficulty, generateTasks } from '../../../datasets/index.js';
+import { SimilarityCalculator } from '../../../learning/metrics/similarity-calculator.js';
+import { ageReference } from '../../../learning/reward/as-of.js';
+import { judgeSources } from '../../../learning/reward/judge-sources.js';
+import { scoreRewards } from '../../../learning/reward/score-rewards.js';
 import { feedbackEvent } from '../learning/events.js';
 
 const key = { loop: 'main', round: 1 };
+const texts = new SimilarityCalculator();
 
 /** Each answer is right; three users say so and one corrects it to another answer. */
 function poisonedEvents(): FeedbackEvent[] {
@@ -73,4 +79,41 @@ it('R1: without trust every source is heard', async () => {
   const { sources, distrusted, fromMallory } = await rewardAndSelect(false);
   expect([sources, distrusted]).toEqual([undefined, undefined]);
   expect(fromMallory).toBe(16);
+});
+
+it('W2: lets heartbeats go out while it compares long texts, and gives the same rewards', async () => {
+  const dataFolder = mkdtempSync(path.join(tmpdir(), 'ratchet-reward-'));
+  onTestFinished(() => rmSync(dataFolder, { recursive: true, force: true }));
+  const draw = stream(1, 'long texts');
+  const text = () => Array.from({ length: 5_000 }, () => 'abcdefgh {}'[draw.integer(11)]).join('');
+  const events = Array.from({ length: 40 }, (_, place) =>
+    feedbackEvent({
+      id: `event-${place}`,
+      ai_output: text(),
+      corrected_output: text(),
+      feedback_type: 'USER_CORRECTION',
+      source: `user-${place % 3}`,
+    }),
+  );
+  const files = new RoundFiles(dataFolder);
+  const config = LoopConfig.parse({});
+  const feedbackRef = await files.write(key, 'feedback', events);
+  let [longest, last] = [0, performance.now()];
+  const tick = () => {
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+  };
+  const started = performance.now();
+  const timer = setInterval(tick, 1);
+  const rewardsRef = await createRewardActivities({ dataFolder }).scoreRewards({ key, config, feedbackRef });
+  clearInterval(timer);
+  tick();
+  expect(longest).toBeLessThan((performance.now() - started) / 2);
+  const atOnce = scoreRewards(events, {
+    judged: judgeSources(events, (output, correction) => texts.calculateSimilarity(output, correction)).events,
+    asOf: ageReference(events),
+    config: config.reward,
+    difficultyOf: (event) => estimateDifficulty(event.artifact_type, event.input_data),
+  });
+  expect(await files.read(rewardsRef)).toEqual(atOnce);
 });
