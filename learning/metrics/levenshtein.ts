@@ -4,6 +4,20 @@ import { splitWords } from './tokenize.js';
 
 const SURROGATE = /[\ud800-\udfff]/;
 
+/** What both texts begin and end with costs nothing and need not be compared: the time grows with the square of the rest. */
+function distanceOfUnits(first: string, second: string): number {
+  const shorter = Math.min(first.length, second.length);
+  let start = 0;
+  while (start < shorter && first.charCodeAt(start) === second.charCodeAt(start)) start++;
+  let end = 0;
+  while (
+    end < shorter - start &&
+    first.charCodeAt(first.length - 1 - end) === second.charCodeAt(second.length - 1 - end)
+  )
+    end++;
+  return distance(first.slice(start, first.length - end), second.slice(start, second.length - end));
+}
+
 /** Gives each distinct item one UTF-16 unit, so that a distance over units is one over items. */
 function distanceOfItems(first: Iterable<string>, second: Iterable<string>): number {
   const unitOf = new Map<string, string>();
@@ -19,12 +33,14 @@ function distanceOfItems(first: Iterable<string>, second: Iterable<string>): num
     }
     return converted;
   };
-  return distance(convert(first), convert(second));
+  return distanceOfUnits(convert(first), convert(second));
 }
 
 /** Levenshtein distance over Unicode code points (insert, delete, substitute cost 1), as rapidfuzz counts it. */
 export function levenshteinDistance(first: string, second: string): number {
-  return SURROGATE.test(first) || SURROGATE.test(second) ? distanceOfItems(first, second) : distance(first, second);
+  return SURROGATE.test(first) || SURROGATE.test(second)
+    ? distanceOfItems(first, second)
+    : distanceOfUnits(first, second);
 }
 
 /** 1 − distance ÷ length of the longer text in code points: 0 … 1, symmetric, 1 for two empty texts. */
