@@ -1,4 +1,5 @@
 import type { WriteStream } from 'node:tty';
+import { printable } from './render/printable.js';
 import { fit } from './render/progress.js';
 import { createStyle, type Style } from './render/style.js';
 
@@ -20,6 +21,7 @@ export class Output {
   /** True where a line can be redrawn. */
   readonly live: boolean;
   readonly style: Style;
+  private readonly coloured: boolean;
   private readonly stream: NonNullable<OutputOptions['stream']>;
   private current = '';
   private logged = Number.NEGATIVE_INFINITY;
@@ -30,13 +32,14 @@ export class Output {
     this.verbose = verbose;
     this.stream = stream;
     this.live = terminal && !json && env.TERM !== 'dumb';
-    this.style = createStyle(terminal && !json && !env.NO_COLOR && env.TERM !== 'dumb');
+    this.coloured = terminal && !json && !env.NO_COLOR && env.TERM !== 'dumb';
+    this.style = createStyle(this.coloured);
   }
 
-  /** A line of text; nothing with `--json`. */
+  /** A line of text, made {@link printable}; nothing with `--json`. */
   line(text = ''): void {
     if (this.json) return;
-    this.stream.write(`${this.live && this.current !== '' ? CLEAR_LINE : ''}${text}\n${this.current}`);
+    this.stream.write(`${this.live && this.current !== '' ? CLEAR_LINE : ''}${this.printed(text)}\n${this.current}`);
   }
 
   /** One JSON line; nothing without `--json`. */
@@ -47,7 +50,7 @@ export class Output {
   /** Replaces the live line; '' removes it. Nothing where lines cannot be redrawn. */
   progress(text: string): void {
     if (!this.live) return;
-    const line = text === '' ? '' : fit(text, this.stream.columns || 80);
+    const line = text === '' ? '' : fit(this.printed(text), this.stream.columns || 80);
     if (line === this.current) return;
     this.stream.write(`${CLEAR_LINE}${line}`);
     this.current = line;
@@ -58,5 +61,9 @@ export class Output {
     if (now - this.logged < LOG_EVERY_MILLISECONDS) return;
     this.logged = now;
     this.line(text);
+  }
+
+  private printed(text: string): string {
+    return printable(text, this.coloured);
   }
 }

@@ -1,6 +1,7 @@
 import { isRatchetError, type ErrorCode, ERROR_CODES } from '../../../config/errors.js';
 import { systemFault } from '../../../config/system-fault.js';
 import { workflowFault } from '../workflow-fault.js';
+import { printable } from './printable.js';
 import type { Style } from './style.js';
 
 /** A fault in the words of the command line. */
@@ -32,8 +33,8 @@ export function toFault(error: unknown): Fault {
 /** `error E_CODE: message`, `hint: …`, and the stack when asked for. */
 export function faultLines(fault: Fault, style: Style, verbose: boolean): string[] {
   return [
-    `${style.red(`error ${fault.code}:`)} ${fault.message}`,
-    ...(fault.hint === null ? [] : [`${style.cyan('hint:')} ${fault.hint}`]),
-    ...(verbose && fault.stack !== null ? [style.dim(fault.stack)] : []),
+    `${style.red(`error ${fault.code}:`)} ${printable(fault.message)}`,
+    ...(fault.hint === null ? [] : [`${style.cyan('hint:')} ${printable(fault.hint)}`]),
+    ...(verbose && fault.stack !== null ? [style.dim(printable(fault.stack))] : []),
   ];
 }

@@ -15,8 +15,9 @@ export function renderRow(columns: Column[], cells: string[]): string {
     .trimEnd();
 }
 
-/** Header and lines, each column as wide as its widest cell. */
-export function renderTable(columns: Column[], rows: string[][], style: Style): string[] {
+/** Header and lines, each column as wide as its widest cell; a row is one line, whatever its cells say. */
+export function renderTable(columns: Column[], cells: string[][], style: Style): string[] {
+  const rows = cells.map((row) => row.map((cell) => cell.replaceAll(/\s*\n\s*/g, ' ')));
   const sized = columns.map((column, index) => ({
     ...column,
     width: Math.max(column.width ?? 0, column.header.length, ...rows.map((row) => visible(row[index] ?? '').length)),

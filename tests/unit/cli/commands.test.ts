@@ -11,6 +11,8 @@ import { stageText } from '../../../apps/cli/feedback-staging.js';
 import { emptyDataFolder } from '../../../apps/cli/fresh.js';
 import { summarizeDemo } from '../../../apps/cli/loop-report.js';
 import { Output } from '../../../apps/cli/output.js';
+import { faultLines, toFault } from '../../../apps/cli/render/error.js';
+import { RatchetError } from '../../../config/errors.js';
 import { acquireLock, supervisorLockFile } from '../../../workers/lock.js';
 import { evaluation, round } from './sample-loop.js';
 
@@ -213,6 +215,22 @@ describe('output', () => {
     const live = capture(true, false);
     live.output.slowProgress('one');
     expect(live.text()).toBe('\r\u001B[2Kone');
+  });
+
+  it('lets nobody steer the terminal: control characters are written out, our own colours stay', () => {
+    const hostile = '\u001B]0;title\u0007\u001B[2J\u009B31m\u007F a\tb\nc\r\nd\re';
+    const shown = String.raw`\x1b]0;title\x07\x1b[2J\x9b31m\x7f` + ' a\tb\nc\r\nd' + String.raw`\x0de`;
+    const piped = capture(false, false);
+    piped.output.line(`${hostile}\u001B[31mred`);
+    expect(piped.text()).toBe(`${shown}\\x1b[31mred\n`);
+    const terminal = capture(true, false);
+    terminal.output.line(terminal.output.style.yellow(hostile));
+    expect(terminal.text()).toBe(`\u001B[33m${shown}\u001B[39m\n`);
+    const live = capture(true, false);
+    live.output.progress('\u001B[2J.txt');
+    expect(live.text()).toBe('\r\u001B[2K\\x1b[2J.txt');
+    const fault = toFault(new RatchetError('E_DATA_INVALID', hostile, { hint: hostile }));
+    expect(faultLines(fault, piped.output.style, false)).toEqual([`error E_DATA_INVALID: ${shown}`, `hint: ${shown}`]);
   });
 
   it('prints JSON lines only with --json', () => {
