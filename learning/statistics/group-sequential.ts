@@ -20,7 +20,7 @@ export type GroupSequentialDesign =
   | 'pocock-classic';
 
 export interface GroupSequentialBounds {
-  /** Reject at look k when |z| reaches z[k]. */
+  /** Reject at look k when |z| reaches z[k]; Infinity where the error to spend is below the least number there is. */
   z: number[];
   /** Two-sided p-value that reaches the bound. */
   nominalP: number[];
@@ -30,7 +30,7 @@ export interface GroupSequentialBounds {
   constant: number | null;
 }
 
-/** Points of the quadrature; the error falls exponentially with them and is below 1e-8 here. */
+/** Points of the quadrature; the error falls exponentially with them and is below 1e-8 here at 100 looks. */
 const POINTS = 96;
 
 /**
@@ -86,7 +86,10 @@ function spending(design: GroupSequentialDesign, alpha: number, t: number): numb
 }
 
 function solveBound(walk: StoppedWalk, t: number, target: number): number {
-  return findRoot((z) => Math.log(walk.exitProbability(t, z)) - Math.log(target), 0.05, 12, 1e-12);
+  if (!(target > 0)) return Infinity;
+  let high = 12;
+  while (walk.exitProbability(t, high) > target) high *= 2;
+  return findRoot((z) => Math.log(walk.exitProbability(t, z)) - Math.log(target), 0.05, high, 1e-12);
 }
 
 function spentBy(z: readonly number[], information: readonly number[]): number[] {
@@ -117,6 +120,7 @@ class StoppedWalk {
 
   /** Goes on to time t and stops beyond the bound; returns the probability of stopping there. */
   look(t: number, z: number): number {
+    if (z === Infinity) return 0;
     const exit = this.exitProbability(t, z);
     const step = Math.sqrt(t - this.time);
     const { nodes, weights } = gaussLegendre(POINTS, -z * Math.sqrt(t), z * Math.sqrt(t));

@@ -59,6 +59,24 @@ describe('E4: a true null hypothesis is rejected in 5 % ± 1 %', () => {
     }
     expect(Math.abs(alarms / 4000 - 0.05)).toBeLessThan(0.01);
   });
+
+  it.each([
+    [60, 0.05],
+    [100, 0.005],
+    [300, 0.05],
+  ])('E4: %i looks spend the error %d and no more, the first ones next to nothing', (looks, alpha) => {
+    const information = Array.from({ length: looks }, (_, look) => (look + 1) / looks);
+    const { z, nominalP, cumulativeAlpha } = groupSequentialBounds('obrien-fleming-spending', alpha, information);
+    expect(cumulativeAlpha.at(-1)).toBeCloseTo(alpha, 9);
+    expect(z.every((bound, look) => look === 0 || bound === Infinity || bound < z[look - 1]!)).toBe(true);
+    expect(z[0]).toBeGreaterThan(12);
+    expect(nominalP[0]).toBeLessThan(1e-30);
+    // Many looks are nearly the continuous boundary, whose bound at the end is above that of five looks.
+    expect(z.at(-1)).toBeGreaterThan(
+      groupSequentialBounds('obrien-fleming-spending', alpha, [0.2, 0.4, 0.6, 0.8, 1]).z[4]!,
+    );
+    expect(z.at(-1)).toBeLessThan(alpha === 0.05 ? 2.3 : 3.05);
+  });
 });
 
 describe('effect sizes', () => {
