@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { copyFile, mkdir, rename, stat, writeFile } from 'node:fs/promises';
+import { constants, createReadStream } from 'node:fs';
+import { access, copyFile, mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { RatchetError } from '../../config/errors.js';
 
@@ -12,8 +12,8 @@ export interface StagedImport {
   sha256: string;
 }
 
-/** Copies a file into the data folder, where the workers read it. Throws E_NOT_FOUND, E_DATA_INVALID, E_DATA_FOLDER. */
-export async function stageImport(dataFolder: string, loop: string, file: string): Promise<StagedImport> {
+/** Throws E_NOT_FOUND, E_DATA_INVALID or the system's fault where a file cannot be imported. */
+export async function requireFile(file: string): Promise<void> {
   const found = await stat(file).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== 'ENOENT') throw cause;
     throw new RatchetError('E_NOT_FOUND', `There is no file ${file}.`, { hint: 'Check the path.', cause });
@@ -21,6 +21,11 @@ export async function stageImport(dataFolder: string, loop: string, file: string
   if (!found.isFile()) {
     throw new RatchetError('E_DATA_INVALID', `${file} is not a file.`, { hint: 'Name a .jsonl or .json file.' });
   }
+  await access(file, constants.R_OK);
+}
+
+/** Copies a file into the data folder, where the workers read it. Throws E_DATA_FOLDER. */
+export async function stageImport(dataFolder: string, loop: string, file: string): Promise<StagedImport> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
   return place(dataFolder, loop, path.basename(file), hash.digest('hex'), (target) => copyFile(file, target));

@@ -85,9 +85,20 @@ describe('other faults', () => {
     ['loop', 'start'],
     ['feedback', 'import', 'any.jsonl'],
   ])('%s %s exits 5 where nothing runs, and says how to start it', async (...args) => {
+    writeFileSync(path.join(cwd, 'any.jsonl'), '');
     const { code, stderr } = await ratchet([...args, '--data', 'data'], { cwd });
     expect(code).toBe(5);
     expect(stderr).toMatch(/^error E_SERVER_UNAVAILABLE: Nothing runs on the data folder .*data\.\nhint: .*ratchet up/);
+  });
+
+  it.each([
+    [['feedback', 'import', 'none.jsonl'], 6, 'There is no file none.jsonl.'],
+    [['feedback', 'import', '.'], 3, '. is not a file.'],
+    [['schedule', 'create', 'a'], 2, 'A schedule needs exactly one of --every and --cron.'],
+    [['schedule', 'backfill', 'a', '--from', 'soon', '--to', 'now'], 2, '--from wants an ISO 8601 time, got "soon".'],
+  ])('%j is refused for what is wrong with it, whether anything runs or not', async (args, exit, message) => {
+    const { code, stderr } = await ratchet([...args, '--data', 'data'], { cwd });
+    expect({ code, message: stderr.split('\n')[0]!.replace(/^error E_\w+: /, '') }).toEqual({ code: exit, message });
   });
 
   it('an unreachable Temporal service exits 5', async () => {

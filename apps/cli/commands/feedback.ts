@@ -5,7 +5,7 @@ import { importWorkflowId } from '../../../workflows/identifiers.js';
 import type { importFeedback, ImportFeedbackResult } from '../../../workflows/import-feedback.js';
 import { outputOf, resolveConfig, wholeNumber, withCommonOptions, type CommonOptions } from '../command-context.js';
 import { feedbackEvent, type FeedbackFlags } from '../feedback-event.js';
-import { stageImport, stageText, type StagedImport } from '../feedback-staging.js';
+import { requireFile, stageImport, stageText, type StagedImport } from '../feedback-staging.js';
 import { withRunning, withStore, workflowSettings } from '../loop-client.js';
 import { importLines, importObject } from '../render/import.js';
 import { ledgerLines } from '../render/ledger.js';
@@ -27,6 +27,7 @@ export function feedbackCommand(): Command {
       .argument('<file>', 'file of feedback events')
       .option('--name <name>', 'name of the loop (default: loop.name of the configuration, main)')
       .action(async (file: string, options: FeedbackOptions) => {
+        await requireFile(file);
         process.exitCode = await send(options, (dataFolder, loop) => stageImport(dataFolder, loop, file));
       }),
     ['feedback import feedback.jsonl', 'feedback import feedback.json --name support --json'],

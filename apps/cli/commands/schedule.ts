@@ -11,10 +11,11 @@ import { scheduleLines, scheduleObject } from '../render/schedules.js';
 import { parseMoment, parseOverlap, scheduleRequest, type ScheduleFlags } from '../schedule-request.js';
 
 interface Surroundings {
-  client: Client;
   config: RatchetConfig;
   output: Output;
 }
+
+type Work = (client: Client) => Promise<void>;
 
 /** `ratchet schedule create|list|pause|resume|trigger|backfill|delete`: timed checks for new feedback. */
 export function scheduleCommand(): Command {
@@ -62,11 +63,13 @@ function addCreate(schedule: Command): void {
       .action((name: string, options: CommonOptions & ScheduleFlags) =>
         act(
           options,
-          async ({ client, config, output }) => {
+          ({ config, output }) => {
             const request = scheduleRequest(name, options.loop ?? config.loop.name, options);
-            await createSchedule(client, request, config.taskQueues).catch(refuseSpecification);
-            output.object({ event: 'created', ...request });
-            output.line(`The schedule ${name} checks the loop ${request.loop}; it stays until it is deleted.`);
+            return async (client) => {
+              await createSchedule(client, request, config.taskQueues).catch(refuseSpecification);
+              output.object({ event: 'created', ...request });
+              output.line(`The schedule ${name} checks the loop ${request.loop}; it stays until it is deleted.`);
+            };
           },
           name,
         ),
@@ -92,16 +95,18 @@ function addBackfill(schedule: Command): void {
       .action((name: string, options: CommonOptions & { from: string; to: string; overlap: string }) =>
         act(
           options,
-          async ({ client, output }) => {
+          ({ output }) => {
             const [start, end] = [parseMoment('--from', options.from), parseMoment('--to', options.to)];
             if (start >= end)
               throw new RatchetError('E_USAGE', '--from lies after --to.', {
                 hint: 'Give the earlier time to --from.',
               });
             const overlap = OVERLAP_POLICIES[parseOverlap(options.overlap)];
-            await client.schedule.getHandle(scheduleId(name)).backfill({ start, end, overlap });
-            output.object({ event: 'backfill', name, from: start.toISOString(), to: end.toISOString() });
-            output.line(`The schedule ${name} makes up for ${start.toISOString()} to ${end.toISOString()}.`);
+            return async (client) => {
+              await client.schedule.getHandle(scheduleId(name)).backfill({ start, end, overlap });
+              output.object({ event: 'backfill', name, from: start.toISOString(), to: end.toISOString() });
+              output.line(`The schedule ${name} makes up for ${start.toISOString()} to ${end.toISOString()}.`);
+            };
           },
           name,
         ),
@@ -129,12 +134,13 @@ function steer(
   command.action((name: string, options: CommonOptions & { reason?: string }) =>
     act(
       options,
-      async ({ client, output }) => {
-        const note = `${action} by ${userInfo().username}${options.reason === undefined ? '' : `: ${options.reason}`}`;
-        await work(client.schedule.getHandle(scheduleId(name)), note);
-        output.object({ event: action, name });
-        output.line(`The schedule ${name} ${DONE[action]}.`);
-      },
+      ({ output }) =>
+        async (client) => {
+          const note = `${action} by ${userInfo().username}${options.reason === undefined ? '' : `: ${options.reason}`}`;
+          await work(client.schedule.getHandle(scheduleId(name)), note);
+          output.object({ event: action, name });
+          output.line(`The schedule ${name} ${DONE[action]}.`);
+        },
       name,
     ),
   );
@@ -144,28 +150,28 @@ function steer(
   ]);
 }
 
-async function list({ client, output }: Surroundings): Promise<void> {
-  const schedules = await Promise.all(
-    (await listSchedules(client)).map(async ({ id }) => ({
-      name: id.slice(scheduleId('').length),
-      description: await client.schedule.getHandle(id).describe(),
-    })),
-  );
-  for (const { name, description } of schedules) output.object(scheduleObject(name, description));
-  if (schedules.length === 0)
-    output.line('There is no schedule. Create one with `npx ratchet schedule create nightly --every 1d`.');
-  else for (const line of scheduleLines(schedules, output.style)) output.line(line);
-}
+const list =
+  ({ output }: Surroundings): Work =>
+  async (client) => {
+    const schedules = await Promise.all(
+      (await listSchedules(client)).map(async ({ id }) => ({
+        name: id.slice(scheduleId('').length),
+        description: await client.schedule.getHandle(id).describe(),
+      })),
+    );
+    for (const { name, description } of schedules) output.object(scheduleObject(name, description));
+    if (schedules.length === 0)
+      output.line('There is no schedule. Create one with `npx ratchet schedule create nightly --every 1d`.');
+    else for (const line of scheduleLines(schedules, output.style)) output.line(line);
+  };
 
-async function act(
-  options: CommonOptions,
-  work: (surroundings: Surroundings) => Promise<void>,
-  name = '',
-): Promise<void> {
+/** `plan` checks what was asked for, whether anything runs or not, and says what to do where something does. */
+async function act(options: CommonOptions, plan: (surroundings: Surroundings) => Work, name = ''): Promise<void> {
   const output = outputOf(options);
   const { config, dataFolder } = await resolveConfig(options);
+  const work = plan({ config, output });
   try {
-    await withRunning(config, dataFolder, ({ client }) => work({ client, config, output }));
+    await withRunning(config, dataFolder, ({ client }) => work(client));
   } catch (error) {
     throw explain(error, name);
   }
