@@ -1,4 +1,4 @@
-import { requireAnswer, RowFault, type RowReader, checkText } from './row-reader.js';
+import { requireAnswer, RowFault, type RowReader } from './row-reader.js';
 import type { ExampleMessage } from './training-example.js';
 
 const ROLES: Readonly<Record<string, ExampleMessage['role']>> = {
@@ -60,8 +60,9 @@ function readContent(message: RowReader, mayBeNull: boolean): string {
 }
 
 /**
- * ShareGPT's turns. Repairs, each told to `onRepair`: turns of the assistant before the first of a user are left out,
- * neighbouring turns of one speaker are joined, turns after the last answer are left out.
+ * ShareGPT's turns. Repairs, each told to `onRepair`: empty turns (but those of tools, which may have nothing to say) and
+ * turns of the assistant before the first of a user are left out, neighbouring turns of one speaker are joined, turns
+ * after the last answer are left out.
  */
 export function readShareGpt(reader: RowReader, onRepair: (what: string) => void): ExampleMessage[] {
   const messages: ExampleMessage[] = [];
@@ -69,9 +70,11 @@ export function readShareGpt(reader: RowReader, onRepair: (what: string) => void
     const from = turn.text('from');
     if (!Object.hasOwn(SPEAKERS, from))
       throw turn.fault('from', `is "${from}", none of ${Object.keys(SPEAKERS).join(', ')}`);
-    const [role, content] = [SPEAKERS[from]!, checkText(turn.row['value'], 'value')];
+    const [role, content] = [SPEAKERS[from]!, turn.text('value')];
     const last = messages.at(-1);
-    if (role === 'assistant' && !messages.some((message) => message.role === 'user')) {
+    if (role !== 'tool' && content.trim() === '') {
+      onRepair('left out an empty turn');
+    } else if (role === 'assistant' && !messages.some((message) => message.role === 'user')) {
       onRepair('left out an answer before the first question');
     } else if (last?.role === role) {
       last.content += `\n\n${content}`;

@@ -36,18 +36,21 @@ export function assembleRound(
   const extra = (options.hardNegatives ?? []).filter((row) => !present.has(row.id));
   const types = [...new Set([...examples, ...extra].map((row) => row.artifactType))].sort();
   const round: AssembledRound = { batches: [], waiting: [] };
+  // One by one: as arguments of a single push, very many rows overflow the stack.
+  const wait = (rows: readonly ExampleRow[]) => rows.forEach((row) => round.waiting.push(row));
   for (const type of types) {
     const rows = examples.filter((row) => row.artifactType === type).sort((a, b) => (a.id < b.id ? -1 : 1));
     const negatives = extra.filter((row) => row.artifactType === type);
     const size = sizeOf.get(type);
     if (size === undefined || size.wait || size.size === 0 || rows.length === 0) {
-      round.waiting.push(...rows, ...negatives);
+      wait(rows);
+      wait(negatives);
       continue;
     }
     const share = options.hardNegativeShare ?? DEFAULT_HARD_NEGATIVE_SHARE;
     const room = Math.floor((rows.length * share) / (1 - share));
     const mixed = negatives.slice(0, room);
-    round.waiting.push(...negatives.slice(room));
+    wait(negatives.slice(room));
     const count = Math.ceil(rows.length / size.size);
     const dealt: string[][] = Array.from({ length: count }, () => []);
     const random = stream(options.seed, 'batching', type);

@@ -44,7 +44,9 @@ export function watchChampion(
   const paired = { ...watch.paired };
   const waiting = new Map<ArtifactType, number[]>();
   for (const { artifact_type: type, validation_score: score } of former) {
-    waiting.set(type, [...(waiting.get(type) ?? []), score]);
+    const scores = waiting.get(type);
+    if (scores === undefined) waiting.set(type, [score]);
+    else scores.push(score);
   }
   const differences: number[] = [];
   for (const { artifact_type: type, validation_score: score } of events) {

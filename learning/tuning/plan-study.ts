@@ -35,10 +35,12 @@ export function planStudy(options: StudyOptions): PlannedStudy {
   for (const parameter of TUNED) {
     if (!newAdapter && (parameter === 'loraRank' || parameter === 'loraAlpha')) continue;
     const standard = SEARCH_SPACE[parameter];
-    const [low, high] = ranges[parameter] ?? [standard.low, standard.high];
-    if (!(low < high) || (standard.scale === 'log' && low <= 0)) {
-      throw new RatchetError('E_CONFIG_INVALID', `tuning: the range of ${parameter} is ${low} … ${high}`, {
-        hint: 'Write the lower value first; ranges on a logarithmic scale start above 0.',
+    const [from, to] = ranges[parameter] ?? [standard.low, standard.high];
+    // The whole numbers of a range: a sampler proposes no other.
+    const [low, high] = standard.integer ? [Math.ceil(from), Math.floor(to)] : [from, to];
+    if (!(low < high) || (standard.integer && low < 1) || (standard.scale === 'log' && low <= 0)) {
+      throw new RatchetError('E_CONFIG_INVALID', `tuning: the range of ${parameter} is ${from} … ${to}`, {
+        hint: 'Write the lower value first; counts start at 1 and need two whole numbers, logarithmic scales start above 0.',
       });
     }
     const used = standard.integer ? Math.round(current[parameter]) : current[parameter];

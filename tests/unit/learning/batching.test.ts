@@ -90,6 +90,12 @@ describe('assembleRound', () => {
     expect(assembleRound(few, [waitingSize], options)).toEqual({ batches: [], waiting: few });
   });
 
+  it('R3: more rows may wait than a function takes arguments', () => {
+    const many = Array.from({ length: 200_000 }, (_, index) => ({ ...rows[0]!, id: `m${index}` }));
+    expect(assembleRound(many, [], options).waiting).toHaveLength(many.length);
+    expect(assembleRound(rows, sizes, { ...options, hardNegatives: many }).waiting).toHaveLength(many.length - 31);
+  });
+
   it('R3: deals by the seed, whatever the order of the rows', () => {
     const ids = (source: typeof rows, seed: number) =>
       assembleRound(source, sizes, { ...options, seed }).batches[0]!.exampleIds;

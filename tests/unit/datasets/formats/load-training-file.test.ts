@@ -149,6 +149,34 @@ describe('loadTrainingFile', () => {
     ]);
   });
 
+  it('leaves out empty turns of ShareGPT conversations and says which turn has no text', async () => {
+    const human = { from: 'human', value: 'q' };
+    const answer = { from: 'gpt', value: 'a' };
+    const { examples, rejected, report } = await load(
+      'a.jsonl',
+      jsonl(
+        { conversations: [human, answer, human, { from: 'gpt', value: ' ' }, { from: 'human', value: 'r' }, answer] },
+        { conversations: [human, { from: 'function_call', value: 'f()' }, { from: 'observation', value: '' }, answer] },
+        { conversations: [human, { from: 'gpt', value: '' }] },
+        { conversations: [human, { from: 'gpt' }] },
+        { conversations: [human, { from: 'gpt', value: null }] },
+      ),
+    );
+    const told = examples.map((example) =>
+      'messages' in example ? example.messages.map(({ content }) => content) : [],
+    );
+    expect(told).toEqual([
+      ['q', 'a', 'q\n\nr', 'a'],
+      ['q', 'f()', '', 'a'],
+    ]);
+    expect(report.repaired).toEqual({ 'left out an empty turn': 1, 'joined neighbouring turns of one speaker': 1 });
+    expect(rejected).toEqual([
+      { line: 3, field: 'conversations', reason: 'has no answer of the assistant to learn' },
+      { line: 4, field: 'conversations[1].value', reason: 'is missing' },
+      { line: 5, field: 'conversations[1].value', reason: 'is not a text' },
+    ]);
+  });
+
   it('reads messages with parts, tool calls and weights; refuses what cannot be learned', async () => {
     const user = { role: 'user', content: 'q' };
     const call = { id: '1', function: { name: 'f', arguments: '{}' } };

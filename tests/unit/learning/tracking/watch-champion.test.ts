@@ -28,6 +28,14 @@ describe('watchChampion', () => {
     expect(second).toMatchObject({ verdict: 'holds', pairs: 3, meanDifference: 15 });
   });
 
+  it('takes as long for many former events as there are of them', () => {
+    const former = events('erd', Array<number>(300_000).fill(50));
+    expect(watchChampion(startWatch(), former, former.slice(0, 10), 0.05)).toMatchObject({
+      verdict: 'open',
+      pairs: 10,
+    });
+  });
+
   it('finds a fall of 30 points, and looking in parts finds the same', () => {
     const [former, later] = [noisy(1, 200, 80), noisy(1, 60, 50)];
     const whole = watchChampion(startWatch(), former, later, 0.05);

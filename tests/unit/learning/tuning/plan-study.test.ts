@@ -25,6 +25,26 @@ describe('planStudy', () => {
     expect(Object.keys(study.space)).toEqual(['learningRate', 'batchSize', 'numEpochs', 'warmupRatio']);
   });
 
+  it('R7: takes the whole numbers of a range of counts', () => {
+    const counts = { numEpochs: [1, 9.5], batchSize: [0.5, 64.4] } satisfies Partial<Record<string, [number, number]>>;
+    const { study, queue } = planStudy({ ...options, ranges: counts });
+    expect(study.space.numEpochs).toMatchObject({ low: 1, high: 9 });
+    expect(study.space.batchSize).toMatchObject({ low: 1, high: 64 });
+    for (const create of Object.values(SAMPLERS)) {
+      const { parameters } = proposeTrials({ study, queue }, create(), 30);
+      for (const values of parameters)
+        for (const [key, range] of Object.entries(study.space)) expect(isInRange(values[key]!, range)).toBe(true);
+    }
+    for (const batchSize of [
+      [8.2, 8.9],
+      [0, 16],
+      [-4, 16],
+    ] as [number, number][])
+      expect(() => planStudy({ ...options, ranges: { batchSize } })).toThrow(
+        expect.objectContaining({ code: 'E_CONFIG_INVALID', message: expect.stringContaining('batchSize') }),
+      );
+  });
+
   it('refuses a range that is none', () => {
     for (const learningRate of [
       [1e-3, 1e-4],
