@@ -21,6 +21,13 @@ const ADMITTED: Record<CurriculumStage, readonly DifficultyBand[]> = {
   hard: ['hard'],
   mixed: BANDS,
 };
+/** Bands that stand in, the first with rows, where a stage's own have none: the nearest, easier ones before harder. */
+const STAND_INS: Record<CurriculumStage, readonly DifficultyBand[]> = {
+  easy: ['medium', 'hard'],
+  medium: ['hard'],
+  hard: ['medium', 'easy'],
+  mixed: [],
+};
 /**
  * Share of a batch of the `hard` stage that repeats easy and medium rows. S3 trains the stage on hard rows alone;
  * a fifth of replay keeps what was learned before (rehearsal, Robins 1995) and leaves the stage hard.
@@ -93,12 +100,18 @@ export class CurriculumLearner {
 
   /**
    * Ids the current stage admits: its bands, and in `hard` a seeded draw of easier rows that makes up
-   * {@link REPLAY_SHARE} of all admitted ones (as far as there are any).
+   * {@link REPLAY_SHARE} of all admitted ones (as far as there are any). Where its bands are empty, the nearest band that
+   * is not, an easier one if there is one: a loop that admits nothing is never evaluated and stays in its stage for good.
+   * The stage stays what it is.
    */
   admit(items: readonly CurriculumItem[], seed: number): Set<string> {
     const bands = this.organizeByCurriculum(items);
-    const admitted = new Set(ADMITTED[this.current.stage].flatMap((band) => bands[band].map((item) => item.id)));
-    if (this.current.stage !== 'hard') return admitted;
+    const { stage } = this.current;
+    const idsOf = (names: readonly DifficultyBand[]) =>
+      new Set(names.flatMap((band) => bands[band].map((item) => item.id)));
+    const admitted = idsOf(ADMITTED[stage]);
+    if (admitted.size === 0) return idsOf(STAND_INS[stage].filter((band) => bands[band].length > 0).slice(0, 1));
+    if (stage !== 'hard') return admitted;
     for (const item of this.replay(bands, admitted.size, seed)) admitted.add(item.id);
     return admitted;
   }

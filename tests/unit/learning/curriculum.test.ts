@@ -103,4 +103,25 @@ describe('CurriculumLearner', () => {
     const admitted = (stage: CurriculumStage) => new CurriculumLearner(config, at(stage)).admit(items, 1).size;
     expect([admitted('easy'), admitted('medium'), admitted('hard'), admitted('mixed')]).toEqual([35, 65, 43, 100]);
   });
+
+  it.each([
+    ['hard', 'easy medium', 'medium'],
+    ['hard', 'easy', 'easy'],
+    ['medium', 'hard', 'hard'],
+    ['easy', 'medium hard', 'medium'],
+    ['easy', 'hard', 'hard'],
+  ] as const)('R5: the stage %s admits of %s rows the %s ones, and stays', (stage, given, expected) => {
+    const learner = new CurriculumLearner(config, at(stage));
+    const rows = items.filter((row) => given.includes(learner.bandOf(row.difficulty)));
+    const admitted = learner.admit(rows, 1);
+    expect(items.filter((row) => admitted.has(row.id))).toEqual(
+      items.filter((row) => learner.bandOf(row.difficulty) === expected),
+    );
+    expect(learner.state).toEqual(at(stage));
+  });
+
+  it('R5: admits nothing of nothing', () => {
+    for (const stage of ['easy', 'medium', 'hard', 'mixed'] as const)
+      expect(new CurriculumLearner(config, at(stage)).admit([], 1).size).toBe(0);
+  });
 });
