@@ -13,6 +13,7 @@ import {
 import { DataAugmenter, type AugmentationOperator, type IsHeldOut } from '../learning/augmentation/data-augmenter.js';
 import { normalizedText } from '../learning/tracking/split.js';
 import { roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
+import { givingWay } from './give-way.js';
 import type { CpuActivities } from './interfaces.js';
 import { openRewriter } from './rewriter.js';
 
@@ -75,10 +76,14 @@ export function createAugmentationActivities(deps: Dependencies): Pick<CpuActivi
             rewriter: openRewriter(provider, rewrites, Context.current().cancellationSignal),
           }),
       });
+      const giveWay = givingWay();
       const augmented = await augmenter.augmentTrainingData(
         examples,
         OPERATORS,
-        (row) => validateArtifact(row.artifactType, row.input, row.target).score,
+        async (row) => {
+          await giveWay();
+          return validateArtifact(row.artifactType, row.input, row.target).score;
+        },
         { seed: config.seed, isHeldOut: heldOut([...earlier, ...examples]) },
       );
       return {

@@ -9,7 +9,7 @@ import { scoreRewards } from '../learning/reward/score-rewards.js';
 import { RoundFiles, type Dependencies } from './dependencies.js';
 import { readEmbeddings } from './embeddings.js';
 import type { CpuActivities } from './interfaces.js';
-import { mapInSlices } from './map-in-slices.js';
+import { mapInSlices } from './give-way.js';
 
 /** The ledger keeps at most this much of a row. */
 const RAW_LIMIT = 4096;

@@ -23,7 +23,7 @@ import { normalizedText, splitTrainValidation } from '../learning/tracking/split
 import { RoundFiles, type Dependencies } from './dependencies.js';
 import { readEmbeddings } from './embeddings.js';
 import type { AnswerRow, CpuActivities, VotesRow } from './interfaces.js';
-import { mapInSlices } from './map-in-slices.js';
+import { mapInSlices } from './give-way.js';
 
 /** Trust in a label that the simulated annotator would give: it is right but for its rate of wrong labels. */
 const annotatorTrust = (config: LoopConfig): number => 1 - (config.simulatedUsers?.wrongLabels ?? 0);
