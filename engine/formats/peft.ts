@@ -18,6 +18,8 @@ export interface AdapterConfig {
   /** Names (last parts of module paths), or one regular expression / `all-linear`. */
   targetModules: string[] | string;
   modulesToSave: string[] | null;
+  /** A saved embedding is the head, too, where the model ties them. */
+  ensureWeightTying: boolean;
   fanInFanOut: boolean;
   useRslora: boolean;
   useDora: boolean;
@@ -39,7 +41,6 @@ const PEFT_DEFAULTS: Record<string, unknown> = {
   arrow_config: null,
   auto_mapping: null,
   corda_config: null,
-  ensure_weight_tying: false,
   eva_config: null,
   exclude_modules: null,
   inference_mode: true,
@@ -70,6 +71,7 @@ export function adapterConfigJson(config: AdapterConfig): string {
     alpha_pattern: config.alphaPattern,
     base_model_name_or_path: config.baseModel,
     bias: config.bias,
+    ensure_weight_tying: config.ensureWeightTying,
     fan_in_fan_out: config.fanInFanOut,
     init_lora_weights: config.initLoraWeights,
     lora_alpha: config.loraAlpha,
@@ -133,6 +135,7 @@ export function parseAdapterConfig(file: string, text: string): AdapterConfig {
       (value): value is string[] | string => isString(value) || isStringList(value),
     ),
     modulesToSave: raw['modules_to_save'] == null ? null : field('modules_to_save', isStringList),
+    ensureWeightTying: field('ensure_weight_tying', isBoolean, false),
     fanInFanOut: field('fan_in_fan_out', isBoolean, false),
     useRslora: field('use_rslora', isBoolean, false),
     useDora: field('use_dora', isBoolean, false),

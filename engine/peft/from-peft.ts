@@ -2,7 +2,8 @@ import { RatchetError } from '../../config/errors.js';
 import type { HostTensor } from '../api.js';
 import type { Adapter, AdapterConfig } from '../formats/peft.js';
 import type { ModelConfig } from '../nn/config.js';
-import { linearModules, parameterShapes } from '../nn/parameters.js';
+import { headModules, linearModules, parameterShapes } from '../nn/parameters.js';
+import { embeddingCopies, refuseUntied } from './embedding-copies.js';
 import { loraKey, magnitudeKey } from './keys.js';
 import { loraScale, type AdaptedModule, type LoraAdapter } from './lora.js';
 import { savedKey } from './saved-modules.js';
@@ -19,13 +20,16 @@ const invalid = (message: string, hint: string) => new RatchetError('E_MODEL_INV
  */
 export function loraFromPeft(model: ModelConfig, { config, tensors }: Adapter): LoraAdapter {
   refuseUnsupported(config);
-  const known = new Map(linearModules(model).map((module) => [module.name, module]));
+  const known = new Map([...linearModules(model), ...headModules(model)].map((module) => [module.name, module]));
+  refuseUntied(model, config, tensors);
+  const copies = new Set(embeddingCopies(model));
   const shapes = parameterShapes(model);
   const adapted = new Set<string>();
   const saved = new Set<string>();
   for (const key of tensors.keys()) {
     const module = /^base_model\.model\.(.+)\.lora_(?:[AB]\.weight|magnitude_vector)$/.exec(key)?.[1];
     const parameter = key.replace(/^base_model\.model\./, '');
+    if (copies.has(parameter)) continue;
     if (module !== undefined && known.has(module)) adapted.add(module);
     else if (module === undefined && shapes.has(parameter)) saved.add(parameter);
     else

@@ -3,8 +3,9 @@ import { stream } from '../../config/random.js';
 import type { HostTensor } from '../api.js';
 import type { AdapterConfig } from '../formats/peft.js';
 import type { ModelConfig } from '../nn/config.js';
-import type { LinearModule } from '../nn/parameters.js';
+import { embeddingName, type LinearModule } from '../nn/parameters.js';
 import { floatsOf } from '../quantization/half-weights.js';
+import { embeddingCopies } from './embedding-copies.js';
 import { loraKey, magnitudeKey } from './keys.js';
 import { principalFactors } from './pissa.js';
 import { rowNorms } from './product.js';
@@ -97,6 +98,9 @@ export function createLora(
     const { shape, data } = parameter(name);
     tensors.set(savedKey(name), { dtype: 'float32', shape, data: Float32Array.from(data as Float32Array) });
   }
+  // PEFT has to be told of each name under which its model has the embedding.
+  const copies = savedNames.includes(embeddingName(config)) ? embeddingCopies(config) : [];
+  const copiesToSave = new Set(copies.map((name) => shortName(name.replace(/\.weight$/, ''))));
   return {
     dropout,
     modules,
@@ -110,7 +114,9 @@ export function createLora(
       loraAlpha: alpha,
       loraDropout: dropout,
       targetModules: [...new Set(modules.map((module) => shortName(module.name)))],
-      modulesToSave: saved,
+      modulesToSave: saved && [...saved, ...copiesToSave],
+      // PEFT would tie T5's embeddings as if they were linear modules, and fail.
+      ensureWeightTying: copies.length > 0 && config.kind === 'decoder',
       fanInFanOut: config.architecture === 'gpt2',
       useRslora,
       useDora,

@@ -1,6 +1,7 @@
 import { RatchetError } from '../../config/errors.js';
 import type { ModelConfig } from '../nn/config.js';
-import { linearModules, type LinearModule } from '../nn/parameters.js';
+import { headModules, linearModules, type LinearModule } from '../nn/parameters.js';
+import { modulesToSave, savedParameters } from './saved-modules.js';
 
 /**
  * PEFT's default targets (`TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING` of 0.21). PEFT has none for DistilBERT and
@@ -24,13 +25,15 @@ export const matchesName = (module: string, name: string): boolean => module ===
 
 /**
  * The linear modules that get an adapter, in the order in which they run: PEFT's choice for the architecture (`auto`),
- * every linear module but the head (`all-linear`), or those whose path is, or ends in, a listed name.
+ * every linear module but those of the head that are saved in full (`all-linear`; BERT's pooler is not), or those whose path is, or ends in, a listed name.
  *
  * @throws RatchetError `E_CONFIG_INVALID` naming a listed module that the model does not have, or an architecture without
  *   a default
  */
 export function targetModules(config: ModelConfig, wanted: 'auto' | 'all-linear' | readonly string[]): LinearModule[] {
-  const modules = linearModules(config);
+  const saved = savedParameters(config, modulesToSave(config, []) ?? []);
+  const head = headModules(config).filter(({ name }) => !saved.includes(`${name}.weight`));
+  const modules = [...linearModules(config), ...head];
   if (wanted === 'all-linear') return modules;
   const known = [...new Set(modules.map((module) => shortName(module.name)))];
   const invalid = (message: string) =>

@@ -5,6 +5,7 @@ import { writeAtomic, writeFolderAtomic } from '../formats/atomic-write.js';
 import { modelConfigJson, writeModelFiles } from '../formats/model-folder.js';
 import { writeAdapter } from '../formats/peft.js';
 import type { ModelConfig } from '../nn/config.js';
+import { withEmbeddingCopies } from '../peft/embedding-copies.js';
 import type { LoraAdapter } from '../peft/lora.js';
 import { fileSha256 } from '../formats/file-sha256.js';
 
@@ -46,7 +47,10 @@ export async function writeOutput(
 ): Promise<TrainResult> {
   return writeFolderAtomic(spec.outputDir, async (temporary) => {
     if (trained.adapter) {
-      await writeAdapter(temporary, { config: trained.adapter.config, tensors: new Map(trained.weights) });
+      await writeAdapter(temporary, {
+        config: trained.adapter.config,
+        tensors: withEmbeddingCopies(trained.config, trained.weights),
+      });
       // The model's own config.json does not know the classes of a new head.
       if (trained.config.kind === 'classifier')
         await writeAtomic(join(temporary, 'config.json'), [

@@ -2,12 +2,15 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseModelConfig, type ModelConfig } from '../../../engine/nn/config.js';
+import { embeddingName, parameterShapes } from '../../../engine/nn/parameters.js';
+import { embeddingCopies, withEmbeddingCopies } from '../../../engine/peft/embedding-copies.js';
 import { loraFromPeft } from '../../../engine/peft/from-peft.js';
 import { loraKey } from '../../../engine/peft/keys.js';
 import { createLora } from '../../../engine/peft/lora.js';
-import { savedParameters } from '../../../engine/peft/saved-modules.js';
+import { mergeLora } from '../../../engine/peft/merge.js';
+import { savedKey, savedParameters } from '../../../engine/peft/saved-modules.js';
 import { targetModules } from '../../../engine/peft/target-modules.js';
-import { TINY_CONFIG } from '../train/tiny-model.js';
+import { TINY_CONFIG, tinyWeights } from '../train/tiny-model.js';
 
 const llama = parseModelConfig('tiny', JSON.stringify(TINY_CONFIG));
 const gpt2 = parseModelConfig(
@@ -57,6 +60,15 @@ describe('target modules', () => {
       'classifier.weight',
       'classifier.bias',
     ]);
+  });
+
+  it('are BERT’s pooler too, as in PEFT, which leaves out what is saved in full', async () => {
+    const bert = await fixture('bert_types');
+    expect(names(bert, 'all-linear')).toContain('bert.pooler.dense');
+    expect(names(bert, ['dense'])).toContain('bert.pooler.dense');
+    expect(names(bert, 'all-linear')).not.toContain('classifier');
+    for (const name of ['distilbert', 'roberta'])
+      expect(names(await fixture(name), 'all-linear').filter((module) => module.includes('classifier'))).toEqual([]);
   });
 
   it('are every linear module but the head, or those named', () => {
@@ -110,6 +122,40 @@ describe('a new adapter', () => {
   });
 });
 
+describe('a saved embedding', () => {
+  const embedding = savedKey(embeddingName(llama));
+  const head = savedKey('lm_head.weight');
+  const adapter = createLora(llama, { ...settings, modulesToSave: ['embed_tokens'] }, 1, tinyWeights());
+
+  it('is stored with the head that it is tied to, which PEFT would leave as it was', () => {
+    expect(adapter.config).toMatchObject({ modulesToSave: ['embed_tokens', 'lm_head'], ensureWeightTying: true });
+    const tensors = withEmbeddingCopies(llama, adapter.tensors);
+    expect(tensors.get(head)).toEqual(adapter.tensors.get(embedding));
+    expect(loraFromPeft(llama, { config: adapter.config, tensors })).toEqual(adapter);
+    expect(loraFromPeft(llama, { config: { ...adapter.config, ensureWeightTying: false }, tensors })).toMatchObject({
+      savedParameters: adapter.savedParameters,
+    });
+    expect(withEmbeddingCopies(llama, createLora(llama, settings, 1).tensors).has(head)).toBe(false);
+  });
+
+  it('of T5 is stored for its encoder and decoder, too', async () => {
+    const copies = ['encoder.embed_tokens.weight', 'decoder.embed_tokens.weight'];
+    const t5 = await fixture('t5_relu_tied');
+    expect(embeddingCopies(t5)).toEqual([...copies, 'lm_head.weight']);
+    expect(embeddingCopies({ ...t5, tiedHead: false })).toEqual(copies);
+  });
+
+  it('is refused where the adapter leaves the head as it was, or trained it apart', () => {
+    const config = { ...adapter.config, ensureWeightTying: false };
+    expect(() => loraFromPeft(llama, { config, tensors: adapter.tensors })).toThrow(/two in the adapter/);
+    const other = { ...adapter.tensors.get(embedding)!, data: new Float32Array(16 * 16) };
+    const apart = new Map(adapter.tensors).set(head, other);
+    expect(() => loraFromPeft(llama, { config: adapter.config, tensors: apart })).toThrow(/two in the adapter/);
+    apart.delete(embedding);
+    expect(() => loraFromPeft(llama, { config, tensors: apart })).toThrow(/two in the adapter/);
+  });
+});
+
 describe('a foreign adapter', () => {
   const { config, tensors } = createLora(llama, settings, 1);
 
@@ -140,6 +186,22 @@ describe('a foreign adapter', () => {
     expect(() => loraFromPeft(llama, { config, tensors: missing })).toThrow(/lora_A.*missing/);
     expect(() => loraFromPeft(llama, { config: { ...config, r: 4 }, tensors })).toThrow(
       /\[3, 16\] instead of \[4, 16\]/,
+    );
+  });
+
+  it('may change BERT’s pooler', async () => {
+    const bert = await fixture('bert_types');
+    const weights = new Map(
+      [...parameterShapes(bert)].map(([name, shape]) => {
+        const data = new Float32Array(shape.reduce((product, extent) => product * extent, 1));
+        return [name, { dtype: 'float32' as const, shape, data }];
+      }),
+    );
+    const pooler = createLora(bert, { ...settings, targetModules: ['pooler.dense'] }, 1, weights);
+    expect(loraFromPeft(bert, pooler)).toEqual(pooler);
+    (pooler.tensors.get(loraKey('bert.pooler.dense', 'B'))!.data as Float32Array).fill(1);
+    expect(mergeLora(weights, pooler).get('bert.pooler.dense.weight')).not.toEqual(
+      weights.get('bert.pooler.dense.weight'),
     );
   });
 

@@ -151,6 +151,18 @@ it('goes on from an adapter', async () => {
   expect(fresh.validationLoss).toBeGreaterThan(first.validationLoss! + 0.1);
 });
 
+it('stores a saved embedding as the tied head, too, and goes on from it', async () => {
+  const parameters = { ...tinySpec(folder).parameters, modulesToSave: ['embed_tokens'] };
+  const { outputDir } = await trainModel(spec('embedding', { parameters }));
+  const { tensors } = await readAdapter(outputDir);
+  const [embedding, head] = ['model.embed_tokens', 'lm_head'].map((name) =>
+    tensors.get(`base_model.model.${name}.weight`),
+  );
+  expect(head).toEqual(embedding);
+  const next = await trainModel(spec('embedding-next', { parameters, initialAdapterDir: outputDir }));
+  expect((await readAdapter(next.outputDir)).tensors.size).toBe(tensors.size);
+});
+
 it('stops when the validation no longer improves and keeps the best weights', async () => {
   const base = tinySpec(folder);
   const parameters = { ...base.parameters, learningRate: 0.3, numEpochs: 10 };
