@@ -7,9 +7,9 @@ import {
   continueAsNew,
   currentUpdateInfo,
   executeChild,
-  getExternalWorkflowHandle,
   isCancellation,
   ParentClosePolicy,
+  patched,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -18,12 +18,12 @@ import type { LoopState, RoundResult } from '../activities/loop-state.js';
 import type { EvaluationRow } from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
 import { completeConfig } from './complete-config.js';
+import { DueChecks, ENDED } from './due-checks.js';
 import { describeFailure } from './failure.js';
 import { roundWorkflowId } from './identifiers.js';
 import { measureBaseline, type Evaluations } from './measure-baseline.js';
 import {
   configureSignal,
-  checkedSignal,
   feedbackArrivedSignal,
   pauseSignal,
   resumeSignal,
@@ -34,6 +34,7 @@ import {
   steerUpdate,
   stopSignal,
   type ComponentsRequest,
+  type LoopError,
   type LoopStatus,
   type RoundDue,
 } from './messages.js';
@@ -45,7 +46,15 @@ export interface RunAdaptiveLoopInput {
   config: LoopConfig;
   settings: WorkflowSettings;
   /** Set when the loop continues as new; a fresh start reads its state from the store. */
-  carried?: { state: LoopState; paused: boolean; stopping: boolean; requested: boolean; due?: RoundDue[] };
+  carried?: {
+    state: LoopState;
+    paused: boolean;
+    stopping: boolean;
+    requested: boolean;
+    due?: RoundDue[];
+    /** Why the next round has failed; absent when it has not. */
+    failure?: LoopError;
+  };
 }
 
 export interface LoopResult {
@@ -71,16 +80,16 @@ const CHILD_OPTIONS = {
  * status, and a resume signal tries the round again.
  */
 export async function runAdaptiveLoop(input: RunAdaptiveLoopInput): Promise<LoopResult> {
+  const checks = new DueChecks(input.carried?.due);
   try {
-    return await playRounds(input);
+    return await playRounds(input, checks);
   } catch (error) {
-    // Who had it cancelled is still being written down.
-    if (isCancellation(error)) await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
+    if (isCancellation(error)) await CancellationScope.nonCancellable(() => checks.close());
     throw error;
   }
 }
 
-async function playRounds(input: RunAdaptiveLoopInput): Promise<LoopResult> {
+async function playRounds(input: RunAdaptiveLoopInput, checks: DueChecks): Promise<LoopResult> {
   const { settings, carried } = input;
   let config = completeConfig(input.config);
   const { store } = connectActivities(settings);
@@ -88,7 +97,6 @@ async function playRounds(input: RunAdaptiveLoopInput): Promise<LoopResult> {
   let paused = carried?.paused ?? false;
   let stopping = carried?.stopping ?? false;
   let requested = carried?.requested ?? false;
-  let due = carried?.due ?? [];
   let arrived = false;
   const status: Pick<LoopStatus, 'phase' | 'pending' | 'error'> = { phase: 'baseline', pending: 0, error: null };
 
@@ -118,7 +126,7 @@ async function playRounds(input: RunAdaptiveLoopInput): Promise<LoopResult> {
     stopSignal,
     audited('stop', () => (stopping = true)),
   );
-  setHandler(roundDueSignal, (check) => void due.push(check));
+  setHandler(roundDueSignal, (check) => checks.add(check));
   const nextRound = () => (state?.round ?? 0) + (status.phase === 'running' ? 2 : 1);
   setHandler(startRoundUpdate, () => {
     requested = true;
@@ -170,27 +178,33 @@ async function playRounds(input: RunAdaptiveLoopInput): Promise<LoopResult> {
         return true;
       } catch (error) {
         if (isCancellation(error)) throw error;
-        status.error = describeFailure(error);
-        status.phase = 'failed';
-        await condition(() => status.error === null || stopping || wheel.isTurning);
-        await wheel.settled();
+        await standFailed(describeFailure(error), phase === 'running');
         if (stopping) return false;
-        if (wheel.isTurning) status.error = null;
         if (wheel.isTurning) return true;
       }
     }
   }
 
-  /** Tells the schedules what came of their checks; one that has ended meanwhile does not matter. */
-  async function answer(checks: RoundDue[], outcome: string): Promise<void> {
-    due = due.filter((check) => !checks.includes(check));
-    for (const { replyTo } of checks) {
-      try {
-        await getExternalWorkflowHandle(replyTo).signal(checkedSignal, outcome);
-      } catch (error) {
-        if (isCancellation(error)) throw error;
-      }
-    }
+  /** Waits with a failure for a resume signal, the end, or a request that puts the loop into another state. */
+  async function standFailed(failure: LoopError, inRound: boolean): Promise<void> {
+    status.error = failure;
+    status.phase = 'failed';
+    const isOver = () => status.error === null || stopping || wheel.isTurning;
+    do {
+      if (inRound) await waitUntil(isOver);
+      else await condition(isOver);
+      await wheel.settled();
+      // A request that was refused has mended nothing.
+    } while (!isOver() && patched('a-failed-loop-stays-failed'));
+    if (wheel.isTurning) status.error = null;
+  }
+
+  /** Waits however many signals come meanwhile: a run takes 10,000, then it refuses even those that would end the wait. */
+  async function waitUntil(isOver: () => boolean): Promise<void> {
+    await condition(() => isOver() || (workflowInfo().continueAsNewSuggested && allHandlersFinished()));
+    if (isOver()) return;
+    if (patched('a-wait-continues-as-new')) await startOver();
+    await condition(isOver);
   }
 
   if (state === null) {
@@ -198,7 +212,7 @@ async function playRounds(input: RunAdaptiveLoopInput): Promise<LoopResult> {
       state = (await store.loopState({ loop: config.name })) ?? (await begin(config, settings));
     });
     if (!started) {
-      await condition(allHandlersFinished);
+      await checks.close();
       return summary(null);
     }
   }
@@ -206,28 +220,32 @@ async function playRounds(input: RunAdaptiveLoopInput): Promise<LoopResult> {
   const isFinished = () =>
     stopping || (config.rounds > 0 && current.round - (current.superseded ?? 0) >= config.rounds);
 
+  if (carried?.failure !== undefined) {
+    await standFailed(carried.failure, true);
+    requested ||= !wheel.isTurning;
+  }
   for (;;) {
     await wheel.settled();
     state = current = wheel.take(current);
     if (isFinished()) break;
     if (paused) {
       status.phase = 'paused';
-      await condition(() => !paused || stopping || wheel.isTurning);
+      await waitUntil(() => !paused || stopping || wheel.isTurning);
       continue;
     }
     if (!requested && config.simulatedUsers === undefined) {
       status.phase = 'waiting';
       arrived = false;
-      const checks = [...due];
+      const asking = checks.waiting;
       const counted = await attempt(async () => {
         status.pending = await store.countPending({ loop: config.name, after: current.cursor });
       });
       if (!counted) break;
       if (wheel.isTurning) continue;
-      if (status.pending < Math.min(config.minFeedback, ...checks.map((check) => check.minFeedback))) {
-        await answer(checks, `${status.pending} new events are too few`);
+      if (status.pending < Math.min(config.minFeedback, ...asking.map((check) => check.minFeedback))) {
+        await checks.answer(asking, `${status.pending} new events are too few`);
         await condition(
-          () => arrived || requested || paused || stopping || due.length > 0 || wheel.isTurning,
+          () => arrived || requested || paused || stopping || checks.waiting.length > 0 || wheel.isTurning,
           SAFETY_NET,
         );
         if (workflowInfo().continueAsNewSuggested) await startOver();
@@ -237,7 +255,7 @@ async function playRounds(input: RunAdaptiveLoopInput): Promise<LoopResult> {
     status.phase = 'running';
     requested = false;
     const round = current.round + 1;
-    const served = [...due];
+    const served = checks.waiting;
     const done = await attempt(async () => {
       const outcome = await wheel.play(() =>
         executeChild(runRound, {
@@ -252,12 +270,12 @@ async function playRounds(input: RunAdaptiveLoopInput): Promise<LoopResult> {
       state = current = next;
     });
     if (!done) break;
-    await answer(served, `round ${round} is ${current.round === round ? 'done' : 'given up'}`);
+    await checks.answer(served, `round ${round} is ${current.round === round ? 'done' : 'given up'}`);
     if (!isFinished()) await startOver();
   }
   status.phase = 'finished';
-  await answer(due, 'the loop has ended');
-  await condition(allHandlersFinished);
+  await checks.answer(checks.waiting, ENDED);
+  await checks.close();
   return summary(current);
 
   async function startOver(): Promise<never> {
@@ -265,7 +283,14 @@ async function playRounds(input: RunAdaptiveLoopInput): Promise<LoopResult> {
     return await continueAsNew<typeof runAdaptiveLoop>({
       config,
       settings,
-      carried: { state: wheel.take(current), paused, stopping, requested, due },
+      carried: {
+        state: wheel.take(current),
+        paused,
+        stopping,
+        requested,
+        due: checks.waiting,
+        ...(status.phase === 'failed' && status.error !== null && { failure: status.error }),
+      },
     });
   }
 }

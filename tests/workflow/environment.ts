@@ -16,8 +16,8 @@ export function quietRuntime(): void {
   Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter } } });
 }
 
-/** A real development server on a free port, in memory; about half a second. */
-export async function startEnvironment(): Promise<TestWorkflowEnvironment> {
+/** A real development server on a free port, in memory, with settings of its own; about half a second. */
+export async function startEnvironment(...settings: string[]): Promise<TestWorkflowEnvironment> {
   quietRuntime();
   return await TestWorkflowEnvironment.createLocal({
     server: {
@@ -25,6 +25,7 @@ export async function startEnvironment(): Promise<TestWorkflowEnvironment> {
       extraArgs: [
         '--dynamic-config-value=history.transferProcessorMaxPollRPS=2000',
         '--dynamic-config-value=history.timerProcessorMaxTimeShift="10ms"',
+        ...settings.map((setting) => `--dynamic-config-value=${setting}`),
       ],
     },
   });

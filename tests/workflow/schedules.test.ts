@@ -1,10 +1,12 @@
+import { cancellationSignal } from '@temporalio/activity';
 import { ScheduleNotFoundError } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Schedule } from '../../config/schedule.js';
+import { RatchetError } from '../../config/errors.js';
 import { RatchetConfig } from '../../config/schema.js';
 import { createSchedule, scheduleId, syncSchedules } from '../../workers/schedules.js';
-import { pauseSignal, resumeSignal, stopSignal } from '../../workflows/messages.js';
+import { pauseSignal, resumeSignal, roundDueSignal, stopSignal } from '../../workflows/messages.js';
 import { startEnvironment, until } from './environment.js';
 import { withLoop, type RunningLoop } from './loop-harness.js';
 import { MemoryLoop } from './memory-activities.js';
@@ -77,6 +79,70 @@ describe('W2 schedules', () => {
       await loop.handle.signal(stopSignal);
       await loop.handle.result();
     });
+  });
+
+  it('W2: a check is answered also when its loop is ended at once, and the next one is not skipped', async () => {
+    const memory = new MemoryLoop({
+      async before({ name }) {
+        if (name !== 'trainModel') return;
+        const signal = cancellationSignal();
+        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+        throw signal.reason;
+      },
+    });
+    await withLoop(environment, memory, { minFeedback: 100 }, async (loop) => {
+      await until('the loop waits', async () => (await loop.status()).phase === 'waiting');
+      memory.addEvents(20);
+      await sync([{ name: 'ended', loop: loop.config.name, everySeconds: 1, minFeedback: 5 }], queueOf(loop));
+      await until('training runs', () => memory.called('trainModel').length === 1);
+      await loop.handle.cancel();
+      await expect(loop.handle.result()).rejects.toThrow('Workflow execution cancelled');
+      await until('checks go on', async () => (await describeSchedule('ended')).info.numActionsTaken >= 2);
+      await sync([{ name: 'ended', loop: loop.config.name, everySeconds: 1, paused: true }], queueOf(loop));
+      expect((await resultsOf('ended')).slice(0, 2)).toEqual([
+        'the loop has ended',
+        `the loop ${loop.config.name} does not run`,
+      ]);
+      await sync([]);
+    });
+  });
+
+  it('W2: a check is answered by a loop that is stopped before its first round, or is about to end', async () => {
+    const fault = new RatchetError('E_DISK_FULL', 'no space left', { retryable: false });
+    const failing = new MemoryLoop({
+      before({ name }) {
+        if (name === 'evaluateModel') throw fault;
+      },
+    });
+    const phases = [
+      [failing, 'failed'],
+      [new MemoryLoop(), 'finished'],
+    ] as const;
+    for (const [memory, phase] of phases) {
+      let release = () => {};
+      const noted = new Promise<void>((resolve) => (release = resolve));
+      const activities = () => ({ ...memory.activities(), recordSteering: () => noted });
+      await withLoop(environment, { activities }, { minFeedback: 100 }, async (loop) => {
+        const stop = () => loop.handle.signal(stopSignal, { id: '1', actor: 'ada', reason: '' });
+        if (phase === 'finished') await stop();
+        await until(`the loop is ${phase}`, async () => (await loop.status()).phase === phase);
+        const schedule = Schedule.parse({ name: phase, loop: loop.config.name, cron: '0 0 1 1 *' });
+        await createSchedule(environment.client, schedule, { loop: queueOf(loop), store: '' });
+        const handle = environment.client.schedule.getHandle(scheduleId(phase));
+        await handle.trigger();
+        await until('the check asks', async () => {
+          const { events } = await loop.handle.fetchHistory();
+          return events!.some(
+            (each) => each.workflowExecutionSignaledEventAttributes?.signalName === roundDueSignal.name,
+          );
+        });
+        if (phase === 'failed') await stop();
+        release();
+        await loop.handle.result();
+        expect(await resultsOf(phase)).toEqual(['the loop has ended']);
+        await handle.delete();
+      });
+    }
   });
 
   it('W2: follows the configuration: creates, updates, pauses, deletes', async () => {
