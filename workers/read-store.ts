@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { Workflow, WorkflowResultType } from '@temporalio/common';
@@ -35,14 +36,14 @@ export function storeOwner(client: Client, taskQueue: string, settings: Workflow
   const queue = settings.queues.store;
   async function ask<Report extends Workflow>(
     report: string,
-    workflowId: string,
+    look: string,
     input: Parameters<Report>[0],
   ): Promise<WorkflowResultType<Report>> {
     try {
       return await client.workflow.execute(report, {
         taskQueue,
-        workflowId,
-        workflowIdConflictPolicy: 'TERMINATE_EXISTING',
+        // Of its own: several may look at the same at once.
+        workflowId: `${look}-${randomUUID().slice(0, 8)}`,
         workflowExecutionTimeout: '15 s',
         args: [input],
       });

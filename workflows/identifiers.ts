@@ -17,16 +17,16 @@ export const trialWorkflowId = (loop: string, round: number, trial: number): str
 /** Workflow id of the note that somebody forked a round's training; `id` is that of the request. */
 export const forkNoteWorkflowId = (loop: string, id: string): string => `loop/${loop}/fork-${id}`;
 
-/** Workflow id of a look at a loop's audit trail. */
+/** Workflow id of a look at a loop's audit trail, before its own ending. */
 export const auditWorkflowId = (loop: string): string => `loop/${loop}/audit`;
 
-/** Workflow id of a look at a loop's statistics. */
+/** Workflow id of a look at a loop's statistics, before its own ending. */
 export const statisticsWorkflowId = (loop: string): string => `loop/${loop}/statistics`;
 
-/** Workflow id of a look at the rows that were refused. */
+/** Workflow id of a look at the rows that were refused, before its own ending. */
 export const ledgerWorkflowId = 'ledger';
 
-/** Workflow id of a look at a loop's story. */
+/** Workflow id of a look at a loop's story, before its own ending. */
 export const traceWorkflowId = (loop: string): string => `loop/${loop}/trace`;
 
 /** Id of the model version that a round trains; also the name of its folder. */

@@ -1,7 +1,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { workflowSettings } from '../../apps/cli/loop-client.js';
+import { loadConfig } from '../../config/load.js';
+import { connectClient } from '../../workers/connection.js';
+import { lockHolder, supervisorLockFile, type SupervisorHolder } from '../../workers/lock.js';
+import { storeOwner } from '../../workers/read-store.js';
 import { jsonLines, Ratchet, ratchet } from './ratchet.js';
 
 describe('a loop on an installation that is kept up', () => {
@@ -101,6 +106,16 @@ describe('a loop on an installation that is kept up', () => {
     const newest = last.newest as Record<string, unknown>[];
     expect(newest.map(({ source }) => source)).toEqual(['bad.jsonl', 'bad.jsonl']);
     expect(newest.find(({ line }) => line === 2)).toMatchObject({ raw: 'not json' });
+  });
+
+  it('several looks at once do not end each other', async () => {
+    const { address } = lockHolder<SupervisorHolder>(supervisorLockFile(folder))!;
+    const { config } = await loadConfig({});
+    const client = await connectClient(config, address);
+    onTestFinished(() => client.connection.close());
+    const store = storeOwner(client, config.taskQueues.loop, workflowSettings(config));
+    const looks = await Promise.all(Array.from({ length: 4 }, () => store.ledger(1)));
+    for (const look of looks) expect(look).toMatchObject({ rows: 3 });
   });
 
   it('start, status, pause, resume, add and stop go together', async () => {

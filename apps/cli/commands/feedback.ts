@@ -114,6 +114,6 @@ function nothingUsable(name: string, { read, rejectedSample }: ImportFeedbackRes
     first === undefined ? '' : ` Line ${first.line}: ${[first.field, first.reason].filter(Boolean).join(' ')}.`;
   const none = read === 1 ? 'The event was rejected.' : `All ${read} rows of ${name} were rejected.`;
   return new RatchetError('E_DATA_INVALID', `${none}${why}`, {
-    hint: 'The README describes a feedback event; the ledger of the store keeps every rejected row.',
+    hint: 'docs/loop.md describes a feedback event, examples/feedback.jsonl has some; `npx ratchet feedback rejected` shows what was refused.',
   });
 }

@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { FeedbackEvent, RejectedRow } from '../../../config/domain.js';
+import { FEEDBACK_TYPES, type FeedbackEvent, type RejectedRow } from '../../../config/domain.js';
 import { loadFeedback } from '../../../datasets/feedback/load-feedback.js';
 import { readRecords } from '../../../datasets/feedback/read-records.js';
 import { validateFeedbackEvent } from '../../../datasets/feedback/validate-feedback-event.js';
@@ -20,6 +20,22 @@ const VALID = {
 };
 const event = (changes: Record<string, unknown> = {}) => ({ ...VALID, ...changes });
 const line = (changes: Record<string, unknown> = {}) => JSON.stringify(event(changes));
+
+it('imports the example of every type of feedback, whose fields the documentation names', async () => {
+  const root = path.resolve(import.meta.dirname, '../../..');
+  const events: FeedbackEvent[] = [];
+  const report = await loadFeedback(path.join(root, 'examples/feedback.jsonl'), {
+    onEvents: (more) => void events.push(...more),
+    onRejected: (rows) => expect(rows).toEqual([]),
+  });
+  expect(report).toMatchObject({ accepted: FEEDBACK_TYPES.length, warnings: [] });
+  expect(events.map((each) => each.feedback_type)).toEqual([...FEEDBACK_TYPES]);
+  const documentation = await readFile(path.join(root, 'docs/loop.md'), 'utf8');
+  for (const field of new Set(events.flatMap((each) => Object.keys(each))))
+    expect(documentation).toContain(`| \`${field}\` |`);
+  const [shown] = /^\{"id":.*\}$/m.exec(documentation)!;
+  expect(validateFeedbackEvent(JSON.parse(shown))).toHaveProperty('event');
+});
 
 let folder: string;
 beforeAll(async () => {
