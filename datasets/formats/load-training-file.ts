@@ -41,7 +41,7 @@ type SourceRow = { line: number } & ({ value: object } | { reason: string });
 const TABLES: ReadonlySet<string> = new Set(['.parquet', '.csv', '.tsv']);
 
 /**
- * Streams a file of training examples: JSONL, a JSON array, plain text (`.txt`, one example a line), or a table through
+ * Streams a file of training examples: JSONL, JSON arrays, plain text (`.txt`, one example a line), or a table through
  * `readTable`. UTF-8 with or without byte order mark, LF or CRLF. A bad row never stops the file and never vanishes: it
  * is told with line, field and reason. A repeated `id` is bad.
  *
