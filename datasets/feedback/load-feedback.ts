@@ -29,6 +29,8 @@ export interface LoadReport {
 }
 
 const RAW_CHARACTERS = 4096;
+/** As many bytes hold that many characters, whatever they are. */
+const RAW_BYTES = 4 * RAW_CHARACTERS;
 const MAX_WARNINGS = 50;
 
 /**
@@ -47,6 +49,7 @@ export async function loadFeedback(path: string, options: LoadOptions): Promise<
   let events: FeedbackEvent[] = [];
   let rejected: RejectedRow[] = [];
   let bytes = 0;
+  let rejectedBytes = 0;
   let handling = Promise.resolve();
   const handOver = async <T>(rows: T[], handler: (rows: T[]) => void | Promise<void>): Promise<T[]> => {
     await handling;
@@ -70,7 +73,9 @@ export async function loadFeedback(path: string, options: LoadOptions): Promise<
         }
       } else {
         report.rejected++;
-        const raw = record.bytes.toString('utf8').slice(0, RAW_CHARACTERS);
+        // Of a long record only its beginning is decoded: what is cut from a text keeps all of it in memory.
+        const raw = record.bytes.toString('utf8', 0, RAW_BYTES).slice(0, RAW_CHARACTERS);
+        rejectedBytes += Math.min(record.bytes.length, RAW_BYTES);
         rejected.push({ source, line: record.line, field: result.field, reason: result.reason, raw });
       }
       bytes += record.bytes.length;
@@ -78,7 +83,10 @@ export async function loadFeedback(path: string, options: LoadOptions): Promise<
         events = await handOver(events, options.onEvents);
         bytes = 0;
       }
-      if (rejected.length >= batchSize) rejected = await handOver(rejected, options.onRejected);
+      if (rejected.length >= batchSize || rejectedBytes >= batchBytes) {
+        rejected = await handOver(rejected, options.onRejected);
+        rejectedBytes = 0;
+      }
     }
     if (warned > MAX_WARNINGS) report.warnings.push(`${source}: ${warned - MAX_WARNINGS} more warnings of this kind`);
     await handOver(events, options.onEvents);

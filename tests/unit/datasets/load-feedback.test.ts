@@ -292,6 +292,16 @@ describe('D8 loadFeedback', () => {
     expect(events.map(({ id }) => id)).toEqual(Array.from({ length: 2500 }, (_, index) => `e${index}`));
   });
 
+  it('hands long rejected rows over before they fill the memory', async () => {
+    const bad = Array.from({ length: 10 }, (_, index) => line({ id: `e${index}`, ts: 'x'.repeat(100_000) }));
+    const file = path.join(folder, 'bad.jsonl');
+    await writeFile(file, bad.join('\n'));
+    const pieces: number[] = [];
+    const onRejected = (rows: RejectedRow[]) => void pieces.push(rows.length);
+    await loadFeedback(file, { onEvents: () => undefined, onRejected, batchBytes: 50_000 });
+    expect(pieces).toEqual([4, 4, 2]);
+  });
+
   it('survives deep nesting', async () => {
     const { report } = await load(`${'['.repeat(200_000)}\n{"id":${'['.repeat(100_000)}\n${line()}`);
     expect(report.accepted + report.rejected).toBe(report.read);
