@@ -13,7 +13,10 @@ import {
 } from './messages.js';
 
 export interface EngineOptions {
-  /** Threads of the numerical kernels; 2, or fewer cores, when left out. */
+  /**
+   * Threads of the numerical kernels; 2, or fewer cores, when left out. Models below 4 million parameters generate and
+   * are evaluated on one. Results do not depend on it.
+   */
   threads?: number;
   /**
    * Where trainings run; the cpu when left out. Chosen with the first training, which fails when there is no such device.

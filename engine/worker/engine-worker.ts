@@ -46,11 +46,11 @@ async function run(request: Extract<EngineRequest, { spec: unknown }>, signal: A
     };
     return trainModel(request.spec, hooks, await (training ??= startTraining()));
   }
-  const onProgress = (done: number, total: number) => reply({ kind: 'progress', id, done, total });
-  if (request.kind === 'evaluate')
-    return evaluateModel(request.spec, { onProgress, signal }, { graphs: inferenceGraphs });
-  if (request.kind === 'embed') return embedTexts(request.spec, { onProgress, signal }, { graphs: inferenceGraphs });
-  return generateTexts(request.spec, { onProgress, signal }, { graphs: inferenceGraphs });
+  const hooks = { onProgress: (done: number, total: number) => reply({ kind: 'progress', id, done, total }), signal };
+  const runtime = { graphs: inferenceGraphs, threads };
+  if (request.kind === 'evaluate') return evaluateModel(request.spec, hooks, runtime);
+  if (request.kind === 'embed') return embedTexts(request.spec, hooks, runtime);
+  return generateTexts(request.spec, hooks, runtime);
 }
 
 /** Resolves when the caller allows a write; rejects with the caller's reason when not. */

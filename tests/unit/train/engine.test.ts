@@ -1,11 +1,13 @@
-import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync } from 'node:fs';
+import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { platform, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { RatchetError } from '../../../config/errors.js';
+import { writeSafetensors } from '../../../engine/formats/safetensors.js';
 import { createEngine } from '../../../engine/index.js';
 import type { TrainSpec, TrainWarning } from '../../../engine/api.js';
+import { randomModel } from '../nn/random-weights.js';
 import { jsonLines, tinyRows, tinySpec, writeTinyModel } from './tiny-model.js';
 
 let folder: string;
@@ -50,6 +52,40 @@ it('rejects an aborted job with the reason and goes on with the next one', async
   expect(resumed.resumedFrom).toBe(checkpoints.at(-1));
   expect(resumed.sha256).toBe((await engine.train(spec('a'))).sha256);
 });
+
+it.skipIf(platform() !== 'linux')(
+  'generates on as many threads as it was given (skipped: only Linux counts them)',
+  async () => {
+    const shape = { model_type: 'gpt2', vocab_size: 16, n_embd: 256, n_head: 4, n_layer: 6, n_positions: 64 };
+    const modelDir = join(folder, 'large');
+    await cp(join(folder, 'model'), modelDir, { recursive: true });
+    await writeFile(join(modelDir, 'config.json'), JSON.stringify(shape));
+    await writeSafetensors(join(modelDir, 'model.safetensors'), randomModel(shape, { scale: 0.05 }).weights);
+    const threadsWith = async (threads: number) => {
+      const own = createEngine({ threads });
+      let most = 0;
+      const count = () => (most = Math.max(most, readdirSync('/proc/self/task').length));
+      const timer = setInterval(count, 1);
+      try {
+        await own.generate({
+          modelDir,
+          adapterDir: null,
+          prompts: ['a b'],
+          maxNewTokens: 20,
+          temperature: 0,
+          endIds: [],
+        });
+        return most;
+      } finally {
+        clearInterval(timer);
+        await own.close();
+      }
+    };
+    const one = await threadsWith(1);
+    // Each compiled graph has threads of its own.
+    expect(await threadsWith(9)).toBeGreaterThanOrEqual(one + 8);
+  },
+);
 
 it('W1: tells a fault of the program, which no other attempt can mend, from one that may pass', async () => {
   const broken = { ...spec('broken'), parameters: undefined } as unknown as TrainSpec;
