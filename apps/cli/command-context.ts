@@ -4,20 +4,30 @@ import { RatchetError } from '../../config/errors.js';
 import { Output } from './output.js';
 
 /** Options every command has. */
-export interface CommonOptions {
-  data?: string;
-  config?: string;
-  set?: Record<string, string>;
+export interface PrintOptions {
   json?: boolean;
   verbose?: boolean;
 }
 
+/** Options of every command that has a configuration. */
+export interface CommonOptions extends PrintOptions {
+  data?: string;
+  config?: string;
+  set?: Record<string, string>;
+}
+
 /** Adds `--data --config --set --json --verbose` and the examples to a command. */
 export function withCommonOptions(command: Command, examples: string[]): Command {
-  return command
+  command
     .option('--data <folder>', 'data folder (default: data, or dataFolder of the configuration)')
     .option('--config <file>', 'configuration file (default: temporal.yaml where there is one)')
-    .option('--set <key=value>', 'override one key of the configuration; may be repeated', collectSetting)
+    .option('--set <key=value>', 'override one key of the configuration; may be repeated', collectSetting);
+  return withPrintOptions(command, examples);
+}
+
+/** Adds `--json --verbose` and the examples to a command that needs no configuration. */
+export function withPrintOptions(command: Command, examples: string[]): Command {
+  return command
     .option('--json', 'print JSON lines only')
     .option('--verbose', 'print more, and the stack of an error')
     .addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ratchet ${example}`).join('\n')}`);
@@ -47,7 +57,7 @@ export function wholeNumber(option: string, least: number): (text: string) => nu
   };
 }
 
-export function outputOf(options: CommonOptions): Output {
+export function outputOf(options: PrintOptions): Output {
   return new Output({ json: options.json ?? false, verbose: options.verbose ?? false });
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander';
-import { RatchetError } from '../../config/errors.js';
+import { isDiskFull, RatchetError } from '../../config/errors.js';
 import { Output } from './output.js';
 import { createProgram } from './program.js';
 import { faultLines, toFault } from './render/error.js';
@@ -11,7 +11,15 @@ const json = args.includes('--json');
 const verbose = args.includes('--verbose');
 
 // `ratchet … | head` closes the pipe: that is no fault.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  const code = isDiskFull(error) ? 'E_DISK_FULL' : 'E_DATA_FOLDER';
+  const fault = toFault(new RatchetError(code, `The output cannot be written: ${error.message}.`));
+  for (const line of faultLines(fault, createStyle(false), false)) process.stderr.write(`${line}\n`);
+  process.exit(fault.exitCode);
+});
+// Nobody is left who could be told.
+process.stderr.on('error', () => {});
 
 try {
   const program = await createProgram(args);

@@ -1,8 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { jsonLines, ratchet } from './ratchet.js';
+import { jsonLines, ratchet, ROOT } from './ratchet.js';
 
 let cwd: string;
 beforeEach(() => {
@@ -99,6 +101,19 @@ describe('other faults', () => {
   ])('%j is refused for what is wrong with it, whether anything runs or not', async (args, exit, message) => {
     const { code, stderr } = await ratchet([...args, '--data', 'data'], { cwd });
     expect({ code, message: stderr.split('\n')[0]!.replace(/^error E_\w+: /, '') }).toEqual({ code: exit, message });
+  });
+
+  it.skipIf(!existsSync('/dev/full'))('an output that cannot be written exits 4 and says so', async () => {
+    const main = path.join(ROOT, 'dist/apps/cli/main.js');
+    const shell = promisify(execFile)('sh', ['-c', `"${process.execPath}" "${main}" lr > /dev/full`], { cwd });
+    await expect(shell).rejects.toMatchObject({
+      code: 4,
+      stderr: 'error E_DISK_FULL: The output cannot be written: ENOSPC: no space left on device, write.\n',
+    });
+    const silent = promisify(execFile)('sh', ['-c', `"${process.execPath}" "${main}" lr --bogus 2> /dev/full`], {
+      cwd,
+    });
+    await expect(silent).rejects.toMatchObject({ code: 2 });
   });
 
   it('an unreachable Temporal service exits 5', async () => {

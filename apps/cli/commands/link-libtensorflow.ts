@@ -2,20 +2,20 @@ import { Command } from 'commander';
 import { checkDevices } from '../../../workers/check-devices.js';
 import { compileAddon, findLibtensorflow, findTfjsNode, linkFolders } from '../../../workers/link-libtensorflow.js';
 import { RatchetError } from '../../../config/errors.js';
-import { outputOf, withCommonOptions, type CommonOptions } from '../command-context.js';
+import { outputOf, withPrintOptions, type PrintOptions } from '../command-context.js';
 import { packageRoot } from '../package-root.js';
 
 /** `ratchet link-libtensorflow <folder>`: native TensorFlow for tfjs-node from a newer release than its own. */
 export function linkLibtensorflowCommand(): Command {
   const command = new Command('link-libtensorflow')
     .argument('<folder>', 'folder with libtensorflow_cc.so.2 (or lib/libtensorflow.so) and include/')
-    .action(async (folder: string, options: CommonOptions) => {
+    .action(async (folder: string, options: PrintOptions) => {
       await runLink(folder, options);
     });
-  return withCommonOptions(command, ['link-libtensorflow .venv/lib/python3.12/site-packages/tensorflow']);
+  return withPrintOptions(command, ['link-libtensorflow .venv/lib/python3.12/site-packages/tensorflow']);
 }
 
-async function runLink(folder: string, options: CommonOptions): Promise<void> {
+async function runLink(folder: string, options: PrintOptions): Promise<void> {
   const output = outputOf(options);
   if (process.platform !== 'linux')
     throw new RatchetError('E_USAGE', `link-libtensorflow works on Linux only, not on ${process.platform}.`, {

@@ -7,10 +7,10 @@ import {
   type ScheduleName,
   type ScheduleSpec,
 } from '../../../engine/optim/schedules/create-schedule.js';
-import { outputOf, wholeNumber, withCommonOptions, type CommonOptions } from '../command-context.js';
+import { outputOf, wholeNumber, withPrintOptions, type PrintOptions } from '../command-context.js';
 import { learningRateRows, type LearningRateRow } from '../render/learning-rate.js';
 
-interface LrOptions extends CommonOptions {
+interface LrOptions extends PrintOptions {
   steps: number;
   every: number;
   schedule: ScheduleName;
@@ -29,7 +29,7 @@ export function lrCommand(): Command {
     .option('--warmup <number>', 'steps of warm-up', wholeNumber('--warmup', 0), 0)
     .option('--setting <key=value>', 'a setting of the schedule, such as numCycles=3; may be repeated', collect)
     .action((options: LrOptions) => print(options));
-  return withCommonOptions(command, [
+  return withPrintOptions(command, [
     'lr --steps 2000 --every 100',
     'lr --schedule cosine --learning-rate 2e-4 --warmup 100 --steps 1000 --every 50',
     'lr --schedule cosine_with_restarts --setting numCycles=4',
@@ -40,8 +40,8 @@ export function lrCommand(): Command {
 function print(options: LrOptions): void {
   const output = outputOf(options);
   const rows = computeRows(options);
-  for (const row of rows) output.object(row);
-  for (const line of learningRateRows(rows, output.style)) output.line(line);
+  if (output.json) for (const row of rows) output.object(row);
+  else for (const line of learningRateRows(rows, output.style)) output.line(line);
 }
 
 /** The rows of a schedule: every `every`-th step from 0, and the last. */

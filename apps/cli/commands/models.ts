@@ -11,11 +11,19 @@ import {
   type MemoryEstimate,
   type RegisteredModel,
 } from '../../../engine/registry/index.js';
-import { outputOf, resolveConfig, wholeNumber, withCommonOptions, type CommonOptions } from '../command-context.js';
+import {
+  outputOf,
+  resolveConfig,
+  wholeNumber,
+  withCommonOptions,
+  withPrintOptions,
+  type CommonOptions,
+  type PrintOptions,
+} from '../command-context.js';
 import { modelDetails, modelRows } from '../render/models.js';
 import { bytes } from '../render/numbers.js';
 
-interface SizeOptions extends CommonOptions {
+interface SizeOptions extends PrintOptions {
   batch: number;
   length: number;
   rank: number;
@@ -64,7 +72,7 @@ export function modelsCommand(): Command {
 }
 
 function withSizes(command: Command, examples: string[]): Command {
-  return withCommonOptions(
+  return withPrintOptions(
     command
       .option('--batch <rows>', 'rows of a micro-batch', wholeNumber('--batch', 1), 4)
       .option('--length <tokens>', 'tokens of a row', wholeNumber('--length', 1), 128)

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, statfs } from 'node:fs/promises';
+import { access, stat, statfs } from 'node:fs/promises';
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import path from 'node:path';
 import { bytes } from '../render/numbers.js';
@@ -64,6 +64,8 @@ export async function checkDataFolder(dataFolder: string): Promise<Check> {
     () => false,
   );
   const made = place === dataFolder;
+  if (!(await stat(place)).isDirectory())
+    return check('data folder', 'fail', `${place} is no folder`, 'Choose another folder with --data.');
   if (writable) return check('data folder', 'ok', `${dataFolder}${made ? '' : ' (will be made)'}`);
   return check(
     'data folder',

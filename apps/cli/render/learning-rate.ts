@@ -14,7 +14,7 @@ const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
 /** A table of the steps, with a bar as long as the learning rate is high. */
 export function learningRateRows(rows: readonly LearningRateRow[], style: Style): string[] {
-  const largest = Math.max(...rows.map((row) => row.learningRate));
+  const largest = rows.reduce((most, { learningRate }) => Math.max(most, learningRate), 0);
   return renderTable(
     [
       { header: 'step', align: 'right' },

@@ -20,7 +20,10 @@ export function renderTable(columns: Column[], cells: string[][], style: Style):
   const rows = cells.map((row) => row.map((cell) => cell.replaceAll(/\s*\n\s*/g, ' ')));
   const sized = columns.map((column, index) => ({
     ...column,
-    width: Math.max(column.width ?? 0, column.header.length, ...rows.map((row) => visible(row[index] ?? '').length)),
+    width: rows.reduce(
+      (widest, row) => Math.max(widest, visible(row[index] ?? '').length),
+      Math.max(column.width ?? 0, column.header.length),
+    ),
   }));
   const header = renderRow(
     sized,

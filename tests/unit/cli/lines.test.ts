@@ -1,11 +1,12 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WorkflowFailedError } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure } from '@temporalio/common';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { check } from '../../../apps/cli/doctor/check.js';
-import { checkNode } from '../../../apps/cli/doctor/machine.js';
+import { checkDataFolder, checkNode } from '../../../apps/cli/doctor/machine.js';
 import { doctorLine, doctorSummary } from '../../../apps/cli/render/doctor.js';
 import { faultLines, toFault } from '../../../apps/cli/render/error.js';
 import { importLines } from '../../../apps/cli/render/import.js';
@@ -113,6 +114,18 @@ describe('numbers', () => {
 });
 
 describe('doctor', () => {
+  it('wants a folder for the data, or a place where one can be made', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'doctor-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = path.join(folder, 'file');
+    writeFileSync(file, '');
+    expect(await checkDataFolder(folder)).toMatchObject({ status: 'ok', detail: folder });
+    const later = path.join(folder, 'a', 'b');
+    expect(await checkDataFolder(later)).toMatchObject({ status: 'ok', detail: `${later} (will be made)` });
+    for (const wrong of [file, path.join(file, 'a')])
+      expect(await checkDataFolder(wrong)).toMatchObject({ status: 'fail', detail: `${file} is no folder` });
+  });
+
   it('prints a fix under what is wrong', () => {
     const checks = [
       checkNode('18.19.0'),

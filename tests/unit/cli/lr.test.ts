@@ -28,6 +28,11 @@ it('T12: has a row for every hundredth step and the last', () => {
   ]);
 });
 
+it('prints as many rows as a run has steps', () => {
+  const lines = learningRateRows(computeRows({ ...options, steps: 200_000, every: 1 }), createStyle(false));
+  expect(lines).toHaveLength(200_001);
+});
+
 it('names the warm-up, and no phase where a schedule has none', () => {
   const rows = computeRows({ ...options, schedule: 'linear', steps: 4, every: 1, warmup: 2 });
   expect(rows.map(({ phase }) => phase)).toEqual(['Warm-up', 'Warm-up', null, null]);
