@@ -3,8 +3,10 @@ import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { demoRunFile, packageRoot } from '../../../apps/cli/package-root.js';
 import { configKeys } from '../../../config/keys.js';
 import { loadConfig } from '../../../config/load.js';
+import { LoopConfig } from '../../../config/loop.js';
 
 interface Service {
   image: string;
@@ -70,6 +72,25 @@ it('gives every worker a disk of its own, and refers to nothing that is not ther
     }
     for (const name of Array.isArray(needs) ? needs : Object.keys(needs)) expect(compose.services).toHaveProperty(name);
   }
+});
+
+it('gives the command line the disk of the cpu worker, which reads the feedback files that it lays there', () => {
+  expect(compose.services['ratchet']!.volumes).toEqual(compose.services['cpu-worker']!.volumes);
+});
+
+it('puts into the image what its commands read', () => {
+  const dockerfile = readFileSync(inRoot('deploy/Dockerfile'), 'utf8');
+  const copied = [...dockerfile.matchAll(/^COPY --from=build \/ratchet\/(\S+) \.\/(\S*)$/gm)];
+  for (const [, from, to] of copied) {
+    expect(to === '' || to === from).toBe(true);
+    expect(from === 'node_modules' || from === 'dist' || existsSync(inRoot(from!))).toBe(true);
+  }
+  const read = [
+    demoRunFile(),
+    path.join(packageRoot(), 'bench/claims/prereg.json'),
+    inRoot(LoopConfig.parse({}).model),
+  ];
+  for (const file of read) expect(copied.some(([, from]) => `${file}/`.startsWith(`${inRoot(from!)}/`))).toBe(true);
 });
 
 it('builds an image from files that there are', () => {
