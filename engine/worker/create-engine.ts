@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { RatchetError } from '../../config/errors.js';
 import type { DeviceRequest } from '../devices/index.js';
@@ -14,8 +13,8 @@ import {
 
 export interface EngineOptions {
   /**
-   * Threads of the numerical kernels; 2, or fewer cores, when left out. Models below 4 million parameters generate and
-   * are evaluated on one. Results do not depend on it.
+   * Threads of the numerical kernels; when left out, 2 (or fewer cores) for trainings and every core for all else. Models
+   * below 4 million parameters generate and are evaluated on one. Results do not depend on it.
    */
   threads?: number;
   /**
@@ -49,7 +48,6 @@ function startWorker(data: EngineWorkerData): Worker {
  * other. A worker that dies fails its jobs with `E_INTERNAL`, and the next job starts a new one.
  */
 export function createEngine(options: EngineOptions = {}): Engine {
-  const threads = options.threads ?? Math.min(2, availableParallelism());
   const jobs = new Map<number, Job>();
   let worker: Worker | null = null;
   let exited: Promise<void> = Promise.resolve();
@@ -57,7 +55,7 @@ export function createEngine(options: EngineOptions = {}): Engine {
   let closed = false;
 
   function start(): Worker {
-    const started = startWorker({ threads, device: options.device ?? { device: 'cpu' } });
+    const started = startWorker({ threads: options.threads ?? null, device: options.device ?? { device: 'cpu' } });
     started.on('message', onReply);
     exited = new Promise((resolve) => {
       let cause: unknown;

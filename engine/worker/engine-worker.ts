@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { executionOf, selectDevice } from '../devices/index.js';
 import { embedTexts } from '../evaluate/embed-texts.js';
@@ -47,7 +48,7 @@ async function run(request: Extract<EngineRequest, { spec: unknown }>, signal: A
     return trainModel(request.spec, hooks, await (training ??= startTraining()));
   }
   const hooks = { onProgress: (done: number, total: number) => reply({ kind: 'progress', id, done, total }), signal };
-  const runtime = { graphs: inferenceGraphs, threads };
+  const runtime = { graphs: inferenceGraphs, ...(threads !== null && { threads }) };
   if (request.kind === 'evaluate') return evaluateModel(request.spec, hooks, runtime);
   if (request.kind === 'embed') return embedTexts(request.spec, hooks, runtime);
   return generateTexts(request.spec, hooks, runtime);
@@ -63,7 +64,13 @@ function ask(id: number): Promise<void> {
 
 async function startTraining(): Promise<TrainRuntime> {
   const selected = await selectDevice(device);
-  return { device: selected, graphs: createTrainingGraphs({ threads, ...executionOf(selected.device) }) };
+  return {
+    device: selected,
+    graphs: createTrainingGraphs({
+      threads: threads ?? Math.min(2, availableParallelism()),
+      ...executionOf(selected.device),
+    }),
+  };
 }
 
 async function serve(request: Extract<EngineRequest, { spec: unknown }>, signal: AbortSignal): Promise<void> {

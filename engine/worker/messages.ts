@@ -15,7 +15,8 @@ import type {
 } from '../api.js';
 
 export interface EngineWorkerData {
-  threads: number;
+  /** Null: as many as is best for each kind of job. */
+  threads: number | null;
   device: DeviceRequest;
 }
 
