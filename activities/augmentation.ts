@@ -63,7 +63,7 @@ function heldOut(examples: readonly ExampleRow[]): IsHeldOut {
 export function createAugmentationActivities(deps: Dependencies): Pick<CpuActivities, 'augmentExamples'> {
   const files = new RoundFiles(deps.dataFolder);
   return {
-    async augmentExamples({ key, config, examplesRef, earlierExamplesRef }) {
+    async augmentExamples({ key, config, examplesRef, earlierExamplesRef = null }) {
       const examples = await files.read<ExampleRow>(examplesRef);
       if (!config.components.augmentation) return files.write(key, 'examples', examples);
       const { factor, backTranslation, provider } = config.augmentation;

@@ -52,7 +52,8 @@ export function planArm({ preregistration, tier }: ClaimsInput, arm: string, see
 }
 
 const resultFile = (key: string) => `claims/results/${key}.json`;
-const probeKey = (input: ClaimsInput, seed: number) =>
+/** Key of a seed's probes, which train nothing. */
+export const probeKey = (input: ClaimsInput, seed: number) =>
   configHash({ probe: seed, generator: input.preregistration.generatorSha256 });
 
 export function createClaimsGpuActivities(

@@ -216,7 +216,13 @@ export interface CpuActivities {
     slicesRef?: ArtifactRef;
   }>;
   /** Stage 5. Adds label-preserving variants of requests that are not held out. Originals and variants: {@link ExampleRow}. */
-  augmentExamples(input: RoundInput & { examplesRef: ArtifactRef; earlierExamplesRef: ArtifactRef | null }): Promise<
+  augmentExamples(
+    input: RoundInput & {
+      examplesRef: ArtifactRef;
+      /** Absent where version 0.1 has scheduled the activity. */
+      earlierExamplesRef?: ArtifactRef | null;
+    },
+  ): Promise<
     ArtifactRef & {
       /** Variants whose label did not hold. Rows: {@link RejectedRow}. */
       rejectedRef?: ArtifactRef;

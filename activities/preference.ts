@@ -5,7 +5,9 @@ import type { LoopConfig } from '../config/loop.js';
 import { formatPrompt, validateArtifact } from '../datasets/index.js';
 import type { Engine } from '../engine/index.js';
 import { heldOutRequests, roundPairs } from '../learning/preference/round-pairs.js';
+import { SimilarityCalculator } from '../learning/metrics/similarity-calculator.js';
 import { believed } from '../learning/reward/judge-sources.js';
+import { compareBeforehand } from './compare-beforehand.js';
 import { modelFolders, RoundFiles, type Dependencies } from './dependencies.js';
 import { MAX_NEW_TOKENS } from './feedback.js';
 import type { CpuActivities, GpuActivities, SampledAnswersRow } from './interfaces.js';
@@ -17,14 +19,22 @@ export function createPreferenceCpuActivities(deps: Dependencies): Pick<CpuActiv
     async collectPreferences({ key, config, feedbackRef, rewardsRef, examplesRef, earlierExamplesRef, samplesRef }) {
       const { minimumLead, minimumPairs, maximumPairs } = config.preference;
       const isBelieved = believed(await files.read<RewardRow>(rewardsRef));
+      const events = (await files.read<FeedbackEvent>(feedbackRef)).filter(isBelieved);
+      const texts = new SimilarityCalculator();
+      const similarity = await compareBeforehand(
+        events.flatMap(({ ai_output: output, rejected_output: other }) =>
+          other === undefined ? [] : [[output, other] as const],
+        ),
+        (output, other) => texts.calculateSimilarity(output, other),
+      );
       const { pairs, rejected } = roundPairs(
         {
-          events: (await files.read<FeedbackEvent>(feedbackRef)).filter(isBelieved),
+          events,
           examples: await knownExamples(files, config, examplesRef, earlierExamplesRef),
           samples: samplesRef === null ? [] : await files.read<SampledAnswersRow>(samplesRef),
           scoreOf: (artifactType, input, output) => validateArtifact(artifactType, input, output).score,
         },
-        { minimumLead, maximumPairs, seed: config.seed + key.round },
+        { minimumLead, maximumPairs, seed: config.seed + key.round, similarity },
       );
       const ready = pairs.length >= minimumPairs;
       const rows = pairs.map((pair) => ({ ...pair, prompt: formatPrompt(pair.artifactType, pair.prompt) }));

@@ -6,10 +6,10 @@ import { ageReference } from '../learning/reward/as-of.js';
 import { scoreBucketRewards } from '../learning/reward/bucket-rewards.js';
 import { judgeSources } from '../learning/reward/judge-sources.js';
 import { scoreRewards } from '../learning/reward/score-rewards.js';
+import { compareBeforehand } from './compare-beforehand.js';
 import { RoundFiles, type Dependencies } from './dependencies.js';
 import { readEmbeddings } from './embeddings.js';
 import type { CpuActivities } from './interfaces.js';
-import { mapInSlices } from './give-way.js';
 
 /** The ledger keeps at most this much of a row. */
 const RAW_LIMIT = 4096;
@@ -24,7 +24,12 @@ export function createRewardActivities(deps: Dependencies): Pick<CpuActivities, 
       const texts = new SimilarityCalculator(embed && { embed });
       const combined = (output: string, correction: string) => texts.calculateSimilarity(output, correction);
       const compare = config.reward.similarity === 'character' ? levenshteinSimilarity : combined;
-      const similarity = await compareBeforehand(events, compare);
+      const similarity = await compareBeforehand(
+        events.flatMap(({ ai_output: output, corrected_output: correction }) =>
+          correction === undefined ? [] : [[output, correction] as const],
+        ),
+        compare,
+      );
       if (config.reward.scheme === 'buckets') {
         return files.write(key, 'rewards', scoreBucketRewards(events, similarity));
       }
@@ -51,18 +56,4 @@ export function createRewardActivities(deps: Dependencies): Pick<CpuActivities, 
       };
     },
   };
-}
-
-type Similarity = (output: string, correction: string) => number;
-
-/** The similarities of the events' outputs and corrections, each looked up: of a thousand long texts they take seconds. */
-async function compareBeforehand(events: readonly FeedbackEvent[], compare: Similarity): Promise<Similarity> {
-  const known = new Map<string, Map<string, number>>();
-  await mapInSlices(events, ({ ai_output: output, corrected_output: correction }) => {
-    if (correction === undefined) return;
-    const ofOutput = known.get(output) ?? new Map<string, number>();
-    if (!ofOutput.has(correction)) ofOutput.set(correction, compare(output, correction));
-    known.set(output, ofOutput);
-  });
-  return (output, correction) => known.get(output)!.get(correction)!;
 }

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
-import { access, copyFile, mkdir, rename, stat, writeFile } from 'node:fs/promises';
+import { access, copyFile, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { RatchetError } from '../../config/errors.js';
 
@@ -46,13 +46,14 @@ async function place(
 ): Promise<StagedImport> {
   const uri = `loops/${loop}/imports/${sha256.slice(0, 16)}/${name}`;
   const target = path.join(dataFolder, uri);
+  // Of its own: the same file may be imported twice at once.
+  const temporary = `${target}.${randomUUID()}.tmp`;
   try {
     await mkdir(path.dirname(target), { recursive: true });
-    // Of its own: the same file may be imported twice at once.
-    const temporary = `${target}.${randomUUID()}.tmp`;
     await write(temporary);
     await rename(temporary, target);
   } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw new RatchetError('E_DATA_FOLDER', `${target} cannot be written: ${(error as Error).message}.`, {
       hint: 'Check the permissions and the free space of the data folder.',
       cause: error,

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { diskError } from './disk-error.js';
 
 /** Largest single write; Linux writes at most 2 GiB at once. */
 const LARGEST_WRITE = 1 << 30;
+const DAY = 86_400_000;
 
 /** Makes a folder's entries (a rename, a new file) durable. */
 export async function syncFolder(folder: string): Promise<void> {
@@ -38,6 +39,18 @@ export function temporaryFolder(folder: string): string {
   return `${folder.replace(/\/+$/, '')}.tmp-${randomUUID()}`;
 }
 
+/** Removes what killed processes have left of this folder; what is younger than a day may still be written. */
+async function removeLeftovers(folder: string): Promise<void> {
+  const parent = dirname(folder);
+  const start = `${basename(folder)}.tmp-`;
+  for (const name of await readdir(parent).catch(() => [])) {
+    const left = join(parent, name);
+    if (!name.startsWith(start)) continue;
+    const found = await stat(left).catch(() => null);
+    if (found !== null && found.mtimeMs < Date.now() - DAY) await rm(left, { recursive: true, force: true });
+  }
+}
+
 /**
  * Writes a folder that appears whole or not at all, in place of what was there: `fill` writes into a temporary folder beside
  * it, which is renamed and made durable.
@@ -47,6 +60,7 @@ export function temporaryFolder(folder: string): string {
 export async function writeFolderAtomic<T>(folder: string, fill: (temporary: string) => Promise<T>): Promise<T> {
   const temporary = temporaryFolder(folder);
   try {
+    await removeLeftovers(folder);
     await mkdir(temporary, { recursive: true });
     const result = await fill(temporary);
     await rm(folder, { recursive: true, force: true });

@@ -66,9 +66,12 @@ export const learnedTokens = (row: TokenRow): number =>
     .slice(1)
     .filter((label) => label >= 0).length;
 
-/** The token behind an answer: the tokenizer's, as TRL has it; the first that config.json names may be another. */
+/**
+ * The token behind an answer: the tokenizer's, as TRL has it, where the model knows it; the first that config.json names may
+ * be another.
+ */
 export const endOf = ({ config, tokenizer }: Pick<Encoder, 'config' | 'tokenizer'>): number | null =>
-  tokenizer.endId ?? config.endIds[0] ?? null;
+  [tokenizer.endId, ...config.endIds].find((id) => id !== null && id < config.vocabularySize) ?? null;
 
 function encodeCompletion(
   { id, prompt, completion, fromTemplate }: TrainingRow,

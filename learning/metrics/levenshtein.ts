@@ -4,6 +4,11 @@ import { splitWords } from './tokenize.js';
 
 const SURROGATE = /[\ud800-\udfff]/;
 
+/** Comparisons of one unit with another up to which a distance is exact: those of two texts of 20,000 take a quarter second. */
+const EXACT = 20_000 ** 2;
+/** Units of a text that are compared at once beyond that. */
+const BLOCK = 4096;
+
 /** What both texts begin and end with costs nothing and need not be compared: the time grows with the square of the rest. */
 function distanceOfUnits(first: string, second: string): number {
   const shorter = Math.min(first.length, second.length);
@@ -15,7 +20,18 @@ function distanceOfUnits(first: string, second: string): number {
     first.charCodeAt(first.length - 1 - end) === second.charCodeAt(second.length - 1 - end)
   )
     end++;
-  return distance(first.slice(start, first.length - end), second.slice(start, second.length - end));
+  return distanceInBlocks(first.slice(start, first.length - end), second.slice(start, second.length - end));
+}
+
+/** The distance, or of longer texts the sum over as many equal parts of both, which is no less: time in proportion to the length. */
+function distanceInBlocks(first: string, second: string): number {
+  if (first.length * second.length <= EXACT) return distance(first, second);
+  const blocks = Math.ceil(Math.max(first.length, second.length) / BLOCK);
+  const part = (text: string, block: number) =>
+    text.slice(Math.floor((block * text.length) / blocks), Math.floor(((block + 1) * text.length) / blocks));
+  let sum = 0;
+  for (let block = 0; block < blocks; block++) sum += distance(part(first, block), part(second, block));
+  return sum;
 }
 
 /** Gives each distinct item one UTF-16 unit, so that a distance over units is one over items. */
@@ -36,7 +52,10 @@ function distanceOfItems(first: Iterable<string>, second: Iterable<string>): num
   return distanceOfUnits(convert(first), convert(second));
 }
 
-/** Levenshtein distance over Unicode code points (insert, delete, substitute cost 1), as rapidfuzz counts it. */
+/**
+ * Levenshtein distance over Unicode code points (insert, delete, substitute cost 1), as rapidfuzz counts it. Of two texts
+ * that differ over more than about 20,000 characters each it is an upper bound.
+ */
 export function levenshteinDistance(first: string, second: string): number {
   return SURROGATE.test(first) || SURROGATE.test(second)
     ? distanceOfItems(first, second)

@@ -20,6 +20,8 @@ export interface RoundPairsOptions {
   minimumLead: number;
   maximumPairs: number;
   seed: number;
+  /** Of the two answers of a comparison, 0–1; default: edits and BLEU. */
+  similarity?: (output: string, other: string) => number;
 }
 
 /**
@@ -30,7 +32,7 @@ export interface RoundPairsOptions {
  */
 export function roundPairs(
   { events, examples, samples, scoreOf }: RoundPairsInput,
-  { minimumLead, maximumPairs, seed }: RoundPairsOptions,
+  { minimumLead, maximumPairs, seed, similarity }: RoundPairsOptions,
 ): { pairs: PreferencePair[]; rejected: RejectedRow[] } {
   const isHeldOut = heldOutRequests(examples);
   const labels = new Map(
@@ -44,6 +46,7 @@ export function roundPairs(
     });
   const { pairs, rejected } = pairsFromFeedback(corrected, {
     minimumLead,
+    ...(similarity && { similarity }),
     scoreOf: (event, output) => scoreOf(event.artifact_type, event.input_data, output),
   });
   const found = new Map(pairs.map((pair) => [pair.id, pair]));

@@ -1,6 +1,8 @@
 import * as fc from 'fast-check';
+import { distance } from 'fastest-levenshtein';
 import { describe, expect, it } from 'vitest';
 import { ARTIFACT_TYPES, type CurriculumState } from '../../config/domain.js';
+import { stream } from '../../config/random.js';
 import { DataAugmenter } from '../../learning/augmentation/data-augmenter.js';
 import { AdaptiveBatchManager } from '../../learning/batching/adaptive-batch-manager.js';
 import { assembleRound } from '../../learning/batching/assemble-round.js';
@@ -113,6 +115,17 @@ describe('Levenshtein', () => {
         expect(levenshteinDistance(left, right)).toBe(recurrence(left, right));
       }),
     );
+  });
+
+  it('is bounded where texts differ over more than can be compared', () => {
+    const draw = stream(1, 'very long texts');
+    const text = (length: number) => Array.from({ length }, () => 'abcdefgh'[draw.integer(8)]).join('');
+    const [left, right] = [text(30_000), text(25_000)];
+    const found = levenshteinDistance(left, right);
+    expect(found).toBeGreaterThanOrEqual(distance(left, right));
+    expect(found).toBeLessThan(1.1 * distance(left, right));
+    expect(levenshteinDistance(right, left)).toBe(found);
+    expect(levenshteinSimilarity(text(1_000_000), text(1_000_000))).toBeGreaterThan(0);
   });
 });
 

@@ -30,6 +30,8 @@ it('R9: no variant is a request of the test or validation tasks, nor one that tr
   };
 
   const variants = await variantsBeside([]);
+  // As version 0.1 has scheduled it.
+  expect(await files.read(await augmentExamples({ key, config, examplesRef }))).toHaveLength(240);
   const splits = new Set(variants.map((row) => splitOf(taskId(row.artifactType, row.input))));
   expect([...splits].sort()).toEqual(['pool', 'pretrain']);
 

@@ -106,6 +106,13 @@ describe('rows of a model whose tokenizer has a begin token', () => {
       expect(tokenizeRows([row], several).rows[0]!.tokens.at(-1)).toBe(2);
   });
 
+  it('end with a token that the model has, where that of the tokenizer is none', async () => {
+    const encoder = await encoderOf();
+    const added = { ...encoder, tokenizer: { ...encoder.tokenizer, endId: config.vocabularySize } };
+    const [row] = tokenizeRows([{ id: '1', prompt: 'Who?', completion: 'I' }], added).rows;
+    expect(row!.tokens.at(-1)).toBe(config.endIds[0]);
+  });
+
   it('learn the first token of an answer without a prompt', async () => {
     const [row] = tokenizeRows([{ id: '1', prompt: '', completion: 'Yes' }], await encoderOf()).rows;
     expect(row).toMatchObject({ promptLength: 1 });

@@ -7,6 +7,7 @@ import { RatchetError } from '../../../config/errors.js';
 import { writeSafetensors } from '../../../engine/formats/safetensors.js';
 import { createEngine } from '../../../engine/index.js';
 import type { TrainSpec, TrainWarning } from '../../../engine/api.js';
+import { fromFault, toFault } from '../../../engine/worker/messages.js';
 import { randomModel } from '../nn/random-weights.js';
 import { jsonLines, tinyRows, tinySpec, writeTinyModel } from './tiny-model.js';
 
@@ -92,6 +93,16 @@ it('W1: tells a fault of the program, which no other attempt can mend, from one 
   await expect(engine.train(broken)).rejects.toMatchObject({ code: 'E_INTERNAL', retryable: false });
   const hooks = { beforeWrite: () => Promise.reject(new Error('the line is down')) };
   await expect(engine.train(spec('asked'), hooks)).rejects.toMatchObject({ code: 'E_INTERNAL', retryable: true });
+});
+
+it('W1: memory that runs out in V8 is no fault of the program', () => {
+  const allocate = () => new ArrayBuffer(2 ** 45);
+  expect(allocate).toThrow(RangeError);
+  try {
+    allocate();
+  } catch (error) {
+    expect(fromFault(toFault(error))).toMatchObject({ code: 'E_OUT_OF_MEMORY' });
+  }
 });
 
 it('W2: asks before it writes, and leaves everything as it is when it may not', async () => {
