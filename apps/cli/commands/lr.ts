@@ -55,8 +55,9 @@ export function computeRows({ steps, every, schedule, learningRate, warmup, sett
 
   function rowAt(step: number): LearningRateRow {
     const row = { step, learningRate: rates.getLearningRate(step) };
-    if (step < warmup) return { ...row, phase: 'Warm-up' };
-    return { ...row, phase: rates instanceof AdvancedLRScheduler ? rates.getPhaseInfo(step).phaseName : null };
+    const info = rates instanceof AdvancedLRScheduler ? rates.getPhaseInfo(step) : null;
+    if (info?.warmingUp ?? step < warmup) return { ...row, phase: 'Warm-up' };
+    return { ...row, phase: info?.phaseName ?? null };
   }
 }
 

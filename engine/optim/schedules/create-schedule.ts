@@ -27,7 +27,8 @@ export interface LearningRateSchedule {
 
 /**
  * The schedule of this name. The phases of `three_phase` have their own rates; they are scaled so that the largest, the
- * beginning of the first phase, is the run's learning rate, unless `phases` are given.
+ * beginning of the first phase, is the run's learning rate, unless `phases` are given. Its warm-up is cut to
+ * what its first phase has room for: in a run of a few steps, a share that is rounded up to whole steps may have none.
  *
  * @throws RatchetError `E_CONFIG_INVALID` naming an unknown schedule, or what in its settings cannot be
  */
@@ -37,8 +38,10 @@ export function createSchedule(spec: ScheduleSpec | ScheduleName, frame: Schedul
     const { name: _, ...settings } = asked;
     const { totalSteps, warmupSteps, learningRate } = frame;
     const phases = settings.phases ?? scaledPhases(learningRate);
-    const scheduler = new AdvancedLRScheduler({ ...settings, phases, totalSteps, warmupSteps });
-    return scheduler as LearningRateSchedule;
+    const scheduler = (warmup: number) =>
+      new AdvancedLRScheduler({ ...settings, phases, totalSteps, warmupSteps: warmup });
+    const room = Math.max(0, scheduler(0).phases[0]!.end - 1);
+    return scheduler(Math.min(warmupSteps, room)) as LearningRateSchedule;
   }
   const { name, ...settings } = asked;
   if (!Object.hasOwn(namedSchedules, name))

@@ -78,12 +78,13 @@ export const namedSchedules = {
     const { learningRate, totalSteps, warmupSteps } = frame;
     if (finalLearningRate >= learningRate)
       throw invalid('polynomial', `finalLearningRate ${finalLearningRate} is not below the learning rate`);
-    if (warmupSteps === totalSteps)
+    // The one step of a run is warm-up as soon as there is any: a share is rounded up.
+    if (warmupSteps === totalSteps && totalSteps > 1)
       throw invalid('polynomial', `all ${totalSteps} steps are warm-up: there is none to decay in`);
     const range = learningRate - finalLearningRate;
     const decaySteps = totalSteps - warmupSteps;
     return warmedUp(frame, (_, step) => {
-      if (step > totalSteps) return finalLearningRate / learningRate;
+      if (step > totalSteps || decaySteps === 0) return finalLearningRate / learningRate;
       return (range * (1 - (step - warmupSteps) / decaySteps) ** power + finalLearningRate) / learningRate;
     });
   },

@@ -36,4 +36,6 @@ it('prints as many rows as a run has steps', () => {
 it('names the warm-up, and no phase where a schedule has none', () => {
   const rows = computeRows({ ...options, schedule: 'linear', steps: 4, every: 1, warmup: 2 });
   expect(rows.map(({ phase }) => phase)).toEqual(['Warm-up', 'Warm-up', null, null]);
+  const cut = computeRows({ ...options, steps: 5, every: 1, warmup: 2 });
+  expect(cut.map(({ phase }) => phase)).toEqual(['Warm-up', 'Exploration', 'Exploitation', 'Refinement', 'Refinement']);
 });

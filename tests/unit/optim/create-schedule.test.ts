@@ -50,6 +50,19 @@ describe('schedules by their formulas', () => {
     expect([0, 40, 65, 100].map((step) => own.getLearningRate(step))).toEqual([5e-4, 2e-4, 5e-6, 1e-6]);
   });
 
+  it('every one that needs no settings has rates for the shortest runs under the default warm-up', () => {
+    for (const name of SCHEDULE_NAMES.filter((each) => each !== 'warmup_stable_decay' && each !== 'cosine_with_min_lr'))
+      for (const totalSteps of [1, 2, 3, 4, 5])
+        expect(rates(name, totalSteps, warmupSteps(totalSteps, 0.05)).every((rate) => rate >= 0 && rate <= 1)).toBe(
+          true,
+        );
+    expect(rates('polynomial', 1, 1)).toEqual(close([0, 1e-7]));
+    expect(rates('three_phase', 3, 1)).toEqual(rates('three_phase', 3, 0));
+    expect(rates('three_phase', 5, 1)[0]).toBe(0.5);
+    // The first of ten steps' phases ends before step 4.
+    expect(rates('three_phase', 10, 9)).toEqual(rates('three_phase', 10, 3));
+  });
+
   it('only three_phase remembers losses', () => {
     const frame = { learningRate: 1, totalSteps: 100, warmupSteps: 0 };
     const remembering = SCHEDULE_NAMES.filter((name) => {
