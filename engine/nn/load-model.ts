@@ -46,8 +46,26 @@ export async function loadModel(folder: string, options: LoadOptions = {}): Prom
   );
   const convert = (name: string, tensor: HostTensor) => keep(parameters.get(name) ?? name, tensor);
   const tensors = unpackCheckpoint(folder, parsed, (await readModelTensors(folder, { convert })).tensors);
+  return assembleModel(folder, parsed, tensors, { ...options, keep });
+}
+
+/**
+ * The model that a folder's tensors make up: with the head they hold or a new one, every parameter checked.
+ *
+ * @param folder for messages
+ * @param packed parameters that are kept elsewhere, as codes: neither looked for nor checked
+ * @throws RatchetError `E_MODEL_INVALID` naming every missing, misshapen or not finite tensor
+ */
+export function assembleModel(
+  folder: string,
+  parsed: ModelConfig,
+  tensors: ReadonlyMap<string, HostTensor>,
+  options: LoadOptions,
+  packed: ReadonlyMap<string, unknown> = new Map(),
+): LoadedModel {
+  const keep = options.keep ?? toRest(parsed, options.precision);
   const config = withNewHead(folder, withFoundHead(parsed, tensors), options);
-  return { config, ...selectWeights(folder, config, tensors, { ...options, keep }) };
+  return { config, ...selectWeights(folder, config, tensors, { ...options, keep }, packed) };
 }
 
 /** T5's file, not its config, says whether the head is tied: transformers 5 always writes that it is. */
@@ -89,12 +107,14 @@ function selectWeights(
   config: ModelConfig,
   tensors: ReadonlyMap<string, HostTensor>,
   { newHead, keep }: LoadOptions & Required<Pick<LoadOptions, 'keep'>>,
+  packed: ReadonlyMap<string, unknown>,
 ): Omit<LoadedModel, 'config'> {
   const weights = new Map<string, HostTensor>();
   const newModules = new Set<string>();
   const faults: string[] = [];
   const head = headModules(config).map((module) => module.name);
   for (const [name, shape] of parameterShapes(config)) {
+    if (packed.has(name)) continue;
     const found = [...spellings(name)].map((spelling) => tensors.get(spelling)).find((tensor) => tensor !== undefined);
     const module = name.replace(/\.(weight|bias)$/, '');
     // The classifier is new even where the file has one: it was for other classes.

@@ -59,7 +59,7 @@ export function encodeBitsandbytes(quantized: QuantizedWeights): Map<string, Hos
  *
  * @param file for messages
  * @returns what is left, and the quantised weights by parameter name
- * @throws RatchetError `E_MODEL_INVALID` naming the tensor whose parts are missing, misshapen or of another kind
+ * @throws RatchetError `E_MODEL_INVALID` naming the tensor whose parts are missing, misshapen, not finite or of another kind
  */
 export function decodeBitsandbytes(
   file: string,
@@ -111,12 +111,15 @@ function decodeOne(file: string, name: string, tensors: ReadonlyMap<string, Host
   };
   same('.quant_map', NF4_LEVELS);
   same('.nested_quant_map', NESTED_CODE);
+  const nestedAbsmax = part<Float32Array>('.nested_absmax', 'float32', Math.ceil(blocks / NESTED_BLOCK));
+  const notFinite = nestedAbsmax.findIndex((value) => !Number.isFinite(value));
+  if (notFinite >= 0) fail(`"${name}.nested_absmax" holds ${nestedAbsmax[notFinite]} at element ${notFinite}`);
   return {
     shape: [outputs, inputs],
     packed: part<Uint8Array>('', 'uint8', Math.ceil((outputs * inputs) / 2)),
     absmax: {
       codes: part<Uint8Array>('.absmax', 'uint8', blocks),
-      nestedAbsmax: part<Float32Array>('.nested_absmax', 'float32', Math.ceil(blocks / NESTED_BLOCK)),
+      nestedAbsmax,
       offset,
     },
   };

@@ -1,9 +1,9 @@
 import { invalidModel } from '../formats/safetensors-header.js';
 import { readModelTensors } from '../formats/safetensors.js';
 import type { HostTensor } from '../api.js';
-import { loadModel, type LoadedModel, type LoadOptions } from '../nn/load-model.js';
+import { assembleModel, loadModel, type LoadedModel, type LoadOptions } from '../nn/load-model.js';
 import { readModelConfig } from '../nn/new-head.js';
-import { linearModules, parameterShapes } from '../nn/parameters.js';
+import { linearModules } from '../nn/parameters.js';
 import { decodeBitsandbytes, isQuantizedCheckpoint } from './bitsandbytes.js';
 import { toRest } from './half-weights.js';
 import { quantizeWeight, type QuantizedWeight, type QuantizedWeights } from './quantized-weight.js';
@@ -42,7 +42,7 @@ async function quantizeWhileReading(folder: string, options: LoadOptions): Promi
 /**
  * Loads a model folder for QLoRA: one that bitsandbytes quantised with its own codes, any other quantised here.
  *
- * @throws RatchetError `E_MODEL_INVALID` naming what is missing or does not fit, `E_NOT_FOUND`
+ * @throws RatchetError `E_MODEL_INVALID` naming what is missing, does not fit or is not finite; `E_NOT_FOUND`
  */
 export async function loadQuantizedModel(folder: string, options: LoadOptions = {}): Promise<QuantizedModel> {
   const names: string[] = [];
@@ -51,19 +51,12 @@ export async function loadQuantizedModel(folder: string, options: LoadOptions = 
   const config = await readModelConfig(folder);
   const { weights, quantized } = decodeBitsandbytes(folder, (await readModelTensors(folder)).tensors);
   const modules = new Map(linearModules(config).map((module) => [`${module.name}.weight`, module]));
-  for (const [name, shape] of parameterShapes(config)) {
+  for (const [name, { shape }] of quantized) {
     const module = modules.get(name);
-    const codes = module && quantized.get(name);
-    const found = codes?.shape ?? weights.get(name)?.shape;
-    const wanted = codes ? [module.outputs, module.inputs] : shape;
-    if (found?.join() !== wanted.join())
-      throw invalidModel(
-        folder,
-        `tensor "${name}" has shape [${found?.join(', ') ?? ''}] instead of [${wanted.join(', ')}].`,
-      );
+    if (!module) throw invalidModel(folder, `the quantised tensor "${name}" is no linear module's weight.`);
+    const wanted = [module.outputs, module.inputs];
+    if (shape.join() !== wanted.join())
+      throw invalidModel(folder, `tensor "${name}" has shape [${shape.join(', ')}] instead of [${wanted.join(', ')}].`);
   }
-  const stray = [...quantized.keys()].find((name) => !modules.has(name));
-  if (stray !== undefined) throw invalidModel(folder, `the quantised tensor "${stray}" is no linear module's weight.`);
-  const rest = toRest(config, options.precision);
-  return { config, weights: new Map([...weights].map(([name, tensor]) => [name, rest(name, tensor)])), quantized };
+  return { ...assembleModel(folder, config, weights, options, quantized), quantized };
 }

@@ -1,15 +1,16 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TrainSpec } from '../../../engine/api.js';
 import { readAdapter } from '../../../engine/formats/peft.js';
-import { writeSafetensors } from '../../../engine/formats/safetensors.js';
+import { readSafetensors, writeSafetensors } from '../../../engine/formats/safetensors.js';
 import { loadModel } from '../../../engine/nn/load-model.js';
 import { decodeBitsandbytes, encodeBitsandbytes } from '../../../engine/quantization/bitsandbytes.js';
 import { loadQuantizedModel } from '../../../engine/quantization/load-quantized-model.js';
-import { dequantizeModel, quantizedBytes } from '../../../engine/quantization/quantized-weight.js';
+import { dequantizeModel, quantizedBytes, quantizeModel } from '../../../engine/quantization/quantized-weight.js';
 import { trainModel } from '../../../engine/train/train-model.js';
+import { randomModel } from '../nn/random-weights.js';
 import { jsonLines, tinySpec } from '../train/tiny-model.js';
 
 const base = join(import.meta.dirname, '../../../models/base');
@@ -74,6 +75,74 @@ describe('a bitsandbytes checkpoint', () => {
     const [x, y] = [await trainModel(a, {}, { threads: 1 }), await trainModel(b, {}, { threads: 1 })];
     expect(y.sha256).toBe(x.sha256);
     expect((await readFile(join(model, 'model.safetensors'))).length).toBeLessThan(500_000);
+  });
+
+  /** A folder of a random model whose modules are stored as codes. */
+  async function storeQuantized(name: string, stored: object, told = stored): Promise<string> {
+    const model = join(folder, name);
+    const { config, weights } = randomModel(stored, { scale: 0.2 });
+    const { weights: rest, quantized } = quantizeModel(config, weights);
+    await mkdir(model, { recursive: true });
+    await writeSafetensors(join(model, 'model.safetensors'), new Map([...rest, ...encodeBitsandbytes(quantized)]));
+    await writeFile(join(model, 'config.json'), JSON.stringify(told));
+    return model;
+  }
+
+  it('is trained with the head that its file has, whatever config.json says', async () => {
+    const t5 = {
+      model_type: 't5',
+      vocab_size: 16,
+      d_model: 16,
+      d_ff: 24,
+      d_kv: 4,
+      num_heads: 4,
+      num_layers: 1,
+      feed_forward_proj: 'gated-gelu',
+      pad_token_id: 0,
+      decoder_start_token_id: 0,
+    };
+    const [untied, tied] = [false, true].map((tie) => ({ ...t5, tie_word_embeddings: tie }));
+    const own = await storeQuantized('t5-own', untied!, tied);
+    const ownHead = await loadQuantizedModel(own);
+    expect(ownHead.config).toEqual((await loadModel(own)).config);
+    expect(ownHead.config).toMatchObject({ tiedHead: false });
+    expect(ownHead.weights.has('lm_head.weight')).toBe(true);
+    const shared = await storeQuantized('t5-shared', tied!, untied);
+    expect((await loadQuantizedModel(shared)).config).toMatchObject({ tiedHead: true });
+  });
+
+  it('gets the new head that is asked for, and is refused where a number is not finite', async () => {
+    const model = await storeQuantized('classifier', {
+      model_type: 'distilbert',
+      vocab_size: 16,
+      dim: 16,
+      hidden_dim: 24,
+      n_heads: 4,
+      n_layers: 1,
+      max_position_embeddings: 64,
+      pad_token_id: 0,
+    });
+    const options = { newHead: { labels: ['a', 'b', 'c', 'd', 'e'], seed: 1 } };
+    const asked = await loadQuantizedModel(model, options);
+    const plain = await loadModel(model, options);
+    expect(asked.config).toEqual(plain.config);
+    expect(asked.newModules).toEqual(['classifier']);
+    expect(asked.weights.get('classifier.weight')).toEqual(plain.weights.get('classifier.weight'));
+    expect([...asked.weights.keys(), ...asked.quantized.keys()].sort()).toEqual([...plain.weights.keys()].sort());
+    const half = await loadQuantizedModel(model, { precision: 'float16' });
+    expect(half.weights.get('distilbert.embeddings.word_embeddings.weight')!.dtype).toBe('float16');
+
+    const file = join(model, 'model.safetensors');
+    const { tensors } = await readSafetensors(file);
+    for (const name of ['pre_classifier.bias', 'distilbert.transformer.layer.0.ffn.lin1.weight.nested_absmax']) {
+      const held = tensors.get(name)!;
+      const data = Float32Array.from(held.data as Float32Array).fill(NaN, 0, 1);
+      await writeSafetensors(file, new Map(tensors).set(name, { ...held, data }));
+      await expect(loadQuantizedModel(model)).rejects.toMatchObject({
+        code: 'E_MODEL_INVALID',
+        message: expect.stringContaining(`"${name}" holds NaN at element 0`) as string,
+      });
+    }
   });
 
   it('is refused by name when a part is missing, misshapen or of another kind', async () => {
