@@ -57,17 +57,43 @@ function nestedCode(value: number): number {
   return low;
 }
 
-/** Mean in float32, summed as torch does on AVX2: 4 × 8 running sums, which decides the last bit. */
+/** Running sums that torch's cascade keeps of each column, each of a level above. */
+const LEVELS = 4;
+
+/**
+ * Float32 sums of the columns of the whole rows of `width` numbers: a level's sum is carried up once it has taken in at
+ * least 16 of those below, so that numbers of like size are added.
+ */
+function cascadeSums(values: Float32Array, width: number): Float32Array {
+  const rows = Math.floor(values.length / width);
+  const power = Math.max(4, Math.floor(Math.ceil(Math.log2(rows)) / LEVELS));
+  const levels = Array.from({ length: LEVELS }, () => new Float32Array(width));
+  const add = (to: Float32Array, from: Float32Array) => from.forEach((value, column) => (to[column]! += value));
+  for (let row = 1; row <= rows; row++) {
+    add(levels[0]!, values.subarray((row - 1) * width, row * width));
+    for (let level = 1; level < LEVELS && row % 2 ** (level * power) === 0; level++) {
+      add(levels[level]!, levels[level - 1]!);
+      levels[level - 1]!.fill(0);
+    }
+  }
+  for (const level of levels.slice(1)) add(levels[0]!, level);
+  return levels[0]!;
+}
+
+/**
+ * Mean in float32, summed as torch does in one thread on AVX2 (`cascade_sum` in ATen/native/cpu/SumKernel.cpp), which
+ * decides the last bit: in rows of 4 vectors of 8 numbers, or of 4 numbers where there are fewer than 8.
+ */
 function meanAsTorch(values: Float32Array): number {
-  const sums = new Float32Array(32);
-  const whole = values.length - (values.length % 32);
-  for (let i = 0; i < whole; i++) sums[i % 32]! += values[i]!;
-  const byEight = values.length - (values.length % 8);
-  for (let i = whole; i < byEight; i++) sums[i % 8]! += values[i]!;
-  for (let i = 8; i < 32; i++) sums[i % 8]! += sums[i]!;
+  const lanes = values.length < 8 ? 1 : 8;
+  const sums = cascadeSums(values, 4 * lanes);
+  const inRows = values.length - (values.length % (4 * lanes));
+  const inVectors = values.length - (values.length % lanes);
+  for (let i = inRows; i < inVectors; i++) sums[i % lanes]! += values[i]!;
+  for (let i = lanes; i < 4 * lanes; i++) sums[i % lanes]! += sums[i]!;
   let sum = 0;
-  for (let i = byEight; i < values.length; i++) sum = Math.fround(sum + values[i]!);
-  for (let i = 0; i < 8; i++) sum = Math.fround(sum + sums[i]!);
+  for (let i = inVectors; i < values.length; i++) sum = Math.fround(sum + values[i]!);
+  for (let i = 0; i < lanes; i++) sum = Math.fround(sum + sums[i]!);
   return Math.fround(sum / Math.max(1, values.length));
 }
 
