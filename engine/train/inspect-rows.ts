@@ -6,14 +6,14 @@ import { readModelConfig, withLabels } from '../nn/new-head.js';
 import type { ObjectiveSpec, PreferenceRow } from '../objectives/objective-spec.js';
 import { loadTokenizer } from '../tokenizer/tokenizer.js';
 import { learnedTokens } from './encode-rows.js';
-import { objectiveOf, rowSource } from './row-source.js';
+import { longestOf, objectiveOf, rowSource } from './row-source.js';
 
 /** What a training will make of a row. */
 export interface RowMeasure {
   /** Sequences: more than one for a long text, none where there is nothing to learn. */
   sequences: number;
   tokens: number;
-  /** Tokens of the longest sequence, of a pair both answers. */
+  /** Tokens of the longest sequence: of a pair either answer's, of an encoder-decoder the source or the target. */
   longest: number;
   /** Tokens (or classes) that are scored. */
   learned: number;
@@ -61,12 +61,10 @@ export async function inspectRows(
         truncated: truncated > 0,
       };
       for (const encoded of rows) {
-        const { tokens, rejected, target } = encoded;
+        const { rejected, target } = encoded;
         const sides = rejected ? [encoded, rejected] : [encoded];
-        const sizes = sides.map((side) => side.tokens.length);
-        const size = sizes.reduce((sum, length) => sum + length, target?.length ?? 0);
-        measure.tokens += size;
-        measure.longest = Math.max(measure.longest, tokens.length, ...sizes);
+        measure.tokens += sides.reduce((sum, { tokens }) => sum + tokens.length, target?.length ?? 0);
+        measure.longest = Math.max(measure.longest, longestOf(encoded));
         measure.learned += target ? target.length : sides.reduce((sum, side) => sum + learnedTokens(side), 0);
       }
       return measure;

@@ -33,7 +33,7 @@ export interface RowSource {
 }
 
 /** A row with what its objective needs besides. */
-type EncodedRow = TokenRow & Partial<Pick<PairRow, 'rejected'> & Pick<TargetRow, 'target'>>;
+export type EncodedRow = TokenRow & Partial<Pick<PairRow, 'rejected'> & Pick<TargetRow, 'target'>>;
 
 /** A pair: `tokens` are the prompt and the chosen answer. */
 interface PairRow extends TokenRow {
@@ -48,6 +48,10 @@ interface TargetRow extends TokenRow {
 }
 
 const bad = (message: string, hint: string) => new RatchetError('E_DATA_INVALID', message, { hint });
+
+/** Tokens of the longest sequence of a row: its own, the rejected answer's or the target's. */
+export const longestOf = ({ tokens, rejected, target }: EncodedRow): number =>
+  Math.max(tokens.length, rejected?.tokens.length ?? 0, target?.length ?? 0);
 
 /** What a model is made for. */
 export const objectiveOf = ({ kind }: ModelConfig): ObjectiveSpec =>
@@ -130,7 +134,13 @@ function supervised(file: string, loaded: EncodedRows): EncodedRows {
 function pairRows(rows: readonly PreferenceRow[], encoder: Encoder): EncodedRows {
   const side = (completion: 'chosen' | 'rejected') =>
     tokenizeRows(
-      rows.map(({ chosen, rejected, ...row }) => ({ ...row, completion: { chosen, rejected }[completion] })),
+      // Only what belongs to a pair: a field such as "text" would make another kind of row of it.
+      rows.map(({ id, prompt, fromTemplate, ...answers }) => ({
+        id,
+        prompt,
+        fromTemplate,
+        completion: answers[completion],
+      })),
       encoder,
     );
   const [chosen, rejected] = [side('chosen'), side('rejected')];

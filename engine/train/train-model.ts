@@ -24,7 +24,7 @@ import { resumeRun, saveRun, startState, type BestWeights } from './run-state.js
 import { ownRows, saveSegment, segmentSeed, startSegment } from './segment.js';
 import { specHash } from './spec-hash.js';
 import { TrainStep } from './step.js';
-import { noteReferences, objectiveOf, rowSource, type LoadedRows } from './row-source.js';
+import { longestOf, noteReferences, objectiveOf, rowSource, type LoadedRows } from './row-source.js';
 import type { TokenRow } from './training-rows.js';
 import { storedResult, writeOutput } from './training-output.js';
 
@@ -212,7 +212,7 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
     strategy,
     objective,
     batchSize: Math.min(parameters.batchSize, train.rows.length),
-    longest: train.rows.reduce((most, row) => Math.max(most, row.tokens.length), 0),
+    longest: train.rows.reduce((most, row) => Math.max(most, longestOf(row)), 0),
     modules: adapter?.modules,
     validates: validation.rows.length > 0,
   });

@@ -104,6 +104,11 @@ it('measures rows as a training will read them', async () => {
     longest: 4,
     learned: 5,
   });
+  // What else a row has says nothing about its answers.
+  const noted = { id: 'p', prompt: 'a', chosen: 'b', rejected: 'c d', text: 'e f g h', messages: [], tools: [] };
+  expect(pairs.inspect(noted)).toMatchObject({ sequences: 1, tokens: 7, longest: 4, learned: 5 });
+  // The longer of both answers, and of a source and its target, is what a step has room for.
+  expect(pairs.inspect({ id: 'p', prompt: 'a', chosen: 'b c d', rejected: 'e' }).longest).toBe(5);
   await expect(
     inspectRows(join(folder, 'model'), { maxLength: 9, objective: { kind: 'classification' } }),
   ).rejects.toThrow('The objective classification needs a classifier, not a decoder.');

@@ -1,13 +1,14 @@
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { stream } from '../../../config/random.js';
 import type { StepReport, TrainHooks, TrainSpec, TrainWarning } from '../../../engine/api.js';
 import { writeSafetensors } from '../../../engine/formats/safetensors.js';
 import { parseModelConfig } from '../../../engine/nn/config.js';
 import { parameterShapes } from '../../../engine/nn/parameters.js';
 import { CompileCache } from '../../../engine/trace/index.js';
+import { inspectRows } from '../../../engine/train/inspect-rows.js';
 import { trainModel } from '../../../engine/train/train-model.js';
 import { jsonLines, tinyRows, tinySpec, writeTinyModel } from './tiny-model.js';
 
@@ -81,6 +82,28 @@ async function writeModel(name: string, config: Record<string, unknown>): Promis
   await writeSafetensors(join(target, 'model.safetensors'), new Map(weights));
   return target;
 }
+
+const TRANSLATOR = {
+  model_type: 't5',
+  architectures: ['T5ForConditionalGeneration'],
+  vocab_size: 16,
+  d_model: 16,
+  d_kv: 4,
+  d_ff: 24,
+  num_layers: 1,
+  num_decoder_layers: 1,
+  num_heads: 4,
+  relative_attention_num_buckets: 8,
+  relative_attention_max_distance: 16,
+  feed_forward_proj: 'gated-gelu',
+  eos_token_id: 1,
+  pad_token_id: 0,
+  decoder_start_token_id: 0,
+  tie_word_embeddings: false,
+};
+
+/** Sixty words. */
+const LONG = Array.from({ length: 60 }, (_, i) => 'abcdef'[i % 6]).join(' ');
 
 describe('every optimizer and schedule', () => {
   it.each([
@@ -229,24 +252,7 @@ describe('other objectives', () => {
   });
 
   it('learns target texts with an encoder-decoder', async () => {
-    const modelDir = await writeModel('translator', {
-      model_type: 't5',
-      architectures: ['T5ForConditionalGeneration'],
-      vocab_size: 16,
-      d_model: 16,
-      d_kv: 4,
-      d_ff: 24,
-      num_layers: 1,
-      num_decoder_layers: 1,
-      num_heads: 4,
-      relative_attention_num_buckets: 8,
-      relative_attention_max_distance: 16,
-      feed_forward_proj: 'gated-gelu',
-      eos_token_id: 1,
-      pad_token_id: 0,
-      decoder_start_token_id: 0,
-      tie_word_embeddings: false,
-    });
+    const modelDir = await writeModel('translator', TRANSLATOR);
     const { steps, result } = await run(
       spec('targets', { modelDir, strategy: 'full', parameters: { numEpochs: 8, learningRate: 0.02 } }),
     );
@@ -256,8 +262,41 @@ describe('other objectives', () => {
     const rows = [{ id: 'long', prompt: long(600), completion: 'a' }, ...tinyRows(3)];
     const trainFile = await file('long-source.jsonl', rows);
     const changes = { modelDir, trainFile, validationFile: undefined, patience: undefined, strategy: 'full' } as const;
+    const inspector = await inspectRows(modelDir, { maxLength: 64 });
+    const answer = { id: 'answer', prompt: 'a', completion: long(20) };
+    expect(inspector.inspect(answer).longest).toBe(21);
     const { result: beyond } = await run(spec('long', { ...changes, parameters: { maxLength: 1024, numEpochs: 1 } }));
     expect(beyond.truncatedRows).toBe(0);
+  });
+
+  it.each([
+    ['the rejected answer', 'decoder', { chosen: 'b', rejected: LONG }],
+    ['the target', 'encoder-decoder', { completion: LONG }],
+  ])('T10: counts %s in the memory that a run needs', async (_, kind, answers) => {
+    const preference = kind === 'decoder';
+    const modelDir = preference ? join(folder, 'model') : await writeModel('translator', TRANSLATOR);
+    const needed = async (changed: object) => {
+      const rows = tinyRows(400).map(({ id }) => ({ id, prompt: 'a', ...answers, ...changed }));
+      const trainFile = await file('memory.jsonl', rows);
+      const of = spec('memory', {
+        modelDir,
+        trainFile,
+        validationFile: undefined,
+        patience: undefined,
+        ...(preference && { objective: { kind: 'dpo' } }),
+        parameters: { maxLength: 64, batchSize: 400 },
+      });
+      const error: unknown = await run(of).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: 'E_OUT_OF_MEMORY' });
+      return Number(/about ([\d.]+) GB/.exec((error as Error).message)![1]);
+    };
+    const free = vi.spyOn(process, 'availableMemory').mockReturnValue(0);
+    try {
+      const [long, short] = [await needed({}), await needed(preference ? { rejected: 'c' } : { completion: 'c' })];
+      expect(long).toBeGreaterThan(short);
+    } finally {
+      free.mockRestore();
+    }
   });
 
   it('refuses an objective the model is not made for', async () => {
