@@ -60,12 +60,13 @@ async function bestStep(folder: string): Promise<number | null> {
   }
 }
 
-async function removeOld(folder: string): Promise<void> {
+/** A run that saves a step has no whole checkpoint of a later one: it would have gone on from that. */
+async function removeOld(folder: string, saved: number): Promise<void> {
   const best = await bestStep(folder);
   const steps = await listSteps(folder);
-  for (const step of steps.slice(KEPT)) {
-    if (step !== best) await rm(join(folder, folderName(step)), { recursive: true, force: true });
-  }
+  const later = steps.filter((step) => step > saved);
+  const old = steps.slice(later.length + KEPT).filter((step) => step !== best);
+  for (const step of [...later, ...old]) await rm(join(folder, folderName(step)), { recursive: true, force: true });
   for (const name of await readdir(folder)) {
     if (name.startsWith('.tmp-')) await rm(join(folder, name), { recursive: true, force: true });
   }
@@ -73,7 +74,7 @@ async function removeOld(folder: string): Promise<void> {
 
 /**
  * Saves a checkpoint as a folder `step-N` that appears at once or not at all: parts and checksums are written and
- * flushed in a temporary folder, which is then renamed. The two newest checkpoints and the best one are kept.
+ * flushed in a temporary folder, which is then renamed. This one, the one before and the best one are kept.
  * One process at a time may write to a folder.
  *
  * @param step steps done so far, ≥ 0; a checkpoint of the same step is replaced
@@ -104,13 +105,25 @@ export async function saveCheckpoint(
     await rm(path, { recursive: true, force: true });
     await rename(temporary, path);
     await syncFolder(folder);
-    if (options.best) await writeAtomic(join(folder, BEST), [Buffer.from(`${JSON.stringify({ step })}\n`)]);
-    await removeOld(folder);
+    if (options.best) await markBest(folder, step);
+    await removeOld(folder, step);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
     throw diskError(error, `saving checkpoint ${path}`);
   }
   return { step, path, sha256: sha256([checksumText]) };
+}
+
+/**
+ * Marks the checkpoint of a step as the best so far: it is kept until another one is marked.
+ *
+ * @throws RatchetError `E_DISK_FULL`, `E_DATA_FOLDER`
+ */
+export async function markBest(folder: string, step: number): Promise<void> {
+  const file = join(folder, BEST);
+  await writeAtomic(file, [Buffer.from(`${JSON.stringify({ step })}\n`)]).catch((error: unknown) => {
+    throw diskError(error, `writing ${file}`);
+  });
 }
 
 /**

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isRatchetError, RatchetError } from '../../config/errors.js';
 import type { CausalRow, TrainingRow, UnfitRow } from '../api.js';
 import type { ClassifierConfig, ModelConfig } from '../nn/config.js';
@@ -171,7 +172,7 @@ function padPairs(rows: readonly TokenRow[], batch: number, maxPositions: number
   return { ...padRight(both, 2 * batch, maxPositions), references };
 }
 
-/** Notes the reference's log-probabilities of every pair, once before a training. */
+/** Notes the reference's log-probabilities of every pair, once before a training; it ends where `measure` throws. */
 export async function noteReferences(
   rows: readonly TokenRow[],
   batchSize: number,
@@ -183,6 +184,7 @@ export async function noteReferences(
     const part = pairs.slice(start, start + batchSize);
     const found = await measure(padPairs(part, batchSize, maxPositions));
     for (const [i, pair] of part.entries()) pair.references = [found[i]!, found[batchSize + i]!];
+    await nextTurn();
   }
 }
 

@@ -40,7 +40,7 @@ const PARAMETER = 'parameter:';
 const OPTIMIZER = 'optimizer.';
 const BEST = 'best:';
 
-/** Saves everything a run needs to go on with the same bits. */
+/** Saves everything a run needs to go on with the same bits; marked as the best if its step was validated and is. */
 export async function saveRun(
   folder: string,
   state: RunState,

@@ -17,6 +17,7 @@ import { dequantizeModel } from '../quantization/quantized-weight.js';
 import type { CompileCache } from '../trace/index.js';
 import { loadTokenizer } from '../tokenizer/tokenizer.js';
 import { planEpoch, planValidation, stepsPerEpoch, type BatchPlan } from './batch-plan.js';
+import { markBest } from './checkpoint.js';
 import type { MicroBatch } from './loss.js';
 import { refuseTooLarge } from './memory-check.js';
 import { meanLoss, overfitWarning } from './overfit-watch.js';
@@ -43,6 +44,7 @@ export interface TrainRuntime {
  *
  * @throws RatchetError `E_DATA_INVALID`, `E_MODEL_INVALID`, `E_CONFIG_INVALID`, `E_NUMERIC` naming the step,
  *   `E_OUT_OF_MEMORY`, `E_DISK_FULL`; the signal's reason when aborted, after a checkpoint was saved
+ *   once it had begun
  */
 export async function trainModel(
   spec: TrainSpec,
@@ -57,6 +59,7 @@ export async function trainModel(
   const { trainer, config, adapter, train, validation, truncated, unsupervised, unfit, plan } = await prepare(
     spec,
     runtime,
+    hooks.signal,
   );
   const checkpoints = join(spec.checkpointDir, `run-${hash.slice(0, 12)}`);
   let newestStep: number | null = null;
@@ -106,6 +109,11 @@ export async function trainModel(
           state.best = { step: state.step, loss };
           state.stale = 0;
           best = copyWeights(trainer);
+          // A checkpoint of this step was saved before the step was validated.
+          if (newestStep === state.step) {
+            await hooks.beforeWrite?.();
+            await markBest(checkpoints, state.step);
+          }
         } else state.stale++;
         const warning = overfitWarning(state);
         if (warning) {
@@ -183,7 +191,7 @@ interface Prepared {
   plan: BatchPlan;
 }
 
-async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared> {
+async function prepare(spec: TrainSpec, runtime: TrainRuntime, signal?: AbortSignal): Promise<Prepared> {
   const { parameters, strategy, initialAdapterDir } = spec;
   const seed = segmentSeed(spec.seed, spec.segment);
   const labels = spec.newHead?.labels ?? (strategy === 'full' ? null : await adapterLabels(initialAdapterDir));
@@ -244,10 +252,16 @@ async function prepare(spec: TrainSpec, runtime: TrainRuntime): Promise<Prepared
     lengthGrouping: parameters.lengthGrouping,
   };
   if (objective.kind === 'dpo')
-    for (const { rows } of [train, validation])
-      await noteReferences(rows, plan.batchSize, plan.maxPositions, (batch) =>
-        trainer.referenceLogProbabilities(batch, objective.reference),
-      );
+    try {
+      for (const { rows } of [train, validation])
+        await noteReferences(rows, plan.batchSize, plan.maxPositions, (batch) => {
+          signal?.throwIfAborted();
+          return trainer.referenceLogProbabilities(batch, objective.reference);
+        });
+    } catch (error) {
+      await trainer.release();
+      throw error;
+    }
   const truncated = train.truncated + validation.truncated;
   const unsupervised = train.unsupervised + validation.unsupervised;
   const unfit = [...train.unfit, ...validation.unfit];

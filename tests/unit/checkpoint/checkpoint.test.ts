@@ -6,6 +6,7 @@ import type { HostTensor } from '../../../engine/api.js';
 import {
   loadBestCheckpoint,
   loadNewestCheckpoint,
+  markBest,
   saveCheckpoint,
   type CheckpointParts,
 } from '../../../engine/train/checkpoint.js';
@@ -56,6 +57,27 @@ describe('checkpoints', () => {
       await saveCheckpoint(folder, step, parts(step), { best: step === 10 || step === 20 });
     expect((await readdir(folder)).sort()).toEqual(['best.json', 'step-00000020', 'step-00000030', 'step-00000040']);
     expect((await loadBestCheckpoint(folder))?.step).toBe(20);
+  });
+
+  it('keeps the best that was marked after it was saved', async () => {
+    for (const step of [10, 20, 30, 40]) {
+      await saveCheckpoint(folder, step, parts(step));
+      if (step === 10) await markBest(folder, step);
+    }
+    expect((await readdir(folder)).sort()).toEqual(['best.json', 'step-00000010', 'step-00000030', 'step-00000040']);
+    expect((await loadBestCheckpoint(folder))?.step).toBe(10);
+  });
+
+  it('counts no damaged later checkpoint among the two it keeps, and never removes the one just saved', async () => {
+    for (const step of [10, 20]) {
+      const { path } = await saveCheckpoint(folder, step, parts(step));
+      await truncate(join(path, 'state.json'));
+    }
+    await saveCheckpoint(folder, 5, parts(5));
+    expect(await readdir(folder)).toEqual(['step-00000005']);
+    await saveCheckpoint(folder, 7, parts(7));
+    expect((await loadNewestCheckpoint(folder))?.step).toBe(7);
+    expect((await readdir(folder)).sort()).toEqual(['step-00000005', 'step-00000007']);
   });
 
   const damages: [string, (path: string) => Promise<unknown>, RegExp][] = [

@@ -7,6 +7,7 @@ import { readAdapter } from '../../../engine/formats/peft.js';
 import { readSafetensors } from '../../../engine/formats/safetensors.js';
 import { loadModel } from '../../../engine/nn/load-model.js';
 import { CompileCache } from '../../../engine/trace/index.js';
+import { loadBestCheckpoint } from '../../../engine/train/checkpoint.js';
 import { trainModel as train } from '../../../engine/train/train-model.js';
 import { jsonLines, tinyRows, tinySpec, writeTinyModel } from './tiny-model.js';
 
@@ -178,6 +179,47 @@ it('stops when the validation no longer improves and keeps the best weights', as
   expect(best.validationLoss).toBeNull();
   expect(best.bestStep).toBe(60);
   expect(best.sha256).not.toBe(result.sha256);
+});
+
+it('keeps the checkpoint of the best step, also of a run that goes on from another one', async () => {
+  const { parameters, ...base } = tinySpec(folder);
+  const of = (name: string) =>
+    spec(name, {
+      ...base,
+      outputDir: join(folder, name),
+      checkpointDir: join(folder, `${name}-checkpoints`),
+      checkpointEverySteps: 2,
+      validateEverySteps: 2,
+      patience: 4,
+      parameters: { ...parameters, learningRate: 0.3, numEpochs: 10 },
+    });
+  const folderOf = async (each: TrainSpec) =>
+    join(
+      each.checkpointDir,
+      (await readdir(each.checkpointDir)).find((name) => name.startsWith('run-'))!,
+    );
+  const whole = await trainModel(of('best-kept'));
+  expect(whole.stoppedEarly).toBe(true);
+  expect(whole.bestStep).toBe(whole.steps - 8);
+  const kept = [whole.bestStep, whole.steps - 2, whole.steps];
+  const files = (await readdir(await folderOf(of('best-kept')))).filter((name) => name.startsWith('step-'));
+  expect(files.map((name) => Number(name.slice(5))).sort((a, b) => a - b)).toEqual(kept);
+  const best = await loadBestCheckpoint(await folderOf(of('best-kept')));
+  expect(best?.step).toBe(whole.bestStep);
+  const written = await readAdapter(whole.outputDir);
+  for (const [name, { data }] of written.tensors) expect(best?.tensors.get(`parameter:${name}`)?.data).toEqual(data);
+
+  // Ends between saving the best step and validating it.
+  const saved = trainModel(of('best-later'), {
+    onCheckpoint({ step }) {
+      if (step === whole.bestStep) throw new Error('ends here');
+    },
+  });
+  await expect(saved).rejects.toThrow('ends here');
+  expect(await loadBestCheckpoint(await folderOf(of('best-later')))).not.toMatchObject({ step: whole.bestStep });
+  const later = await trainModel(of('best-later'));
+  expect(later).toMatchObject({ resumedFrom: whole.bestStep, sha256: whole.sha256 });
+  expect((await loadBestCheckpoint(await folderOf(of('best-later'))))?.step).toBe(whole.bestStep);
 });
 
 it('takes the first epoch in the order of the file when asked, and shuffles otherwise', async () => {

@@ -9,6 +9,7 @@ import { parseModelConfig } from '../../../engine/nn/config.js';
 import { parameterShapes } from '../../../engine/nn/parameters.js';
 import { CompileCache } from '../../../engine/trace/index.js';
 import { inspectRows } from '../../../engine/train/inspect-rows.js';
+import { TrainStep } from '../../../engine/train/step.js';
 import { trainModel } from '../../../engine/train/train-model.js';
 import { jsonLines, tinyRows, tinySpec, writeTinyModel } from './tiny-model.js';
 
@@ -183,6 +184,28 @@ describe('preferences', () => {
       parameters: { numEpochs: 3 },
     } as Changes;
     await expectSameAfterResume(`dpo-${strategy}`, changes);
+  });
+
+  it('ends when aborted before the first step, and frees the graphs it compiled', async () => {
+    const released = vi.spyOn(TrainStep.prototype, 'release');
+    const measured = vi.spyOn(TrainStep.prototype, 'referenceLogProbabilities');
+    const controller = new AbortController();
+    measured.mockImplementationOnce(async function (this: TrainStep, ...asked) {
+      setImmediate(() => controller.abort(new Error('stop here')));
+      return this.referenceLogProbabilities(...asked);
+    });
+    const of = spec('dpo-aborted', { ...(await files()), objective: { kind: 'dpo' } });
+    try {
+      const aborted = trainModel(of, { signal: controller.signal }, { threads: 1 });
+      await expect(aborted).rejects.toThrow('stop here');
+      // The first batch is asked for twice: by the training, and by what aborts it.
+      expect(measured).toHaveBeenCalledTimes(2);
+      expect(released).toHaveBeenCalledTimes(1);
+      await expect(readdir(of.checkpointDir)).rejects.toThrow('ENOENT');
+    } finally {
+      released.mockRestore();
+      measured.mockRestore();
+    }
   });
 
   it('names a field that a row lacks', async () => {
