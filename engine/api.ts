@@ -217,8 +217,8 @@ export interface TrainHooks {
   /** After each validation; a resumed run reports those before its checkpoint again. */
   onValidation?(validation: ValidationReport): void;
   /**
-   * Asked right before a checkpoint or the finished model takes its place, or is marked as the best; what it throws leaves both as they are. A run
-   * that another process has taken over meanwhile stops itself here.
+   * Asked right before a checkpoint or the finished model takes its place, and before a checkpoint is marked as the best;
+   * what it throws leaves all as it is. A run that another process has taken over meanwhile stops itself here.
    */
   beforeWrite?: () => Promise<void>;
   /** Aborting saves a checkpoint, once the run has begun to step, then rejects with the signal's reason. */
