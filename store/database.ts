@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, realpath } from 'node:fs/promises';
+import { link, mkdir, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DuckDBInstance, StatementType, type DuckDBConnection, type DuckDBValue } from '@duckdb/node-api';
 import { isRatchetError, RatchetError } from '../config/errors.js';
@@ -228,7 +229,28 @@ async function prepare(path: string, options: OpenOptions): Promise<string> {
   }
 }
 
+/** What is younger than this may still be made by another process. */
+const LEFTOVER_MILLISECONDS = 60_000;
+
+/** Makes a new database that appears whole: a file whose maker is killed before DuckDB has written its headers is none. */
+async function createFile(path: string): Promise<void> {
+  const start = `${basename(path)}.new-`;
+  for (const name of await readdir(dirname(path))) {
+    const left = join(dirname(path), name);
+    if (name.startsWith(start) && (await stat(left)).mtimeMs < Date.now() - LEFTOVER_MILLISECONDS) await rm(left);
+  }
+  const temporary = join(dirname(path), `${start}${randomUUID()}`);
+  const instance = await DuckDBInstance.create(temporary, { default_block_size: String(BLOCK_SIZE) });
+  instance.closeSync();
+  // A rename would replace what another process has made meanwhile; but some file systems have no links.
+  await link(temporary, path).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') await rename(temporary, path);
+  });
+  await rm(temporary, { force: true });
+}
+
 async function connect(path: string, options: OpenOptions): Promise<Handles> {
+  if (!existsSync(path)) await createFile(path);
   const instance = await DuckDBInstance.create(path, {
     access_mode: options.readOnly === true ? 'READ_ONLY' : 'READ_WRITE',
     threads: String(options.threads ?? 2),

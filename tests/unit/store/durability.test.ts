@@ -66,6 +66,19 @@ class Owner {
 const committed = (lines: Line[]) => lines.reduce((most, line) => Math.max(most, Number(line.committed ?? 0)), 0);
 
 describe('kill -9', () => {
+  it('D8: a file is a database from the moment it is there', async () => {
+    for (let run = 0; run < 3; run++) {
+      const path = join(temporaryFolder(), 'store.duckdb');
+      const owner = new Owner(['hold', path]);
+      // Looks as often as it can: the moment is short.
+      while (!existsSync(path));
+      await owner.kill();
+      const store = await Store.open(path);
+      expect(await store.countPending('main', 0)).toBe(0);
+      await store.close();
+    }
+  });
+
   it.each([10, 250])('D8: every committed event survives SIGKILL after %i events', async (count) => {
     const path = join(temporaryFolder(), 'store.duckdb');
     const owner = new Owner(['append', path]);
