@@ -11,7 +11,7 @@ import {
   validateArtifact,
 } from '../datasets/index.js';
 import { DataAugmenter, type AugmentationOperator, type IsHeldOut } from '../learning/augmentation/data-augmenter.js';
-import { normalizedText } from '../learning/tracking/split.js';
+import { heldOutRequests } from '../learning/tracking/held-out.js';
 import { roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
 import { givingWay } from './give-way.js';
 import type { CpuActivities } from './interfaces.js';
@@ -51,11 +51,10 @@ export const OPERATORS = [
 
 /** Tasks that evaluations draw, and near-duplicates of what trainings are validated on. */
 function heldOut(examples: readonly ExampleRow[]): IsHeldOut {
-  const keyOf = ({ artifactType, input }: ExampleRow) => JSON.stringify([artifactType, normalizedText(input)]);
-  const validated = new Set(examples.filter((row) => row.split === 'validation').map(keyOf));
-  return (variant) => {
-    const split = splitOf(taskId(variant.artifactType, variant.input));
-    return split === 'test' || split === 'validation' || validated.has(keyOf(variant));
+  const isValidated = heldOutRequests(examples);
+  return (artifactType, input) => {
+    const split = splitOf(taskId(artifactType, input));
+    return split === 'test' || split === 'validation' || isValidated(artifactType, input);
   };
 }
 

@@ -1,4 +1,4 @@
-import type { ExampleRow, RejectedRow } from '../../config/domain.js';
+import type { ArtifactType, ExampleRow, RejectedRow } from '../../config/domain.js';
 import { isRatchetError, RatchetError } from '../../config/errors.js';
 import { runChecks, type SelfTestResult } from '../self-test-result.js';
 import { backTranslationOperator } from './rewriting-operators.js';
@@ -18,8 +18,8 @@ export interface AugmentationOperator {
   apply(example: ExampleRow, seed: readonly (string | number)[]): Variant | null | Promise<Variant | null>;
 }
 
-/** Whether a variant's request is one that models are judged on. */
-export type IsHeldOut = (variant: ExampleRow) => boolean;
+/** Whether a request is one that models are judged on. */
+export type IsHeldOut = (artifactType: ArtifactType, input: string) => boolean;
 
 /** Scores the target of a variant against its input, 0–100; null where the validator cannot judge it. */
 export type VerifyVariant = (variant: ExampleRow) => number | null | Promise<number | null>;
@@ -53,6 +53,8 @@ export interface AugmenterOptions {
 const FULL_SCORE = 100;
 /** Passes over all parents that may bring nothing before the search ends. */
 const IDLE_PASSES = 3;
+/** Draws of one operator before the next has its turn, while what comes out is held out. */
+const DRAWS = 4;
 const RAW_LIMIT = 4096;
 const MINIMUM_ROUND_TRIP = 0.6;
 /** Faults of a provider: its operator rests for the remainder of the call, the others go on. */
@@ -107,10 +109,11 @@ export class DataAugmenter {
     const reject = (field: string, reason: string, raw: unknown) =>
       rejected.push({ source: 'augmentation', line: 0, field, reason, raw: JSON.stringify(raw).slice(0, RAW_LIMIT) });
 
-    const applyTo = async (operator: AugmentationOperator, parent: ExampleRow, pass: number) => {
+    const applyTo = async (operator: AugmentationOperator, parent: ExampleRow, pass: number, draw: number) => {
       if (failed.has(operator)) return null;
+      const purpose = ['augmentation', parent.id, operator.name, pass, ...(draw === 0 ? [] : [draw])];
       try {
-        return await operator.apply(parent, [options.seed, 'augmentation', parent.id, operator.name, pass]);
+        return await operator.apply(parent, [options.seed, ...purpose]);
       } catch (error) {
         if (!isRatchetError(error) || !PROVIDER_FAULTS.has(error.code)) throw error;
         failed.add(operator);
@@ -119,10 +122,19 @@ export class DataAugmenter {
       }
     };
 
+    // Held-out requests fall to renaming more than to others: passing the turn on at once would change the mix.
+    const drawFrom = async (operator: AugmentationOperator, parent: ExampleRow, pass: number) => {
+      for (let draw = 0; draw < DRAWS; draw++) {
+        const made = await applyTo(operator, parent, pass, draw);
+        if (made === null || made.input === parent.input || !isHeldOut(parent.artifactType, made.input)) return made;
+      }
+      return null;
+    };
+
     const makeOne = async (parent: ExampleRow, place: number, pass: number): Promise<boolean> => {
       for (let turn = 0; turn < operators.length; turn++) {
         const operator = operators[(place + pass + turn) % operators.length]!;
-        const made = await applyTo(operator, parent, pass);
+        const made = await drawFrom(operator, parent, pass);
         if (made === null) continue;
         const { input, target, roundTrip } = made;
         const variant: ExampleRow = {
@@ -138,7 +150,6 @@ export class DataAugmenter {
         const key = contentKey(variant);
         if (seen.has(key) || tried.has(key)) continue;
         tried.add(key);
-        if (input !== parent.input && isHeldOut(variant)) continue;
         const score = await verify(variant);
         const proof = this.proofOf(variant, score, roundTrip);
         if (proof !== null) {

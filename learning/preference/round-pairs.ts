@@ -1,6 +1,6 @@
 import type { ArtifactType, ExampleRow, FeedbackEvent, RejectedRow } from '../../config/domain.js';
 import { stream } from '../../config/random.js';
-import { normalizedText } from '../tracking/split.js';
+import { heldOutRequests } from '../tracking/held-out.js';
 import { pairsFromFeedback } from './pairs-from-feedback.js';
 import { PreferenceLearner } from './preference-learner.js';
 import { pairId, type PreferencePair } from './preference-pair.js';
@@ -67,17 +67,6 @@ export function roundPairs(
   if (ordered.length <= maximumPairs) return { pairs: ordered, rejected };
   const drawn = stream(seed, 'preference', 'pairs').shuffle(ordered).slice(0, maximumPairs);
   return { pairs: drawn.sort((a, b) => (a.id < b.id ? -1 : 1)), rejected };
-}
-
-/** Whether a request, or one that differs by case and punctuation alone, has a label that trainings are validated on. */
-export function heldOutRequests(
-  examples: readonly ExampleRow[],
-): (artifactType: ArtifactType, input: string) => boolean {
-  const key = (artifactType: ArtifactType, input: string) => JSON.stringify([artifactType, normalizedText(input)]);
-  const held = new Set(
-    examples.filter((row) => row.split === 'validation').map((row) => key(row.artifactType, row.input)),
-  );
-  return (artifactType, input) => held.has(key(artifactType, input));
 }
 
 const RAW_LIMIT = 4096;

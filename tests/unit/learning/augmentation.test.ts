@@ -70,6 +70,17 @@ describe('DataAugmenter', () => {
     expect(result.rejected).toEqual([]);
   });
 
+  it('R9: draws again where a request is held out, and leaves a parent alone that has no other', async () => {
+    const isHeldOut = (_type: string, input: string) => input.startsWith('old') || input.endsWith('thing 3');
+    const { examples } = await new DataAugmenter().augmentTrainingData(rows, [rephrase], verify, {
+      seed: 1,
+      isHeldOut,
+    });
+    const parents = examples.slice(10).map((row) => row.parentId);
+    expect(examples.filter((row) => row.input.startsWith('old'))).toEqual([]);
+    expect(new Set(parents)).toEqual(new Set(rows.map((row) => row.id).filter((id) => id !== 'e3')));
+  });
+
   it('R9: leaves the validation split alone', async () => {
     const mixed = rows.map((row, index) => (index < 4 ? { ...row, split: 'validation' as const } : row));
     const { examples } = await new DataAugmenter().augmentTrainingData(mixed, [rephrase], verify, { seed: 1 });

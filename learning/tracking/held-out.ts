@@ -1,0 +1,13 @@
+import type { ArtifactType, ExampleRow } from '../../config/domain.js';
+import { normalizedText } from './split.js';
+
+/** Whether a request, or one that differs by case and punctuation alone, has a label that trainings are validated on. */
+export function heldOutRequests(
+  examples: readonly ExampleRow[],
+): (artifactType: ArtifactType, input: string) => boolean {
+  const key = (artifactType: ArtifactType, input: string) => JSON.stringify([artifactType, normalizedText(input)]);
+  const held = new Set(
+    examples.filter((row) => row.split === 'validation').map((row) => key(row.artifactType, row.input)),
+  );
+  return (artifactType, input) => held.has(key(artifactType, input));
+}
