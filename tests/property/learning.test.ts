@@ -119,13 +119,13 @@ describe('Levenshtein', () => {
 
   it('is bounded where texts differ over more than can be compared', () => {
     const draw = stream(1, 'very long texts');
-    const text = (length: number) => Array.from({ length }, () => 'abcdefgh'[draw.integer(8)]).join('');
-    const [left, right] = [text(30_000), text(25_000)];
+    const drawText = (length: number) => Array.from({ length }, () => 'abcdefgh'[draw.integer(8)]).join('');
+    const [left, right] = [drawText(30_000), drawText(25_000)];
     const found = levenshteinDistance(left, right);
     expect(found).toBeGreaterThanOrEqual(distance(left, right));
     expect(found).toBeLessThan(1.1 * distance(left, right));
     expect(levenshteinDistance(right, left)).toBe(found);
-    expect(levenshteinSimilarity(text(1_000_000), text(1_000_000))).toBeGreaterThan(0);
+    expect(levenshteinSimilarity(drawText(1_000_000), drawText(1_000_000))).toBeGreaterThan(0);
   });
 });
 
