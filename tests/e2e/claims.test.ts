@@ -60,18 +60,16 @@ it('ratchet claims: left in the middle it keeps what is done, and ends with a pa
   expect(readFileSync(path.join(out, 'claims.md'), 'utf8')).toContain(row.claimed);
   expect(readFileSync(path.join(out, 'claims.svg'), 'utf8')).toContain('<svg');
 
-  // Only what is asked for is measured again.
+  // Of what is trained only what is asked for is measured again.
   const measured = times();
   const again = await ratchet([...options, '--only', 'v2-as-configured', '--seeds', '1', '--fresh']);
   expect({ code: again.code, stderr: again.stderr }).toMatchObject({ code: 0 });
   const later = times();
   expect([...later.keys()]).toEqual([...measured.keys()]);
   const changed = [...later].filter(([name, time]) => measured.get(name) !== time).map(([name]) => name);
-  expect(changed).toHaveLength(1);
-  expect(JSON.parse(readFileSync(path.join(results, changed[0]!), 'utf8'))).toMatchObject({
-    arm: 'v2-as-configured',
-    seed: 1,
-  });
+  const renewed = changed.map((name) => JSON.parse(readFileSync(path.join(results, name), 'utf8')) as { arm?: string });
+  // Beside it the tier's probes, which train nothing.
+  expect(renewed.filter(({ arm }) => arm !== undefined)).toMatchObject([{ arm: 'v2-as-configured', seed: 1 }]);
 
   const wrong = await ratchet(['claims', '--prereg', path.join(folder, 'missing.json'), '--data', data]);
   expect(wrong.code).not.toBe(0);
