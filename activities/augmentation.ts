@@ -10,8 +10,8 @@ import {
   taskId,
   validateArtifact,
 } from '../datasets/index.js';
-import { DataAugmenter, type AugmentationOperator, type IsHeldOut } from '../learning/augmentation/data-augmenter.js';
-import { heldOutRequests } from '../learning/tracking/held-out.js';
+import { DataAugmenter, type AugmentationOperator } from '../learning/augmentation/data-augmenter.js';
+import { heldOutRequests, type IsHeldOut } from '../learning/tracking/held-out.js';
 import { roundFolder, RoundFiles, type Dependencies } from './dependencies.js';
 import { givingWay } from './give-way.js';
 import type { CpuActivities } from './interfaces.js';

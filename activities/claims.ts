@@ -10,7 +10,7 @@ import { mean } from '../learning/statistics/descriptive.js';
 import { generatorSha256, modelSha256 } from './claims/fingerprint.js';
 import { playArm, type ArmPlan } from './claims/play-arm.js';
 import { probeComponents } from './claims/probe-components.js';
-import { readState, writeState } from './claims/result-files.js';
+import { readState, resultFile, writeState } from './claims/result-files.js';
 import { baseModelFolder, type Dependencies } from './dependencies.js';
 import type { CpuActivities, GpuActivities } from './interfaces.js';
 
@@ -51,7 +51,6 @@ export function planArm({ preregistration, tier }: ClaimsInput, arm: string, see
   return { key, tier, arm, seed, rowVisitsPerLabel, config: { ...config, name: `claims-${key.slice(0, 16)}` } };
 }
 
-const resultFile = (key: string) => `claims/results/${key}.json`;
 /** Key of a seed's probes, which train nothing. */
 export const probeKey = (input: ClaimsInput, seed: number) =>
   configHash({ probe: seed, generator: input.preregistration.generatorSha256 });

@@ -22,11 +22,8 @@ export function createPreferenceCpuActivities(deps: Dependencies): Pick<CpuActiv
       const isBelieved = believed(await files.read<RewardRow>(rewardsRef));
       const events = (await files.read<FeedbackEvent>(feedbackRef)).filter(isBelieved);
       const texts = new SimilarityCalculator();
-      const similarity = await compareBeforehand(
-        events.flatMap(({ ai_output: output, rejected_output: other }) =>
-          other === undefined ? [] : [[output, other] as const],
-        ),
-        (output, other) => texts.calculateSimilarity(output, other),
+      const similarity = await compareBeforehand(events, 'rejected_output', (output, other) =>
+        texts.calculateSimilarity(output, other),
       );
       const { pairs, rejected } = roundPairs(
         {

@@ -24,12 +24,7 @@ export function createRewardActivities(deps: Dependencies): Pick<CpuActivities, 
       const texts = new SimilarityCalculator(embed && { embed });
       const combined = (output: string, correction: string) => texts.calculateSimilarity(output, correction);
       const compare = config.reward.similarity === 'character' ? levenshteinSimilarity : combined;
-      const similarity = await compareBeforehand(
-        events.flatMap(({ ai_output: output, corrected_output: correction }) =>
-          correction === undefined ? [] : [[output, correction] as const],
-        ),
-        compare,
-      );
+      const similarity = await compareBeforehand(events, 'corrected_output', compare);
       if (config.reward.scheme === 'buckets') {
         return files.write(key, 'rewards', scoreBucketRewards(events, similarity));
       }

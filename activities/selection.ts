@@ -22,8 +22,8 @@ import { uncertaintyOf } from '../learning/selection/uncertainty.js';
 import { normalizedText, splitTrainValidation } from '../learning/tracking/split.js';
 import { RoundFiles, type Dependencies } from './dependencies.js';
 import { readEmbeddings } from './embeddings.js';
-import type { AnswerRow, CpuActivities, VotesRow } from './interfaces.js';
 import { mapInSlices } from './give-way.js';
+import type { AnswerRow, CpuActivities, VotesRow } from './interfaces.js';
 
 /** Trust in a label that the simulated annotator would give: it is right but for its rate of wrong labels. */
 const annotatorTrust = (config: LoopConfig): number => 1 - (config.simulatedUsers?.wrongLabels ?? 0);

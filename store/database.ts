@@ -223,7 +223,9 @@ async function prepare(path: string, options: OpenOptions): Promise<string> {
     throw new RatchetError('E_NOT_FOUND', `no database ${path}`, { hint: 'Start `ratchet up` once to create it.' });
   try {
     await mkdir(dirname(path), { recursive: true });
-    return join(await realpath(dirname(path)), basename(path));
+    const real = join(await realpath(dirname(path)), basename(path));
+    if (!existsSync(real)) await createFile(real);
+    return real;
   } catch (error) {
     throw storeError(error, path);
   }
@@ -250,7 +252,6 @@ async function createFile(path: string): Promise<void> {
 }
 
 async function connect(path: string, options: OpenOptions): Promise<Handles> {
-  if (!existsSync(path)) await createFile(path);
   const instance = await DuckDBInstance.create(path, {
     access_mode: options.readOnly === true ? 'READ_ONLY' : 'READ_WRITE',
     threads: String(options.threads ?? 2),

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { planArm, probeKey, type ClaimsInput } from '../activities/claims.js';
+import { resultFile, stateFile } from '../activities/claims/result-files.js';
 
 /**
  * Removes what some arms came to on some seeds, half-played runs as well, and what the tier's probes found, so that they are
@@ -12,12 +13,11 @@ export async function forgetClaims(
 ): Promise<void> {
   const remove = (uri: string) => rm(path.join(dataFolder, uri), { recursive: true, force: true });
   for (const seed of ground.preregistration.tiers[ground.tier]!.probeSeeds)
-    await remove(`claims/results/${probeKey(ground, seed)}.json`);
+    await remove(resultFile(probeKey(ground, seed)));
   for (const arm of arms) {
     for (const seed of seeds) {
       const { key, config } = planArm(ground, arm, seed);
-      for (const uri of [`claims/results/${key}.json`, `claims/runs/${key}.json`, `loops/${config.name}`])
-        await remove(uri);
+      for (const uri of [resultFile(key), stateFile(key), `loops/${config.name}`]) await remove(uri);
     }
   }
 }

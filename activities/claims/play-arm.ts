@@ -25,7 +25,7 @@ import { modelFolders, roundFolder, RoundFiles } from '../dependencies.js';
 import { MAX_NEW_TOKENS } from '../feedback.js';
 import type { CpuActivities, GpuActivities, RoundKey } from '../interfaces.js';
 import type { ModelReference } from '../loop-state.js';
-import { readState, writeState } from './result-files.js';
+import { readState, stateFile, writeState } from './result-files.js';
 
 /** Requests of the validation split that only measure: promotion and stopping look at block 0. */
 const MEASURING_BLOCK = 1;
@@ -68,11 +68,11 @@ interface ArmState {
  */
 export async function playArm(deps: ArmDependencies, plan: ArmPlan): Promise<ArmResult> {
   const { config } = plan;
-  const stateFile = `claims/runs/${plan.key}.json`;
-  let state = (await readState<ArmState>(deps.dataFolder, stateFile)) ?? (await begin(deps, config));
+  const file = stateFile(plan.key);
+  let state = (await readState<ArmState>(deps.dataFolder, file)) ?? (await begin(deps, config));
   while (state.rounds.length < config.rounds) {
     state = await playRound(deps, plan, state);
-    await writeState(deps.dataFolder, stateFile, state);
+    await writeState(deps.dataFolder, file, state);
   }
   const key = { loop: config.name, round: config.rounds };
   const { rows, scoresRef } = await deps.gpu.evaluateModel({ key, config, model: state.champion, split: 'test' });
@@ -93,7 +93,7 @@ export async function playArm(deps: ArmDependencies, plan: ArmPlan): Promise<Arm
     machine: { cpus: availableParallelism(), loadAtStart: state.loadAtStart, loadAtEnd: loadavg()[0]! },
   };
   await rm(files.path(`loops/${config.name}`), { recursive: true, force: true });
-  await rm(files.path(stateFile), { force: true });
+  await rm(files.path(file), { force: true });
   return result;
 }
 

@@ -2,6 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { writeAtomic } from '../../engine/formats/atomic-write.js';
 import { resolveInside } from '../artifacts.js';
 
+/** What an arm, or a seed's probes, came to. */
+export const resultFile = (key: string): string => `claims/results/${key}.json`;
+
+/** How far an arm has been played. */
+export const stateFile = (key: string): string => `claims/runs/${key}.json`;
+
 /** Writes a value as JSON, whole or not at all. */
 export async function writeState(dataFolder: string, uri: string, value: unknown): Promise<void> {
   await writeAtomic(resolveInside(dataFolder, uri), [Buffer.from(`${JSON.stringify(value, null, 2)}\n`)]);

@@ -39,13 +39,14 @@ export function temporaryFolder(folder: string): string {
   return `${folder.replace(/\/+$/, '')}.tmp-${randomUUID()}`;
 }
 
-/** Removes what killed processes have left of this folder; what is younger than a day may still be written. */
-async function removeLeftovers(folder: string): Promise<void> {
-  const parent = dirname(folder);
-  const start = `${basename(folder)}.tmp-`;
-  for (const name of await readdir(parent).catch(() => [])) {
-    const left = join(parent, name);
+/**
+ * Removes what killed processes have left in a folder under names that begin with `start`; what is younger than a day may
+ * still be written.
+ */
+export async function removeLeftovers(folder: string, start: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
     if (!name.startsWith(start)) continue;
+    const left = join(folder, name);
     const found = await stat(left).catch(() => null);
     if (found !== null && found.mtimeMs < Date.now() - DAY) await rm(left, { recursive: true, force: true });
   }
@@ -60,7 +61,7 @@ async function removeLeftovers(folder: string): Promise<void> {
 export async function writeFolderAtomic<T>(folder: string, fill: (temporary: string) => Promise<T>): Promise<T> {
   const temporary = temporaryFolder(folder);
   try {
-    await removeLeftovers(folder);
+    await removeLeftovers(dirname(folder), `${basename(folder)}.tmp-`);
     await mkdir(temporary, { recursive: true });
     const result = await fill(temporary);
     await rm(folder, { recursive: true, force: true });

@@ -25,7 +25,8 @@ export const matchesName = (module: string, name: string): boolean => module ===
 
 /**
  * The linear modules that get an adapter, in the order in which they run: PEFT's choice for the architecture (`auto`),
- * every linear module but those of the head that are saved in full (`all-linear`; BERT's pooler is not), or those whose path is, or ends in, a listed name.
+ * every linear module but those of the head that are saved in full (`all-linear`; BERT's pooler is not), or those whose
+ * path is, or ends in, a listed name.
  *
  * @throws RatchetError `E_CONFIG_INVALID` naming a listed module that the model does not have, or an architecture without
  *   a default

@@ -43,8 +43,8 @@ export interface TrainRuntime {
  * that was stopped anywhere and started again writes the same bits. A finished run is not repeated.
  *
  * @throws RatchetError `E_DATA_INVALID`, `E_MODEL_INVALID`, `E_CONFIG_INVALID`, `E_NUMERIC` naming the step,
- *   `E_OUT_OF_MEMORY`, `E_DISK_FULL`; the signal's reason when aborted, after a checkpoint was saved
- *   once it had begun
+ *   `E_OUT_OF_MEMORY`, `E_DISK_FULL`; the signal's reason when aborted, once it had begun to step after a checkpoint was
+ *   saved
  */
 export async function trainModel(
   spec: TrainSpec,

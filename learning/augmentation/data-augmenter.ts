@@ -1,6 +1,7 @@
-import type { ArtifactType, ExampleRow, RejectedRow } from '../../config/domain.js';
+import type { ExampleRow, RejectedRow } from '../../config/domain.js';
 import { isRatchetError, RatchetError } from '../../config/errors.js';
 import { runChecks, type SelfTestResult } from '../self-test-result.js';
+import type { IsHeldOut } from '../tracking/held-out.js';
 import { backTranslationOperator } from './rewriting-operators.js';
 import type { TextRewriter } from './text-rewriter.js';
 
@@ -17,9 +18,6 @@ export interface AugmentationOperator {
   name: string;
   apply(example: ExampleRow, seed: readonly (string | number)[]): Variant | null | Promise<Variant | null>;
 }
-
-/** Whether a request is one that models are judged on. */
-export type IsHeldOut = (artifactType: ArtifactType, input: string) => boolean;
 
 /** Scores the target of a variant against its input, 0–100; null where the validator cannot judge it. */
 export type VerifyVariant = (variant: ExampleRow) => number | null | Promise<number | null>;
@@ -62,9 +60,10 @@ const PROVIDER_FAULTS: ReadonlySet<string> = new Set(['E_PROVIDER', 'E_BUDGET'])
 
 /**
  * R9: enlarges the training rows to `factor` times their number with variants of them. A variant counts only with a
- * proof that its label holds, when no other row has the same input and target, and when its request is not held out. The proof is the validator's score of
- * 100; where the validator cannot judge, a rewriting's round-trip similarity. Every parent gets one variant before any
- * gets its second. Rows of the validation split are passed through, neither augmented nor counted.
+ * proof that its label holds, when no other row has the same input and target, and when its request is not held out.
+ * The proof is the validator's score of 100; where the validator cannot judge, a rewriting's round-trip similarity.
+ * Every parent gets one variant before any gets its second. Rows of the validation split are passed through, neither
+ * augmented nor counted.
  */
 export class DataAugmenter {
   private readonly factor: number;

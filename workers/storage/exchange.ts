@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ActivityInterceptors } from '@temporalio/worker';
+import { removeLeftovers } from '../../engine/formats/atomic-write.js';
 import { fileSha256 } from '../../engine/formats/file-sha256.js';
 import { resolveInside } from '../../activities/artifacts.js';
 import { RatchetError } from '../../config/errors.js';
@@ -22,8 +23,6 @@ interface Manifest {
 }
 
 const WEIGHTS = ['adapter_model.safetensors', 'model.safetensors'];
-/** A download that is this old belongs to a process that was killed. */
-const LEFT_OVER_MILLISECONDS = 24 * 3600_000;
 /** Downloads of one file before it is given up as damaged. */
 const ATTEMPTS = 3;
 
@@ -123,13 +122,7 @@ export class ArtifactExchange {
 
   /** Deletes what processes that were killed have left half fetched; for the start of a worker. */
   async clear(): Promise<void> {
-    const folder = this.downloads();
-    for (const name of existsSync(folder) ? await readdir(folder) : []) {
-      const left = path.join(folder, name);
-      const found = await stat(left).catch(() => null);
-      if (found !== null && Date.now() - found.mtimeMs > LEFT_OVER_MILLISECONDS)
-        await rm(left, { recursive: true, force: true });
-    }
+    await removeLeftovers(this.downloads(), '');
   }
 
   /** A name that no other download has, not even one of a killed process that had this one's pid. */

@@ -3,6 +3,20 @@ import type { HostTensor } from '../../../engine/api.js';
 import { parseModelConfig } from '../../../engine/nn/config.js';
 import { parameterShapes } from '../../../engine/nn/parameters.js';
 
+/** A T5 of two layers on either side. */
+export const TINY_T5 = {
+  model_type: 't5',
+  vocab_size: 16,
+  d_model: 16,
+  d_ff: 24,
+  d_kv: 4,
+  num_heads: 4,
+  num_layers: 2,
+  feed_forward_proj: 'gated-gelu',
+  pad_token_id: 0,
+  decoder_start_token_id: 0,
+};
+
 export interface RandomWeights {
   /** Standard deviation. */
   scale: number;

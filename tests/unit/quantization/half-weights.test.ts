@@ -18,7 +18,7 @@ import { batchFeeds, gradientProgram } from '../../../engine/train/program.js';
 import { TrainStep, type TrainStepOptions } from '../../../engine/train/step.js';
 import { trainModel } from '../../../engine/train/train-model.js';
 import { TINY_CONFIG, tinySpec, writeTinyModel } from '../train/tiny-model.js';
-import { randomModel } from '../nn/random-weights.js';
+import { randomModel, TINY_T5 } from '../nn/random-weights.js';
 
 const tensor = (...values: number[]): HostTensor => ({
   dtype: 'float32',
@@ -56,18 +56,7 @@ const SHAPES = {
     max_position_embeddings: 64,
     pad_token_id: 0,
   },
-  T5: {
-    model_type: 't5',
-    vocab_size: 16,
-    d_model: 16,
-    d_ff: 24,
-    d_kv: 4,
-    num_heads: 4,
-    num_layers: 2,
-    feed_forward_proj: 'gated-gelu',
-    pad_token_id: 0,
-    decoder_start_token_id: 0,
-  },
+  T5: TINY_T5,
 };
 
 const modelOf = (shape: object) => randomModel(shape, { scale: 0.2, varyGains: true });

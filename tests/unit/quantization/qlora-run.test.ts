@@ -10,7 +10,7 @@ import { decodeBitsandbytes, encodeBitsandbytes } from '../../../engine/quantiza
 import { loadQuantizedModel } from '../../../engine/quantization/load-quantized-model.js';
 import { dequantizeModel, quantizedBytes, quantizeModel } from '../../../engine/quantization/quantized-weight.js';
 import { trainModel } from '../../../engine/train/train-model.js';
-import { randomModel } from '../nn/random-weights.js';
+import { randomModel, TINY_T5 } from '../nn/random-weights.js';
 import { jsonLines, tinySpec } from '../train/tiny-model.js';
 
 const base = join(import.meta.dirname, '../../../models/base');
@@ -89,18 +89,7 @@ describe('a bitsandbytes checkpoint', () => {
   }
 
   it('is trained with the head that its file has, whatever config.json says', async () => {
-    const t5 = {
-      model_type: 't5',
-      vocab_size: 16,
-      d_model: 16,
-      d_ff: 24,
-      d_kv: 4,
-      num_heads: 4,
-      num_layers: 1,
-      feed_forward_proj: 'gated-gelu',
-      pad_token_id: 0,
-      decoder_start_token_id: 0,
-    };
+    const t5 = { ...TINY_T5, num_layers: 1 };
     const [untied, tied] = [false, true].map((tie) => ({ ...t5, tie_word_embeddings: tie }));
     const own = await storeQuantized('t5-own', untied!, tied);
     const ownHead = await loadQuantizedModel(own);

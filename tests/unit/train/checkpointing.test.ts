@@ -11,7 +11,7 @@ import type { MicroBatch } from '../../../engine/train/loss.js';
 import { batchFeeds, gradientProgram } from '../../../engine/train/program.js';
 import { TrainStep, type TrainStepOptions } from '../../../engine/train/step.js';
 import { TINY_CONFIG } from './tiny-model.js';
-import { randomModel } from '../nn/random-weights.js';
+import { randomModel, TINY_T5 } from '../nn/random-weights.js';
 
 const GPT2 = { model_type: 'gpt2', vocab_size: 16, n_embd: 16, n_head: 4, n_layer: 3, n_positions: 64 };
 const DISTILBERT = {
@@ -28,19 +28,11 @@ const DISTILBERT = {
 };
 
 const T5 = {
-  model_type: 't5',
-  vocab_size: 16,
-  d_model: 16,
-  d_ff: 24,
-  d_kv: 4,
-  num_heads: 4,
+  ...TINY_T5,
   num_layers: 3,
   num_decoder_layers: 2,
   relative_attention_num_buckets: 8,
   relative_attention_max_distance: 16,
-  feed_forward_proj: 'gated-gelu',
-  pad_token_id: 0,
-  decoder_start_token_id: 0,
 };
 
 const modelOf = (shape: object) => randomModel(shape, { scale: 0.2, varyGains: true });
