@@ -8,7 +8,7 @@ import type { Engine } from '../engine/index.js';
 import { judgeClaims } from '../learning/claims/judge-claims.js';
 import { mean } from '../learning/statistics/descriptive.js';
 import { generatorSha256, modelSha256 } from './claims/fingerprint.js';
-import { playArm, type ArmPlan } from './claims/play-arm.js';
+import { forgetRun, playArm, type ArmPlan } from './claims/play-arm.js';
 import { probeComponents } from './claims/probe-components.js';
 import { readState, resultFile, writeState } from './claims/result-files.js';
 import { baseModelFolder, type Dependencies } from './dependencies.js';
@@ -46,9 +46,20 @@ export function planArm({ preregistration, tier }: ClaimsInput, arm: string, see
   const layers = [PRESETS[preset], budget.settings, settings] as Tree[];
   const config = LoopConfig.parse({ ...layers.reduce(merge, {}), preset, seed, rounds });
   const rowVisitsPerLabel = asConfigured ? null : budget.rowVisitsPerLabel;
-  const { generatorSha256: generator, modelSha256: model } = preregistration;
-  const key = configHash({ config, rowVisitsPerLabel, generator, model });
-  return { key, tier, arm, seed, rowVisitsPerLabel, config: { ...config, name: `claims-${key.slice(0, 16)}` } };
+  const { revision, generatorSha256: generator, modelSha256: model } = preregistration;
+  const run = configHash({ config: { ...config, rounds: 0 }, rowVisitsPerLabel, revision, generator, model });
+  const key = configHash({ run, rounds });
+  return { key, run, tier, arm, seed, rowVisitsPerLabel, config: { ...config, name: `claims-${run.slice(0, 16)}` } };
+}
+
+/** Whether another arm of the tier is to go on where this one ends: the same loop over more rounds, not played yet. */
+async function isContinued(dataFolder: string, input: ClaimsInput, plan: ArmPlan): Promise<boolean> {
+  for (const arm of input.preregistration.tiers[input.tier].arms) {
+    const { key, run, config } = planArm(input, arm, plan.seed);
+    if (run !== plan.run || config.rounds <= plan.config.rounds) continue;
+    if ((await readState(dataFolder, resultFile(key))) === null) return true;
+  }
+  return false;
 }
 
 /** Key of a seed's probes, which train nothing. */
@@ -63,7 +74,9 @@ export function createClaimsGpuActivities(
       const plan = planArm(input, arm, seed);
       const { key } = plan;
       if ((await readState(deps.dataFolder, resultFile(key))) !== null) return { key, known: true };
-      await writeState(deps.dataFolder, resultFile(key), await playArm(deps, plan));
+      const result = await playArm(deps, plan);
+      await writeState(deps.dataFolder, resultFile(key), result);
+      if (!(await isContinued(deps.dataFolder, input, plan))) await forgetRun(deps.dataFolder, plan);
       return { key, known: false };
     },
   };

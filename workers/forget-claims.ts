@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { planArm, probeKey, type ClaimsInput } from '../activities/claims.js';
-import { resultFile, stateFile } from '../activities/claims/result-files.js';
+import { forgetRun } from '../activities/claims/play-arm.js';
+import { resultFile } from '../activities/claims/result-files.js';
 
 /**
  * Removes what some arms came to on some seeds, half-played runs as well, and what the tier's probes found, so that they are
@@ -16,8 +17,9 @@ export async function forgetClaims(
     await remove(resultFile(probeKey(ground, seed)));
   for (const arm of arms) {
     for (const seed of seeds) {
-      const { key, config } = planArm(ground, arm, seed);
-      for (const uri of [resultFile(key), stateFile(key), `loops/${config.name}`]) await remove(uri);
+      const plan = planArm(ground, arm, seed);
+      await remove(resultFile(plan.key));
+      await forgetRun(dataFolder, plan);
     }
   }
 }

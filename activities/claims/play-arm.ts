@@ -40,7 +40,9 @@ export interface ArmDependencies {
 }
 
 export interface ArmPlan extends Pick<ArmResult, 'key' | 'tier' | 'arm' | 'seed'> {
-  /** Its name is the folder of the arm's files. */
+  /** Hash of the loop without its number of rounds: arms that differ in nothing else share what they played. */
+  run: string;
+  /** Its name is the folder of the run's files. */
   config: LoopConfig;
   /** Null: as many epochs as the configuration says. */
   rowVisitsPerLabel: number | null;
@@ -64,12 +66,15 @@ interface ArmState {
  * Plays the nine stages for as many rounds as the configuration says, on simulated users, over the same activities as the
  * loop's workflow but without the store. All arms of a seed get the same requests, the same annotator and the same number
  * of row visits per label. The test split is looked at once before and once after; what measures the rounds is another
- * block of the validation split than the one that promotion and early stopping look at.
+ * block of the validation split than the one that promotion and early stopping look at. What it played stays, for an arm
+ * that goes on with it, until {@link forgetRun}.
  */
 export async function playArm(deps: ArmDependencies, plan: ArmPlan): Promise<ArmResult> {
   const { config } = plan;
-  const file = stateFile(plan.key);
-  let state = (await readState<ArmState>(deps.dataFolder, file)) ?? (await begin(deps, config));
+  const file = stateFile(plan.run);
+  let state = await readState<ArmState>(deps.dataFolder, file);
+  // A longer arm's model has learned from labels that this one may not see.
+  if (state === null || state.rounds.length > config.rounds) state = await begin(deps, config);
   while (state.rounds.length < config.rounds) {
     state = await playRound(deps, plan, state);
     await writeState(deps.dataFolder, file, state);
@@ -77,7 +82,7 @@ export async function playArm(deps: ArmDependencies, plan: ArmPlan): Promise<Arm
   const key = { loop: config.name, round: config.rounds };
   const { rows, scoresRef } = await deps.gpu.evaluateModel({ key, config, model: state.champion, split: 'test' });
   const files = new RoundFiles(deps.dataFolder);
-  const result: ArmResult = {
+  return {
     key: plan.key,
     tier: plan.tier,
     arm: plan.arm,
@@ -92,9 +97,13 @@ export async function playArm(deps: ArmDependencies, plan: ArmPlan): Promise<Arm
     ),
     machine: { cpus: availableParallelism(), loadAtStart: state.loadAtStart, loadAtEnd: loadavg()[0]! },
   };
+}
+
+/** Removes the files of a run that is over, or is to begin anew. */
+export async function forgetRun(dataFolder: string, { run, config }: ArmPlan): Promise<void> {
+  const files = new RoundFiles(dataFolder);
   await rm(files.path(`loops/${config.name}`), { recursive: true, force: true });
-  await rm(files.path(file), { force: true });
-  return result;
+  await rm(files.path(stateFile(run)), { force: true });
 }
 
 async function begin({ gpu }: ArmDependencies, config: LoopConfig): Promise<ArmState> {

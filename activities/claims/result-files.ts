@@ -5,8 +5,8 @@ import { resolveInside } from '../artifacts.js';
 /** What an arm, or a seed's probes, came to. */
 export const resultFile = (key: string): string => `claims/results/${key}.json`;
 
-/** How far an arm has been played. */
-export const stateFile = (key: string): string => `claims/runs/${key}.json`;
+/** How far a run has been played. */
+export const stateFile = (run: string): string => `claims/runs/${run}.json`;
 
 /** Writes a value as JSON, whole or not at all. */
 export async function writeState(dataFolder: string, uri: string, value: unknown): Promise<void> {

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { generatorSha256, modelSha256 } from '../../../activities/claims/fingerprint.js';
 import { planArm } from '../../../activities/claims.js';
+import { stateFile } from '../../../activities/claims/result-files.js';
 import { createCpuActivities, createGpuActivities } from '../../../activities/index.js';
 import type { ArmResult } from '../../../config/claims.js';
 import { configHash } from '../../../config/hash.js';
@@ -118,6 +119,44 @@ describe('playing an arm', () => {
     expect(await again.playClaimsArm({ ...input, arm: 'v1', seed: 1 })).toEqual({ key, known: false });
     expect(facts(result(key))).toEqual(undisturbed);
     expect(await again.playClaimsArm({ ...input, arm: 'v1', seed: 1 })).toEqual({ key, known: true });
+  });
+
+  it('an arm with more rounds goes on with the equal shorter one, with the result of playing it whole', async () => {
+    const arms = ['v2', 'v2-to-600'];
+    const ground = { ...input, preregistration: withSmokeTier({ ...small.tiers.smoke, arms }) };
+    const longer = { ...ground, arm: 'v2-to-600', seed: 1 };
+    const { key } = await activities().playClaimsArm(longer);
+    const whole = facts(result(key));
+    expect(whole.rounds).toHaveLength(6);
+    rmSync(path.join(dataFolder, 'claims'), { recursive: true });
+
+    const shorter = await activities().playClaimsArm({ ...ground, arm: 'v2', seed: 1 });
+    expect(result(shorter.key).rounds).toHaveLength(3);
+    const { playClaimsArm } = activities({
+      beforeEpoch: (spec) => {
+        if (/round-[123]\//.test(spec.outputDir)) throw new Error('a round is played twice');
+      },
+    });
+    expect(await playClaimsArm(longer)).toEqual({ key, known: false });
+    expect(facts(result(key))).toEqual(whole);
+    const run = planArm(ground, 'v2', 1);
+    expect(existsSync(path.join(dataFolder, `loops/${run.config.name}`))).toBe(false);
+    expect(existsSync(path.join(dataFolder, stateFile(run.run)))).toBe(false);
+  });
+
+  it('a shorter arm does not take the models of a longer one that was begun before', async () => {
+    const ground = { ...input, preregistration: withSmokeTier({ ...small.tiers.smoke, arms: ['v2', 'v2-to-600'] }) };
+    const { key } = await activities().playClaimsArm({ ...ground, arm: 'v2', seed: 1 });
+    const alone = facts(result(key));
+    rmSync(path.join(dataFolder, 'claims'), { recursive: true });
+    const killed = activities({
+      beforeEpoch: (spec) => {
+        if (spec.outputDir.includes('round-5')) throw new Error('killed');
+      },
+    });
+    await expect(killed.playClaimsArm({ ...ground, arm: 'v2-to-600', seed: 1 })).rejects.toThrow('killed');
+    await activities().playClaimsArm({ ...ground, arm: 'v2', seed: 1 });
+    expect(facts(result(key))).toEqual(alone);
   });
 
   it('reports what is there, and says what is not', async () => {
