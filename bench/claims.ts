@@ -3,15 +3,20 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { generatorSha256, modelSha256 } from '../activities/claims/fingerprint.js';
+import { planArm } from '../activities/claims.js';
+import { readState, resultFile, writeState } from '../activities/claims/result-files.js';
 import { createCpuActivities, createGpuActivities } from '../activities/index.js';
-import { Preregistration, type ClaimTier } from '../config/claims.js';
+import { Preregistration, type ArmResult, type ClaimTier } from '../config/claims.js';
+import { writeAtomic } from '../engine/formats/atomic-write.js';
 import { createEngine } from '../engine/index.js';
 import { writeClaims } from '../apps/cli/render/claims-files.js';
 
 /**
  * The experiments on the claims in this process, without a server: `npx tsx bench/claims.ts --tier smoke --data DIR`.
  * Results are the files that `ratchet claims` uses as well; what is there is not run again, and `--until HH:MM` begins
- * no new run after that time. `--fingerprint` prints the hashes to register.
+ * no new run after that time. `--runs FILE` takes what was measured elsewhere from a file, a line a run, and leaves all
+ * that is known there: `--only "" --runs docs/claims-runs.jsonl` judges the published runs without playing any.
+ * `--fingerprint` prints the hashes to register.
  */
 const { values } = parseArgs({
   options: {
@@ -21,6 +26,7 @@ const { values } = parseArgs({
     prereg: { type: 'string' },
     only: { type: 'string' },
     seeds: { type: 'string' },
+    runs: { type: 'string' },
     until: { type: 'string' },
     fingerprint: { type: 'boolean', default: false },
   },
@@ -39,7 +45,7 @@ const dataFolder = path.resolve(values.data);
 const tier = values.tier as ClaimTier;
 const budget = preregistration.tiers[tier]!;
 const seeds = budget.seeds.slice(0, values.seeds === undefined ? undefined : Number(values.seeds));
-const arms = values.only === undefined ? budget.arms : values.only.split(',');
+const arms = values.only === undefined ? budget.arms : values.only.split(',').filter((arm) => arm !== '');
 const end = values.until === undefined ? Infinity : nextTime(values.until);
 const isOver = () => Date.now() >= end;
 
@@ -52,6 +58,7 @@ const inside = <T extends object>(activities: T): T =>
 const claims = { ...createCpuActivities({ dataFolder }), ...inside(createGpuActivities({ dataFolder, engine })) };
 const ground = { preregistration, tier };
 await claims.checkClaimsGround(ground);
+if (values.runs !== undefined) await takeRuns(values.runs);
 for (const seed of budget.probeSeeds) await claims.probeClaims({ ...ground, seed });
 for (const seed of seeds) {
   for (const arm of arms) {
@@ -67,9 +74,10 @@ const report = await claims.judgeClaims({
   seeds: budget.seeds,
   probeSeeds: budget.probeSeeds,
 });
+if (values.runs !== undefined) await leaveRuns(values.runs);
 // Where the results lie, and when to stop, does not change them.
-const chosen = Object.entries({ tier, only: values.only, seeds: values.seeds }).flatMap(([name, value]) =>
-  value === undefined ? [] : [`--${name} ${value}`],
+const chosen = Object.entries({ tier, only: values.only, seeds: values.seeds, runs: values.runs }).flatMap(
+  ([name, value]) => (value === undefined ? [] : [`--${name} ${value === '' ? '""' : value}`]),
 );
 const command = ['npx tsx bench/claims.ts', ...chosen].join(' ');
 await writeClaims(report, values.out ?? path.join(dataFolder, 'claims'), command);
@@ -77,6 +85,26 @@ for (const row of report.claims) {
   if (row.verdict !== 'not measured') console.log(row.id, row.measured, row.measuredGain, row.interval, row.verdict);
 }
 await engine.close();
+
+/** Makes the runs of a file known here; those of another registration are never asked for. */
+async function takeRuns(file: string): Promise<void> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  for (const line of text.split('\n').filter((line) => line !== '')) {
+    const run = JSON.parse(line) as ArmResult;
+    await writeState(dataFolder, resultFile(run.key), run);
+  }
+}
+
+async function leaveRuns(file: string): Promise<void> {
+  const lines: string[] = [];
+  for (const seed of budget.seeds) {
+    for (const arm of budget.arms) {
+      const run = await readState<ArmResult>(dataFolder, resultFile(planArm(ground, arm, seed).key));
+      if (run !== null) lines.push(`${JSON.stringify({ ...run, arm, seed })}\n`);
+    }
+  }
+  await writeAtomic(path.resolve(file), [Buffer.from(lines.join(''))]);
+}
 
 /** The next time that a clock on the wall says so, past midnight if it must. */
 function nextTime(clock: string): number {

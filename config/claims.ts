@@ -64,7 +64,9 @@ export type Claim = z.infer<typeof Claim>;
 /** What is fixed before a run: claims, arms, seeds and budgets. Its hash goes into every result. */
 export const Preregistration = z.strictObject({
   version: z.literal(1),
-  revision: z.string().describe("Of the loop's code, another one wherever its results change: runs of others do not count."),
+  revision: z
+    .string()
+    .describe("Of the loop's code, another one wherever its results change: runs of others do not count."),
   generatorSha256: z.string().describe('Fingerprint of the task generators and validators.'),
   modelSha256: z.string().describe('SHA-256 of the base model.'),
   arms: z.record(
@@ -80,7 +82,9 @@ export const Preregistration = z.strictObject({
         .int()
         .min(1)
         .optional()
-        .describe('Where the question needs more labels than the tier has rounds for; goes on with an equal shorter arm.'),
+        .describe(
+          'Where the question needs more labels than the tier has rounds for; goes on with an equal shorter arm.',
+        ),
     }),
   ),
   tiers: z.record(
