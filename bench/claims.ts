@@ -89,7 +89,7 @@ await engine.close();
 /** Makes the runs of a file known here; those of another registration are never asked for. */
 async function takeRuns(file: string): Promise<void> {
   const text = await readFile(file, 'utf8').catch(() => '');
-  for (const line of text.split('\n').filter((line) => line !== '')) {
+  for (const line of text.split('\n').filter(Boolean)) {
     const run = JSON.parse(line) as ArmResult;
     await writeState(dataFolder, resultFile(run.key), run);
   }
