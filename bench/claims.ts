@@ -3,10 +3,10 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { generatorSha256, modelSha256 } from '../activities/claims/fingerprint.js';
-import { planArm } from '../activities/claims.js';
+import { planArm, probeKey } from '../activities/claims.js';
 import { readState, resultFile, writeState } from '../activities/claims/result-files.js';
 import { createCpuActivities, createGpuActivities } from '../activities/index.js';
-import { Preregistration, type ArmResult, type ClaimTier } from '../config/claims.js';
+import { Preregistration, type ArmResult, type ClaimTier, type ProbeResult } from '../config/claims.js';
 import { writeAtomic } from '../engine/formats/atomic-write.js';
 import { createEngine } from '../engine/index.js';
 import { writeClaims } from '../apps/cli/render/claims-files.js';
@@ -86,23 +86,26 @@ for (const row of report.claims) {
 }
 await engine.close();
 
-/** Makes the runs of a file known here; those of another registration are never asked for. */
+/** Makes the results in a file known here; those of another registration are never asked for. */
 async function takeRuns(file: string): Promise<void> {
   const text = await readFile(file, 'utf8').catch(() => '');
   for (const line of text.split('\n').filter(Boolean)) {
-    const run = JSON.parse(line) as ArmResult;
-    await writeState(dataFolder, resultFile(run.key), run);
+    const result = JSON.parse(line) as ArmResult | ProbeResult;
+    await writeState(dataFolder, resultFile(result.key), result);
   }
 }
 
+/** The tier's probes and runs that are known here, a line each, in the order of the registration. */
 async function leaveRuns(file: string): Promise<void> {
-  const lines: string[] = [];
+  const found: unknown[] = [];
+  for (const seed of budget.probeSeeds) found.push(await readState(dataFolder, resultFile(probeKey(ground, seed))));
   for (const seed of budget.seeds) {
     for (const arm of budget.arms) {
       const run = await readState<ArmResult>(dataFolder, resultFile(planArm(ground, arm, seed).key));
-      if (run !== null) lines.push(`${JSON.stringify({ ...run, arm, seed })}\n`);
+      found.push(run && { ...run, arm, seed });
     }
   }
+  const lines = found.filter(Boolean).map((result) => `${JSON.stringify(result)}\n`);
   await writeAtomic(path.resolve(file), [Buffer.from(lines.join(''))]);
 }
 

@@ -65,6 +65,11 @@ export function isProgrammingError(error: Error): boolean {
   return PROGRAMMING_ERRORS.includes(error.name);
 }
 
+/** True where V8 found no memory for an array; it says so by a `RangeError`, as of an index that is out of range. */
+export function isOutOfMemory(error: unknown): boolean {
+  return error instanceof RangeError && error.message.includes('allocation failed');
+}
+
 /** True for what the operating system says of a disk, a quota or a file that is full. */
 export function isDiskFull(error: unknown): boolean {
   return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes((error as { code?: string } | null)?.code ?? '');

@@ -1,7 +1,7 @@
 import type { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure, TemporalFailure } from '@temporalio/common';
 import type { ActivityInterceptors } from '@temporalio/worker';
-import { isDiskFull, isProgrammingError, isRatchetError } from '../config/errors.js';
+import { isDiskFull, isOutOfMemory, isProgrammingError, isRatchetError } from '../config/errors.js';
 
 /**
  * Wraps every activity: while it runs, heartbeats say that the worker lives (with the details of the activity's own last
@@ -61,6 +61,15 @@ export function toFailure(error: unknown): unknown {
       message: `The disk of the data folder is full: ${error.message}`,
       type: 'E_DISK_FULL',
       details: [{ hint: 'Free some space; the loop goes on by itself or with `ratchet loop resume`.' }],
+      cause: error,
+    });
+  }
+  if (isOutOfMemory(error)) {
+    return ApplicationFailure.create({
+      message: `The worker has too little memory: ${error.message}`,
+      type: 'E_OUT_OF_MEMORY',
+      nonRetryable: true,
+      details: [{ hint: 'Give the machine more memory, or the loop fewer or shorter requests a round.' }],
       cause: error,
     });
   }

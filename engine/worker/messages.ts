@@ -1,4 +1,10 @@
-import { isProgrammingError, isRatchetError, RatchetError, type ErrorCode } from '../../config/errors.js';
+import {
+  isOutOfMemory,
+  isProgrammingError,
+  isRatchetError,
+  RatchetError,
+  type ErrorCode,
+} from '../../config/errors.js';
 import type { DeviceRequest } from '../devices/index.js';
 import type {
   CheckpointReference,
@@ -59,9 +65,8 @@ export interface Fault {
 export function toFault(error: unknown): Fault {
   if (!(error instanceof Error)) return { message: String(error), stack: undefined };
   const { message, stack } = error;
-  // So V8 says it; a smaller minibatch may do.
-  if (error instanceof RangeError && message.includes('allocation failed'))
-    return { message, stack, code: 'E_OUT_OF_MEMORY' };
+  // A smaller minibatch may do.
+  if (isOutOfMemory(error)) return { message, stack, code: 'E_OUT_OF_MEMORY' };
   if (!isRatchetError(error)) return { message, stack, retryable: !isProgrammingError(error) };
   return { message, stack, code: error.code, hint: error.hint, retryable: error.retryable };
 }

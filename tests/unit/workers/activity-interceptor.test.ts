@@ -24,6 +24,16 @@ describe('failures of activities', () => {
     expect(toFailure(full)).toMatchObject({ type: 'E_DISK_FULL', nonRetryable: false });
   });
 
+  it('W1: memory that V8 does not find is no fault of the program', () => {
+    let found: unknown;
+    try {
+      found = new ArrayBuffer(2 ** 52);
+    } catch (error) {
+      found = toFailure(error);
+    }
+    expect(found).toMatchObject({ type: 'E_OUT_OF_MEMORY', nonRetryable: true });
+  });
+
   it('passes cancellation and failures of Temporal unchanged', () => {
     for (const error of [new CancelledFailure('stop'), ApplicationFailure.create({ type: 'E_X' })])
       expect(toFailure(error)).toBe(error);
