@@ -10,13 +10,15 @@ import { keepHeapSmall } from '../../../workers/heap-growth.js';
 async function collectionsDuringChurn(): Promise<number> {
   let majors = 0;
   const observer = new PerformanceObserver((list) => {
-    for (const { detail } of list.getEntries())
-      if ((detail as { kind: number }).kind === constants.NODE_PERFORMANCE_GC_MAJOR) majors++;
+    for (const entry of list.getEntries() as unknown as { detail: { kind: number } }[])
+      if (entry.detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) majors++;
   });
   observer.observe({ entryTypes: ['gc'] });
   const window: number[][] = [];
   for (let made = 0; made < 3_000; made++) {
-    window[made % 300] = Array.from<number>({ length: 10_000 }).fill(0.5);
+    const row: number[] = [];
+    for (let index = 0; index < 10_000; index++) row.push(0.5);
+    window[made % 300] = row;
     if (made % 100 === 0) await pause(1);
   }
   await pause(50);
