@@ -32,9 +32,8 @@ const { values } = parseArgs({
   },
 });
 const root = path.resolve(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '..' : '../..');
-const preregistration = Preregistration.parse(
-  JSON.parse(await readFile(values.prereg ?? path.join(root, 'bench/claims/prereg.json'), 'utf8')),
-);
+const registration = values.prereg ?? 'bench/claims/prereg.json';
+const preregistration = Preregistration.parse(JSON.parse(await readFile(path.resolve(root, registration), 'utf8')));
 if (values.fingerprint) {
   const model = path.join(root, 'models/base');
   console.log(JSON.stringify({ generatorSha256: generatorSha256(), modelSha256: await modelSha256(model) }));
@@ -76,11 +75,17 @@ const report = await claims.judgeClaims({
 });
 if (values.runs !== undefined) await leaveRuns(values.runs);
 // Where the results lie, and when to stop, does not change them.
-const chosen = Object.entries({ tier, only: values.only, seeds: values.seeds, runs: values.runs }).flatMap(
-  ([name, value]) => (value === undefined ? [] : [`--${name} ${value === '' ? '""' : value}`]),
-);
+const chosen = Object.entries({
+  tier,
+  prereg: values.prereg,
+  only: values.only,
+  seeds: values.seeds,
+  runs: values.runs,
+}).flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${value === '' ? '""' : value}`]));
 const command = ['npx tsx bench/claims.ts', ...chosen].join(' ');
-await writeClaims(report, values.out ?? path.join(dataFolder, 'claims'), command);
+const folder = values.out ?? path.join(dataFolder, 'claims');
+const runs = values.runs === undefined ? null : path.relative(folder, values.runs);
+await writeClaims(report, folder, { command, registration, runs });
 for (const row of report.claims) {
   if (row.verdict !== 'not measured') console.log(row.id, row.measured, row.measuredGain, row.interval, row.verdict);
 }

@@ -33,6 +33,8 @@ interface ClaimsOptions extends CommonOptions {
 }
 
 const POLL_MILLISECONDS = 1000;
+/** In the package's folder. */
+const REGISTERED = 'bench/claims/prereg.json';
 
 /** `ratchet claims`: V1 beside V2 on the same streams, and what each claim of the documents is worth. */
 export function claimsCommand(): Command {
@@ -80,7 +82,9 @@ async function measureClaims(options: ClaimsOptions): Promise<number> {
       return INTERRUPTED;
     }
     const command = `npx ratchet ${process.argv.slice(2).join(' ')}`;
-    const page = await writeClaims(report, path.resolve(options.out ?? path.join(dataFolder, 'claims')), command);
+    const registration = options.prereg ?? REGISTERED;
+    const folder = path.resolve(options.out ?? path.join(dataFolder, 'claims'));
+    const page = await writeClaims(report, folder, { command, registration });
     output.object({ event: 'claims', ...report });
     for (const line of claimLines(report, output.style)) output.line(line);
     output.line();
@@ -110,13 +114,13 @@ async function planRun(options: ClaimsOptions): Promise<Omit<RunClaimsInput, 'se
 }
 
 async function readPreregistration(file?: string): Promise<Preregistration> {
-  const source = file ?? path.join(packageRoot(), 'bench', 'claims', 'prereg.json');
+  const source = file ?? path.join(packageRoot(), REGISTERED);
   let value: unknown;
   try {
     value = JSON.parse(await readFile(source, 'utf8'));
   } catch (cause) {
     throw new RatchetError('E_CONFIG_INVALID', `${source} cannot be read as JSON: ${(cause as Error).message}`, {
-      hint: 'bench/claims/prereg.json is an example.',
+      hint: `${REGISTERED} is an example.`,
       cause,
     });
   }
@@ -124,7 +128,7 @@ async function readPreregistration(file?: string): Promise<Preregistration> {
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
   throw new RatchetError('E_CONFIG_INVALID', `${source}: ${faults}`, {
-    hint: 'bench/claims/prereg.json is an example.',
+    hint: `${REGISTERED} is an example.`,
   });
 }
 

@@ -1,11 +1,22 @@
+import path from 'node:path';
 import type { ClaimRow, ClaimsReport } from '../../../config/claims.js';
 import { verdictText } from './claims.js';
 
 /** Fewer paired seeds than this cannot reject anything after Holm's correction over the headlines. */
 const CONFIRMATORY_SEEDS = 10;
 
+/** What a report does not know of itself. */
+export interface ReportOrigin {
+  /** What made it. */
+  command: string;
+  /** File of the registration. */
+  registration: string;
+  /** File of the runs behind it, from the page's folder; null where they are not published. */
+  runs?: string | null;
+}
+
 /** The report as Markdown: what was run, the picture, and a table claimed / measured / interval / verdict. */
-export function claimsPage(report: ClaimsReport, command: string): string {
+export function claimsPage(report: ClaimsReport, { command, registration, runs = null }: ReportOrigin): string {
   const { tier, seeds, arms, rounds, labels, machine, claims } = report;
   const measured = claims.filter((row) => row.verdict !== 'not measured');
   const headlines = measured.filter((row) => row.headline);
@@ -29,7 +40,8 @@ export function claimsPage(report: ClaimsReport, command: string): string {
       : [
           `- ${machine.cpus} cores; load ${machine.load[0].toFixed(1)}–${machine.load[1].toFixed(1)} during the runs (wall times suffer from it, scores do not).`,
         ]),
-    `- Registered in \`bench/claims/prereg.json\`, SHA-256 \`${report.preregistrationSha256}\`; generators \`${report.generatorSha256.slice(0, 16)}…\`, base model \`${report.modelSha256.slice(0, 16)}…\`.`,
+    `- Registered in \`${registration}\`, SHA-256 \`${report.preregistrationSha256}\`; generators \`${report.generatorSha256.slice(0, 16)}…\`, base model \`${report.modelSha256.slice(0, 16)}…\`.`,
+    ...(runs === null ? [] : [`- Every run, a line each: [${path.basename(runs)}](${runs}).`]),
     ...(report.note === '' ? [] : [`- ${report.note}`]),
     '- Simulated users on synthetic tasks; no person was asked.',
     '',

@@ -169,7 +169,10 @@ describe('playing an arm', () => {
     const verdicts = new Map(report.claims.map((row) => [row.id, row.verdict]));
     expect(verdicts.get('average-score')).toBe('no effect');
     expect(verdicts.get('tuning')).toBe('not measured');
-    expect(claimsPage(report, 'npx ratchet claims')).toContain('v2-with-tuning (0 done)');
+    const page = claimsPage(report, { command: 'npx ratchet claims', registration: 'own.json', runs: 'runs.jsonl' });
+    expect(page).toContain('v2-with-tuning (0 done)');
+    expect(page).toContain('Registered in `own.json`');
+    expect(page).toContain('[runs.jsonl](runs.jsonl)');
     expect(forestPlot(report.claims)).toContain('Average score 70 → 85');
   });
 
