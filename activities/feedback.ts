@@ -29,6 +29,7 @@ export function createFeedbackCpuActivities(
         purpose: `requests-${key.round}`,
         count: config.simulatedUsers!.requests,
         distribution: 'target',
+        artifactTypes: config.simulatedUsers!.artifactTypes,
         split: 'pool',
       });
       const rows = tasks.map(({ id, artifactType, specification }): RequestRow => ({

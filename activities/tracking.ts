@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { BASE_TYPES } from '../config/domain.js';
 import type { CurriculumRow, EvaluationRow, FeedbackEvent, RejectedRow, RequestScoreRow } from '../config/domain.js';
 import { configHash } from '../config/hash.js';
 import { formatPrompt, generateTasks, validateArtifact } from '../datasets/index.js';
@@ -28,12 +29,14 @@ export function createTrackingGpuActivities(
   return {
     async evaluateModel({ key, config, model, split, block = 0 }) {
       const context = Context.current();
-      const size = config.simulatedUsers?.testSpecifications ?? TEST_SPECIFICATIONS;
+      const { testSpecifications: size = TEST_SPECIFICATIONS, artifactTypes = BASE_TYPES } =
+        config.simulatedUsers ?? {};
       const tasks = generateTasks({
         seed: config.seed,
         purpose: block === 0 ? 'evaluation' : `evaluation-${block}`,
         count: split === 'test' ? size : Math.max(1, Math.round(size * VALIDATION_SHARE)),
         distribution: 'target',
+        artifactTypes,
         split,
       });
       const started = performance.now();

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { generatorSha256, modelSha256 } from '../activities/claims/fingerprint.js';
 import { planArm, probeKey } from '../activities/claims.js';
 import { readState, resultFile, writeState } from '../activities/claims/result-files.js';
+import { baseModelFolder } from '../activities/dependencies.js';
 import { createCpuActivities, createGpuActivities } from '../activities/index.js';
 import { Preregistration, type ArmResult, type ClaimTier, type ProbeResult } from '../config/claims.js';
 import { writeAtomic } from '../engine/formats/atomic-write.js';
@@ -35,8 +36,14 @@ const root = path.resolve(import.meta.dirname, import.meta.filename.endsWith('.t
 const registration = values.prereg ?? 'bench/claims/prereg.json';
 const preregistration = Preregistration.parse(JSON.parse(await readFile(path.resolve(root, registration), 'utf8')));
 if (values.fingerprint) {
-  const model = path.join(root, 'models/base');
-  console.log(JSON.stringify({ generatorSha256: generatorSha256(), modelSha256: await modelSha256(model) }));
+  const { config } = planArm(
+    { preregistration, tier: values.tier as ClaimTier },
+    Object.keys(preregistration.arms)[0]!,
+    0,
+  );
+  const types = config.simulatedUsers?.artifactTypes;
+  const model = await modelSha256(baseModelFolder(config));
+  console.log(JSON.stringify({ generatorSha256: generatorSha256(types), modelSha256: model }));
   process.exit();
 }
 

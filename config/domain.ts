@@ -12,8 +12,15 @@ export const STAGES = [
 ] as const;
 export type Stage = (typeof STAGES)[number];
 
-export const ARTIFACT_TYPES = ['erd', 'code_prototype', 'architecture'] as const;
+/** What feedback may be about. */
+export const ARTIFACT_TYPES = ['erd', 'code_prototype', 'architecture', 'sql_query'] as const;
 export type ArtifactType = (typeof ARTIFACT_TYPES)[number];
+
+/**
+ * The types that the base model and the demo know, in the order they are drawn in. The others are asked for by name:
+ * the defaults of the loop were not tuned on them, so that they can be reported on what they have not seen.
+ */
+export const BASE_TYPES = ['erd', 'code_prototype', 'architecture'] as const satisfies readonly ArtifactType[];
 
 export const FEEDBACK_TYPES = [
   'SUCCESS',

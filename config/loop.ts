@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ARTIFACT_TYPES, BASE_TYPES } from './domain.js';
 import { ProviderConfig } from './provider.js';
 import { OPTIMIZERS, SCHEDULES } from './training-choices.js';
 
@@ -361,6 +362,12 @@ const LoopSettings = z.strictObject({
       requests: z.int().min(20).default(240).describe('Requests a round that the simulated users make.'),
       wrongLabels: fraction.default(0.05).describe('Share of corrections that are wrong.'),
       testSpecifications: z.int().min(10).default(300).describe('Held-out specifications the tracker evaluates on.'),
+      artifactTypes: z
+        .array(z.enum(ARTIFACT_TYPES))
+        .min(1)
+        .refine((types) => new Set(types).size === types.length, 'names a type twice')
+        .default([...BASE_TYPES])
+        .describe('Types that the simulated users ask for and the tracker evaluates on, each as often as the others.'),
     })
     .optional()
     .describe("A simulated annotator (the validator and the generator's reference) plays the users."),

@@ -26,6 +26,13 @@ const BOILERPLATE: Readonly<Record<ArtifactType, readonly string[]>> = {
     'return []',
     'return xs.slice(0, 10)',
   ],
+  sql_query: [
+    'SELECT * FROM items',
+    'SELECT id, name FROM users',
+    'SELECT COUNT(*) FROM records',
+    'SELECT * FROM data LIMIT 10',
+    'SELECT id, value FROM entries ORDER BY id',
+  ],
 };
 
 /** A generic artifact for planting: one of a few texts, sometimes with another attribute or step, never about the request. */
@@ -42,14 +49,19 @@ const LANGUAGE: ReadonlySet<string> = new Set([
   'TD', 'TB', 'LR', 'RL', 'BT',
 ]); // prettier-ignore
 
-/** The identifiers of an artifact, each once: words of a diagram, steps of a program. */
+const SQL_WORDS =
+  /^(?:SELECT|DISTINCT|FROM|WHERE|GROUP|BY|HAVING|ORDER|LIMIT|OFFSET|AND|OR|NOT|IS|NULL|AS|ASC|DESC|NULLS|FIRST|LAST|COUNT|SUM|AVG|MIN|MAX)$/i;
+
+/** The identifiers of an artifact, each once: words of a diagram, steps of a program, names and numbers of a query. */
 function identifiersOf(artifactType: ArtifactType, output: string): Set<string> {
   if (artifactType === 'code_prototype') {
     const steps = output.replaceAll(/\s+/g, '').split(/(?=\.(?!abs|min|max|trunc)[a-z]|\?\?)/i);
     return new Set(steps.slice(1).filter((step) => step !== ''));
   }
   const words = output.match(/[A-Za-z]+|\d+/g) ?? [];
-  return new Set(words.filter((word) => !LANGUAGE.has(word)));
+  const grounds =
+    artifactType === 'sql_query' ? (word: string) => !SQL_WORDS.test(word) : (word: string) => !LANGUAGE.has(word);
+  return new Set(words.filter(grounds));
 }
 
 /** Identifiers of the artifact a request asks for; of a text outside the closed language its words, null for code. */

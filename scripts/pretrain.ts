@@ -1,13 +1,15 @@
 /**
  * Makes `models/base`: builds the tokenizer, draws the initial weights, trains them on the easy distribution of the
  * tasks and on copying, and writes float16 weights and a model card. Run `npm run pretrain`; a run that was
- * interrupted goes on from its last checkpoint when it is started again with the same flags.
+ * interrupted goes on from its last checkpoint when it is started again with the same flags. With `--types sql_query
+ * --out models/held-out --work .ratchet/held-out` it makes a base model of other types in the same way.
  */
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { stream } from '../config/random.js';
-import { ARTIFACT_TYPES } from '../config/domain.js';
+import { ARTIFACT_TYPES, BASE_TYPES, type ArtifactType } from '../config/domain.js';
+import { RatchetError } from '../config/errors.js';
 import { createEngine, readSafetensors, writeSafetensors, toFloat16 } from '../engine/index.js';
 import type { HostTensor, TrainingRow } from '../engine/api.js';
 import {
@@ -30,7 +32,15 @@ const { values: flags } = parseArgs({
     'learning-rate': { type: 'string', default: '3e-3' },
     hidden: { type: 'string', default: '96' },
     layers: { type: 'string', default: '3' },
+    types: { type: 'string', default: BASE_TYPES.join() },
   },
+});
+const artifactTypes = flags.types.split(',').map((name): ArtifactType => {
+  const type = ARTIFACT_TYPES.find((known) => known === name);
+  if (type !== undefined) return type;
+  throw new RatchetError('E_USAGE', `There is no artifact type "${name}".`, {
+    hint: `Types: ${ARTIFACT_TYPES.join(', ')}; several with commas between them.`,
+  });
 });
 const seed = Number(flags.seed);
 const hidden = Number(flags.hidden);
@@ -42,7 +52,7 @@ const trainedDir = path.join(flags.work, 'trained');
 await mkdir(initialDir, { recursive: true });
 await mkdir(flags.out, { recursive: true });
 
-const { tokenizerJson, tokenizerConfig } = buildTokenizer(lexiconPreTokens());
+const { tokenizerJson, tokenizerConfig } = buildTokenizer(lexiconPreTokens(artifactTypes));
 await writeFile(path.join(initialDir, 'tokenizer.json'), JSON.stringify(tokenizerJson));
 await writeFile(path.join(initialDir, 'tokenizer_config.json'), JSON.stringify(tokenizerConfig, null, 2) + '\n');
 const vocabulary = Object.keys(tokenizerJson.model.vocab).length;
@@ -110,9 +120,10 @@ const tasks = generateTasks({
   purpose: 'pretrain',
   count: Math.round(count * 0.75),
   distribution: 'easy',
+  artifactTypes,
   split: 'pretrain',
 });
-const copies = generateCopyTasks({ seed, purpose: 'pretrain', count: count - tasks.length });
+const copies = generateCopyTasks({ seed, purpose: 'pretrain', count: count - tasks.length, artifactTypes });
 const rows: TrainingRow[] = [
   ...tasks.map((task) => ({
     id: task.id,
@@ -180,7 +191,7 @@ for (const file of ['config.json', 'tokenizer.json', 'tokenizer_config.json']) {
 
 const lines: string[] = [];
 for (const distribution of ['easy', 'target'] as const) {
-  const test = generateTasks({ seed, purpose: 'model-card', count: 240, distribution, split: 'test' });
+  const test = generateTasks({ seed, purpose: 'model-card', count: 240, distribution, artifactTypes, split: 'test' });
   const answers = await engine.generate({
     modelDir: flags.out,
     adapterDir: null,
@@ -193,7 +204,7 @@ for (const distribution of ['easy', 'target'] as const) {
     score: validateArtifact(task.artifactType, task.specification, answers[index]!.text).score,
   }));
   const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  for (const type of [...ARTIFACT_TYPES, 'all'] as const) {
+  for (const type of [...artifactTypes, 'all'] as const) {
     const chosen = scores.filter((row) => type === 'all' || row.type === type).map((row) => row.score);
     const success = chosen.filter((score) => score >= 70).length / chosen.length;
     lines.push(
@@ -204,6 +215,17 @@ for (const distribution of ['easy', 'target'] as const) {
 }
 await engine.close();
 
+/** What the model card says of a type. */
+const TASKS: Readonly<Record<ArtifactType, string>> = {
+  erd: 'entity–relationship diagrams',
+  architecture: 'architecture flowcharts',
+  code_prototype: 'small array pipelines in TypeScript',
+  sql_query: 'SQL queries over one small table',
+};
+const tasksNamed = Object.entries(TASKS).flatMap(([type, text]) =>
+  artifactTypes.includes(type as ArtifactType) ? [text] : [],
+);
+const isBase = artifactTypes.join() === BASE_TYPES.join();
 const template = await readFile(new URL(import.meta.resolve('../scripts/model-card.md')), 'utf8').catch(() =>
   readFile('scripts/model-card.md', 'utf8'),
 );
@@ -214,6 +236,9 @@ await writeFile(
     .replace('{{vocabulary}}', String(vocabulary))
     .replace('{{steps}}', String(result.steps))
     .replace('{{rows}}', rows.length.toLocaleString('en'))
-    .replace('{{seed}}', String(seed))
+    .replace('{{title}}', isBase ? 'base' : `base of ${artifactTypes.join(', ')}`)
+    .replace('{{users}}', isBase ? 'the demo and the tests start' : 'measurements on held-out task types start')
+    .replace('{{tasks}}', tasksNamed.join(', '))
+    .replace('{{flags}}', `--seed ${seed}${isBase ? '' : ` --types ${artifactTypes.join()}`}`)
     .replace('{{scores}}', lines.join('\n')),
 );

@@ -38,12 +38,16 @@ const LATER_SETTINGS = {
   tuning: { trials: 50, sampler: 'default', pruner: 'median', parallel: 1, warmStart: 3, space: {} },
 } as const;
 
+/** The same of the simulated users, for loops that have them. */
+const LATER_USERS = { artifactTypes: ['erd', 'code_prototype', 'architecture'] } as const;
+
 /**
  * A configuration with every setting of today. A loop keeps the one it was started with, perhaps by an earlier version:
  * what that version did not know is as it was then.
  */
 export function completeConfig(config: LoopConfig): LoopConfig {
-  return fill(LATER_SETTINGS, config) as LoopConfig;
+  const later = config.simulatedUsers === undefined ? {} : { simulatedUsers: LATER_USERS };
+  return fill({ ...LATER_SETTINGS, ...later }, config) as LoopConfig;
 }
 
 function fill(defaults: object, given: object): object {

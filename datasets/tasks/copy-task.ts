@@ -1,3 +1,4 @@
+import { BASE_TYPES, type ArtifactType } from '../../config/domain.js';
 import { RatchetError } from '../../config/errors.js';
 import { stream, type Stream } from '../../config/random.js';
 import { lexiconPreTokens } from './lexicon-pre-tokens.js';
@@ -9,9 +10,16 @@ export interface CopyTask {
   completion: string;
 }
 
-/** Draws a text of `length` pre-tokens of the whole lexicon, whose pre-tokens are exactly those drawn (and line ends). */
-export function generateCopyTask(source: Stream, length: number = 6 + source.integer(22)): CopyTask {
-  const tokens = lexiconPreTokens().filter((token) => !token.includes('\n'));
+/**
+ * Draws a text of `length` pre-tokens of the types' whole lexicon, whose pre-tokens are exactly those drawn (and line
+ * ends).
+ */
+export function generateCopyTask(
+  source: Stream,
+  length: number = 6 + source.integer(22),
+  types: readonly ArtifactType[] = BASE_TYPES,
+): CopyTask {
+  const tokens = lexiconPreTokens(types).filter((token) => !token.includes('\n'));
   let text = '';
   let count = 0;
   for (let draws = 0; count < length; draws++) {
@@ -26,7 +34,12 @@ export function generateCopyTask(source: Stream, length: number = 6 + source.int
 }
 
 /** Draws copying tasks; the same request gives the same tasks. */
-export function generateCopyTasks(request: { seed: number; purpose: string; count: number }): CopyTask[] {
+export function generateCopyTasks(request: {
+  seed: number;
+  purpose: string;
+  count: number;
+  artifactTypes?: readonly ArtifactType[];
+}): CopyTask[] {
   const source = stream(request.seed, 'copy-tasks', request.purpose);
-  return Array.from({ length: request.count }, () => generateCopyTask(source));
+  return Array.from({ length: request.count }, () => generateCopyTask(source, undefined, request.artifactTypes));
 }

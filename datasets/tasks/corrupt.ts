@@ -6,12 +6,14 @@ import { codeFamily, FILTERS, LIST_STEPS, MAPS, RESULTS } from './code-prototype
 import { CARDINALITIES, erdGraph, renderErd } from './erd.js';
 import type { Statement } from './grammar.js';
 import { ATTRIBUTES, ATTRIBUTE_TYPES, NUMBERS, SERVICES } from './lexicon.js';
+import { COLUMN_TYPES, renderSql, SQL_AGGREGATES, SQL_FILTERS, sqlQuery } from './sql-query.js';
 import { validateArtifact } from './validators/validate-artifact.js';
 
 const CORRUPT: Readonly<Record<ArtifactType, (statements: Statement[], source: Stream, edits: number) => string>> = {
   erd: corruptErd,
   code_prototype: corruptCode,
   architecture: corruptArchitecture,
+  sql_query: corruptSql,
 };
 
 /**
@@ -102,4 +104,60 @@ function corruptCode(statements: Statement[], source: Stream, edits: number): st
     if (last?.kind === 'guard' && RESULTS[items.at(-2)?.kind ?? '']?.guarded === undefined) items = items.slice(0, -1);
   }
   return codeFamily.reference(items);
+}
+
+function corruptSql(statements: Statement[], source: Stream, edits: number): string {
+  const query = sqlQuery(statements)!;
+  const others = <T>(items: readonly T[], item: T) => items.filter((other) => other !== item);
+  /** Another column of the table, of the same type where that matters. */
+  const otherColumn = (column: string, sameType = true) => {
+    const left = others(query.columns, column).filter(
+      (name) => !sameType || COLUMN_TYPES[name] === COLUMN_TYPES[column],
+    );
+    return left.length === 0 ? column : source.pick(left);
+  };
+  for (let edit = 0; edit < edits; edit++) {
+    const { aggregate, filters, sort } = query;
+    const filter = filters.length === 0 ? null : source.pick(filters);
+    const mistakes: (() => void)[] = [];
+    if (aggregate === null && !query.distinct) {
+      const at = source.integer(query.shown.length);
+      const unused = query.columns.filter((name) => !query.shown.includes(name));
+      if (unused.length > 0) mistakes.push(() => (query.shown[at] = source.pick(unused)));
+      if (query.shown.length > 1) mistakes.push(() => query.shown.splice(at, 1));
+    }
+    if (aggregate !== null && aggregate.column !== null) {
+      const kinds = others(Object.keys(SQL_AGGREGATES), aggregate.kind).filter((kind) => kind !== 'count');
+      mistakes.push(() => (aggregate.kind = source.pick(kinds)));
+      mistakes.push(() => (aggregate.column = otherColumn(aggregate.column!)));
+    }
+    if (filter !== null) {
+      mistakes.push(() => (query.filters = others(filters, filter)));
+      mistakes.push(() => (filter.column = otherColumn(filter.column)));
+      if (filter.kind !== 'missing') {
+        mistakes.push(() => (filter.k = source.pick(NUMBERS)));
+        mistakes.push(() => (filter.kind = source.pick(others(Object.keys(SQL_FILTERS), filter.kind))));
+      }
+    }
+    if (sort !== null) {
+      mistakes.push(() => (sort.descending = !sort.descending));
+      mistakes.push(() => (query.sort = null));
+      if (aggregate === null && !query.distinct) mistakes.push(() => (sort.column = otherColumn(sort.column, false)));
+    }
+    for (const clause of ['having', 'limit', 'offset'] as const) {
+      if (query[clause] === null) continue;
+      mistakes.push(() => (query[clause] = null));
+      mistakes.push(() => (query[clause] = source.pick(NUMBERS)));
+    }
+    if (query.distinct) mistakes.push(() => (query.distinct = false));
+    if (query.group !== null)
+      mistakes.push(() => Object.assign(query, { shown: [], group: null, having: null, sort: null }));
+    if (mistakes.length > 0) source.pick(mistakes)();
+    else {
+      const numbers = query.columns.filter((name) => COLUMN_TYPES[name] === 'number');
+      if (numbers.length === 0) query.limit = source.pick(NUMBERS);
+      else query.filters.push({ kind: 'greater', column: source.pick(numbers), k: source.pick(NUMBERS) });
+    }
+  }
+  return renderSql(query);
 }

@@ -3,7 +3,7 @@ import { RARE_CONSTRUCTS } from './family.js';
 import { familyOf } from './families.js';
 import { preTokenize } from './prompt.js';
 
-const LARGEST: Readonly<Record<ArtifactType, number>> = { erd: 9, architecture: 12, code_prototype: 5 };
+const LARGEST: Readonly<Record<ArtifactType, number>> = { erd: 9, architecture: 12, code_prototype: 5, sql_query: 6 };
 
 /**
  * Raw difficulty at the 35 % and 90 % quantiles of the target distribution, measured once and frozen, so that in each
@@ -13,6 +13,7 @@ const QUANTILES: Readonly<Record<ArtifactType, readonly [number, number]>> = {
   erd: [0.3006, 0.6939],
   architecture: [0.3719, 0.6981],
   code_prototype: [0.3061, 0.5392],
+  sql_query: [0.3944, 0.6678],
 };
 
 /** Requests come again, in every round and with every event about them: short ones are read once, so many at a time. */

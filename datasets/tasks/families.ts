@@ -5,11 +5,13 @@ import { codeFamily } from './code-prototype.js';
 import { erdFamily } from './erd.js';
 import type { TaskFamily } from './family.js';
 import type { Statement } from './grammar.js';
+import { sqlFamily } from './sql-query.js';
 
 const FAMILIES: Readonly<Record<ArtifactType, TaskFamily>> = {
   erd: erdFamily,
   code_prototype: codeFamily,
   architecture: architectureFamily,
+  sql_query: sqlFamily,
 };
 
 /** The family of an artifact type. */

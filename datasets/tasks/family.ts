@@ -23,7 +23,7 @@ export interface TaskFamily {
   reference(statements: readonly Statement[]): string;
   /** Names of the constructs used, sorted, each once. */
   constructs(statements: readonly Statement[]): string[];
-  /** Entities and relations, edges, or pipeline steps. */
+  /** Entities and relations, edges, pipeline steps, or clauses. */
   size(statements: readonly Statement[]): number;
   /** Another consistent choice of names and numbers of the same types: the same task about something else. */
   rename(statements: readonly Statement[], source: Stream): { statements: Statement[]; names: Map<string, string> };
@@ -32,11 +32,12 @@ export interface TaskFamily {
 /** Constructs that occur seldom; two of them add .25 to the raw difficulty. */
 export const RARE_CONSTRUCTS: ReadonlySet<string> = new Set([
   'manyToMany', 'weak', 'self', 'replica', 'highAvailability', 'internet', 'event', 'unique', 'skip', 'guard', 'sortDescending',
+  'missing', 'having',
 ]); // prettier-ignore
 
 /** Constructs of the frozen edge-case slice. */
 export const EDGE_CONSTRUCTS: ReadonlySet<string> = new Set([
-  'weak', 'self', 'replica', 'internet', 'unique', 'skip', 'guard',
+  'weak', 'self', 'replica', 'internet', 'unique', 'skip', 'guard', 'missing', 'having',
 ]); // prettier-ignore
 
 /** Share of statements of the target distribution that are worded unusually, and of specifications with a context sentence. */

@@ -4,6 +4,7 @@ const PREFIX: Readonly<Record<ArtifactType, string>> = {
   erd: 'erd',
   code_prototype: 'code',
   architecture: 'architecture',
+  sql_query: 'sql',
 };
 
 /** What stands between a prompt and its completion. */

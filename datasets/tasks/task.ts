@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ARTIFACT_TYPES, type ArtifactType } from '../../config/domain.js';
+import { BASE_TYPES, type ArtifactType } from '../../config/domain.js';
 import { RatchetError } from '../../config/errors.js';
 import { stream, type Stream } from '../../config/random.js';
 import { estimateDifficulty } from './difficulty.js';
@@ -57,17 +57,21 @@ export function splitOf(id: string): Split {
   return share < 0.5 ? 'pool' : 'pretrain';
 }
 
+/** Which tasks are drawn: of one type, or of several, each as likely as the others; by default of the base types. */
+export interface TaskKinds {
+  distribution: Distribution;
+  artifactType?: ArtifactType;
+  artifactTypes?: readonly ArtifactType[];
+}
+
 /** Draws one task of at most {@link MAX_PRE_TOKENS} pre-tokens. */
-export function generateTask(
-  source: Stream,
-  options: { artifactType?: ArtifactType; distribution: Distribution },
-): Task {
-  const { artifactType, specification } = drawRequest(source, options.distribution, options.artifactType);
+export function generateTask(source: Stream, kinds: TaskKinds): Task {
+  const { artifactType, specification } = drawRequest(source, kinds);
   return taskOf(artifactType, specification);
 }
 
-function drawRequest(source: Stream, distribution: Distribution, wanted?: ArtifactType) {
-  const artifactType = wanted ?? source.pick(ARTIFACT_TYPES);
+function drawRequest(source: Stream, { distribution, artifactType: wanted, artifactTypes = BASE_TYPES }: TaskKinds) {
+  const artifactType = wanted ?? source.pick(artifactTypes);
   const family = familyOf(artifactType);
   for (;;) {
     const statements = family.draw(source, distribution);
@@ -78,13 +82,11 @@ function drawRequest(source: Stream, distribution: Distribution, wanted?: Artifa
 }
 
 /** What {@link generateTasks} draws. */
-export interface TaskRequest {
+export interface TaskRequest extends TaskKinds {
   seed: number;
   /** Names the stream; different purposes draw independently. */
   purpose: string;
   count: number;
-  distribution: Distribution;
-  artifactType?: ArtifactType;
   /** Only tasks of this split. */
   split?: Split;
   /** Ids that must not be drawn. */
@@ -102,7 +104,7 @@ export function generateTasks(request: TaskRequest): Task[] {
   const tasks: Task[] = [];
   let misses = 0;
   while (tasks.length < count) {
-    const { artifactType, specification } = drawRequest(source, distribution, request.artifactType);
+    const { artifactType, specification } = drawRequest(source, request);
     const id = taskId(artifactType, specification);
     if (exclude?.has(id) || (unique && seen.has(id)) || (split && splitOf(id) !== split)) {
       if (++misses > 10_000) {

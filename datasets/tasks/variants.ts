@@ -31,14 +31,14 @@ export function contextVariation(artifactType: ArtifactType, specification: stri
   return family.render([...plain, context]);
 }
 
-/** The same answer in another order where order means nothing: entities, attributes, relations, edges, adjacent filters. */
+/** The same answer in another order where order means nothing: entities, attributes, relations, edges, adjacent filters, conditions. */
 export function permuteOutput(artifactType: ArtifactType, output: string, source: Stream): string {
   if (artifactType === 'erd') return permuteErd(output, source);
   if (artifactType === 'architecture') {
     const read = parseArchitecture(output);
     return read === null || read.bad > 0 ? output : renderArchitecture(source.shuffle(read.edges));
   }
-  return permuteFilters(output, source);
+  return artifactType === 'sql_query' ? permuteConditions(output, source) : permuteFilters(output, source);
 }
 
 function permuteErd(output: string, source: Stream): string {
@@ -68,6 +68,13 @@ function permuteFilters(output: string, source: Stream): string {
   );
 }
 
+/** Conditions that all must hold may stand in any order; those with OR, NOT or parentheses are left as they are. */
+function permuteConditions(output: string, source: Stream): string {
+  return output.replace(/(?<= WHERE ).+?(?= GROUP BY | ORDER BY | LIMIT | OFFSET |;|$)/i, (run) =>
+    /\b(?:OR|NOT)\b|[()]/i.test(run) ? run : source.shuffle(run.split(/ AND /i)).join(' AND '),
+  );
+}
+
 /** A request and its correct answer. */
 export interface RenamedTask {
   specification: string;
@@ -76,7 +83,7 @@ export interface RenamedTask {
 
 /**
  * The same task about something else: entities, attributes of one type, services, clients and numbers are exchanged
- * consistently for others of the lexicon. The output's order is kept for diagrams; code is written anew. An output that
+ * consistently for others of the lexicon. The output's order is kept for diagrams; code and queries are written anew. An output that
  * is not a well-formed diagram gives the new request's canonical answer.
  */
 export function renameIdentifiers(

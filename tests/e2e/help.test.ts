@@ -191,7 +191,7 @@ describe('--help', () => {
       Options:
         --input <text>          what the user asked for
         --output <text>         what the model answered
-        --artifact-type <type>  one of erd, code_prototype, architecture
+        --artifact-type <type>  one of erd, code_prototype, architecture, sql_query
         --score <number>        validation score, 0 to 100
         --type <type>           one of SUCCESS, VALIDATION_FAILURE, USER_CORRECTION, EXPLICIT_POSITIVE,
                                 EXPLICIT_NEGATIVE, EDIT, PREFERENCE, THUMBS_UP, THUMBS_DOWN, IMPLICIT (default: by

@@ -6,7 +6,12 @@ import { stream } from '../../config/random.js';
 import { corruptArtifact, PROMPT_SEPARATOR, referenceFor } from '../../datasets/index.js';
 import type { Engine, TrainHooks, TrainResult, TrainSpec } from '../../engine/index.js';
 
-const TYPES: Record<string, ArtifactType> = { erd: 'erd', code: 'code_prototype', architecture: 'architecture' };
+const TYPES: Record<string, ArtifactType> = {
+  erd: 'erd',
+  code: 'code_prototype',
+  architecture: 'architecture',
+  sql: 'sql_query',
+};
 
 export interface Script {
   /** Share of requests a model answers right, 0–1, from how it was trained; the base model: 0.3. */

@@ -67,6 +67,7 @@ const LABELS: Record<EvaluationRow['artifactType'], string> = {
   erd: 'entity diagrams',
   architecture: 'architectures',
   code_prototype: 'code',
+  sql_query: 'SQL queries',
   all: 'all',
 };
 

@@ -5,11 +5,13 @@ import type { Validation } from './parts.js';
 import { validateArchitecture } from './validate-architecture.js';
 import { validateCode } from './validate-code.js';
 import { validateErd } from './validate-erd.js';
+import { validateSql } from './validate-sql.js';
 
 const VALIDATORS: Readonly<Record<ArtifactType, (statements: readonly Statement[], output: string) => Validation>> = {
   erd: validateErd,
   code_prototype: validateCode,
   architecture: validateArchitecture,
+  sql_query: validateSql,
 };
 
 /** Longest answer that is read, in characters; the longest correct one has about 900. */

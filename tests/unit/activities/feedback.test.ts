@@ -1,7 +1,13 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { expect, it } from 'vitest';
 import { RoundFiles } from '../../../activities/dependencies.js';
-import { createFeedbackStoreActivities } from '../../../activities/feedback.js';
+import {
+  createFeedbackCpuActivities,
+  createFeedbackStoreActivities,
+  type RequestRow,
+} from '../../../activities/feedback.js';
+import { LoopConfig } from '../../../config/loop.js';
+import { generateTasks } from '../../../datasets/index.js';
 import { event, temporaryFolder, temporaryStore } from '../store/rows.js';
 
 it('D8: an ingestion that is tried again after its answer was lost counts its events as new, another one as known', async () => {
@@ -33,4 +39,20 @@ it('D8: a round that is played again takes the feedback of the first time; what 
   expect(await store.rounds('main')).toMatchObject([{ round: 1, afterSeq: 0, uptoSeq: 3 }]);
   await store.startRound('main', 2, { afterSeq: 3 });
   expect(await take(2, 3)).toMatchObject({ cursor: 7, count: 4 });
+});
+
+it('simulated users ask for the types they are told to, by default for those of the base model', async () => {
+  const dataFolder = temporaryFolder();
+  const ask = async (users: object) => {
+    const config = LoopConfig.parse({ seed: 4, simulatedUsers: { requests: 40, ...users } });
+    const { simulateRequests } = createFeedbackCpuActivities({ dataFolder });
+    const ref = await simulateRequests({ key: { loop: 'main', round: 1 }, config });
+    return new RoundFiles(dataFolder).read<RequestRow>(ref);
+  };
+  const wanted = generateTasks({ seed: 4, purpose: 'requests-1', count: 40, distribution: 'target', split: 'pool' });
+  expect((await ask({})).map((row) => row.id)).toEqual(wanted.map((task) => task.id));
+  const others = await ask({ artifactTypes: ['sql_query'] });
+  expect(new Set(others.map((row) => row.artifactType))).toEqual(new Set(['sql_query']));
+  for (const artifactTypes of [[], ['erd', 'erd'], ['poem']])
+    expect(LoopConfig.safeParse({ simulatedUsers: { artifactTypes } }).success).toBe(false);
 });

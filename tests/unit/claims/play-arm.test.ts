@@ -8,6 +8,7 @@ import { planArm } from '../../../activities/claims.js';
 import { stateFile } from '../../../activities/claims/result-files.js';
 import { createCpuActivities, createGpuActivities } from '../../../activities/index.js';
 import type { ArmResult } from '../../../config/claims.js';
+import { BASE_TYPES, type ArtifactType } from '../../../config/domain.js';
 import { configHash } from '../../../config/hash.js';
 import { claimsPage } from '../../../apps/cli/render/claims-page.js';
 import { forestPlot } from '../../../apps/cli/render/forest-plot.js';
@@ -99,6 +100,25 @@ describe('playing an arm', () => {
     expect(tuned.rounds.at(-1)!.trained).toBe(true);
     expect(tuned.rounds.at(-1)!.rowVisits).toBeGreaterThan(v2.rounds.at(-1)!.rowVisits);
     expect(existsSync(path.join(dataFolder, `loops/${planArm(input, 'v1', 1).config.name}`))).toBe(false);
+  });
+
+  it('plays on types that no default was tuned on, whose results have names of their own', async () => {
+    const asking = (artifactTypes: ArtifactType[]) => {
+      const users = { requests: 120, wrongLabels: 0.05, testSpecifications: 20, artifactTypes };
+      const tier = { ...small.tiers.smoke, settings: { ...small.tiers.smoke.settings, simulatedUsers: users } };
+      return { ...input, preregistration: { ...small, tiers: { ...small.tiers, smoke: tier } } };
+    };
+    const plan = { arm: 'v2', seed: 1 };
+    expect(planArm(asking([...BASE_TYPES]), 'v2', 1).key).toBe(planArm(input, 'v2', 1).key);
+    const { playClaimsArm, checkClaimsGround } = activities({ skillOf: (_spec, rows) => Math.min(1, rows / 400) });
+    const others = asking(['sql_query']);
+    const { key } = await playClaimsArm({ ...others, ...plan });
+    expect(key).not.toBe(planArm(input, 'v2', 1).key);
+    expect(result(key).rounds.map((round) => round.labels)).toEqual([90, 180, 270]);
+    expect(Object.keys(result(key).byType)).toEqual(['sql_query']);
+    await expect(checkClaimsGround(others)).rejects.toThrow(generatorSha256(['sql_query']));
+    const registeredAnew = { ...others.preregistration, generatorSha256: generatorSha256(['sql_query']) };
+    await checkClaimsGround({ ...others, preregistration: registeredAnew });
   });
 
   it('goes on after the last finished round when it was killed, with the same result', async () => {

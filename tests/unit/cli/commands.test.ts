@@ -162,7 +162,10 @@ describe('feedback add', () => {
     [{ score: '101' }, '--score wants a number from 0 to 100, got "101".'],
     [{ score: '' }, '--score wants a number from 0 to 100, got "".'],
     [{ ts: 'yesterday' }, '--ts wants an ISO 8601 time, got "yesterday".'],
-    [{ artifactType: 'poem' }, '--artifact-type wants one of erd, code_prototype, architecture; got "poem".'],
+    [
+      { artifactType: 'poem' },
+      '--artifact-type wants one of erd, code_prototype, architecture, sql_query; got "poem".',
+    ],
   ])('names the wrong option in %o', (changes, message) => {
     expect(() => feedbackEvent({ ...flags, ...changes }, now)).toThrow(message);
   });

@@ -58,6 +58,7 @@ describe('keys', () => {
       'requests',
       'wrongLabels',
       'testSpecifications',
+      'artifactTypes',
       'provider',
       'catchUpWindowSeconds',
       'paused',

@@ -7,10 +7,16 @@ import { makeSampleFeedback } from '../../../datasets/make-sample-feedback.js';
 import { corruptArtifact } from '../../../datasets/tasks/corrupt.js';
 import { generateTasks } from '../../../datasets/tasks/task.js';
 import { validateArtifact } from '../../../datasets/tasks/validators/validate-artifact.js';
-import { ARTIFACT_TYPES } from '../../../config/domain.js';
+import { ARTIFACT_TYPES, BASE_TYPES } from '../../../config/domain.js';
 import { stream } from '../../../config/random.js';
 
-const tasks = generateTasks({ seed: 23, purpose: 'annotator', count: 1500, distribution: 'target' });
+const tasks = generateTasks({
+  seed: 23,
+  purpose: 'annotator',
+  count: 2000,
+  distribution: 'target',
+  artifactTypes: ARTIFACT_TYPES,
+});
 
 describe('simulated annotator', () => {
   it('gives the canonical artifact, and a wrong one for 5 % of the requests', () => {
@@ -90,6 +96,8 @@ describe('generic content', () => {
     expect(isGeneric('erd', free, 'erDiagram\ncustomer {\nstring email\n}').generic).toBe(true);
     expect(isGeneric('code_prototype', 'sort the zebras', 'return xs').generic).toBe(false);
     expect(isGeneric('code_prototype', 'sort the zebras', '').generic).toBe(true);
+    expect(groundedness('sql_query', 'prices of zebras', 'SELECT prices FROM zebras')).toBe(1);
+    expect(isGeneric('sql_query', 'prices of zebras', 'SELECT * FROM items').generic).toBe(true);
   });
 
   it('says why', () => {
@@ -116,7 +124,7 @@ describe('sample feedback', () => {
   it('holds 120 valid events with failures, corrections and successes of each type', () => {
     expect(events).toHaveLength(120);
     for (const event of events) expect(validateFeedbackEvent(event)).toEqual({ event });
-    for (const artifactType of ARTIFACT_TYPES) {
+    for (const artifactType of BASE_TYPES) {
       const kinds = events.filter((event) => event.artifact_type === artifactType).map((event) => event.feedback_type);
       expect(new Set(kinds)).toEqual(new Set(['SUCCESS', 'VALIDATION_FAILURE', 'USER_CORRECTION']));
     }

@@ -184,7 +184,7 @@ describe('D8 loadFeedback', () => {
         "feedback.jsonl:3 id: is empty",
         "feedback.jsonl:4 ts: is not an ISO 8601 time with a zone, such as 2026-11-21T14:05:00Z",
         "feedback.jsonl:5 ts: is not an ISO 8601 time with a zone, such as 2026-11-21T14:05:00Z",
-        "feedback.jsonl:6 artifact_type: is not one of erd, code_prototype, architecture",
+        "feedback.jsonl:6 artifact_type: is not one of erd, code_prototype, architecture, sql_query",
         "feedback.jsonl:7 feedback_type: is not one of SUCCESS, VALIDATION_FAILURE, USER_CORRECTION, EXPLICIT_POSITIVE, EXPLICIT_NEGATIVE, EDIT, PREFERENCE, THUMBS_UP, THUMBS_DOWN, IMPLICIT",
         "feedback.jsonl:8 validation_score: is above 100",
         "feedback.jsonl:9 validation_score: is not a number",

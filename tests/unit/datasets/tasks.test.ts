@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ARTIFACT_TYPES } from '../../../config/domain.js';
+import { ARTIFACT_TYPES, BASE_TYPES, type ArtifactType } from '../../../config/domain.js';
 import { stream } from '../../../config/random.js';
 import { estimateDifficulty } from '../../../datasets/tasks/difficulty.js';
 import { referenceFor } from '../../../datasets/tasks/families.js';
@@ -69,6 +69,23 @@ describe('canonical artifacts', () => {
     );
   });
 
+  it('writes the SQL of a request', () => {
+    const table = 'a table store has city, price, stock.';
+    const sql = (text: string) => referenceFor('sql_query', `${table} ${text}`);
+    expect(sql('show price, city. only where stock is above 3. sort by price descending. only first 5 rows.')).toBe(
+      'SELECT price, city FROM store WHERE stock > 3 ORDER BY price DESC LIMIT 5',
+    );
+    expect(
+      sql('show total of price. only where stock is missing. for each city. only groups of more than 2 rows.'),
+    ).toBe('SELECT city, SUM(price) FROM store WHERE stock IS NULL GROUP BY city HAVING COUNT(*) > 2');
+    expect(sql('show city. remove duplicates. sort by city ascending. skip first 2 rows. only first 3 rows.')).toBe(
+      'SELECT DISTINCT city FROM store ORDER BY city LIMIT 3 OFFSET 2',
+    );
+    expect(sql('Tell how many  rows. keep stock less than 4. keep price equal to 2. keep it simple.')).toBe(
+      'SELECT COUNT(*) FROM store WHERE stock < 4 AND price = 2',
+    );
+  });
+
   it('reads other wordings, articles, case and spacing as the same request', () => {
     const plain = 'an order has name, total. a user has email. each user places at most one order.';
     const other =
@@ -82,6 +99,18 @@ describe('canonical artifacts', () => {
     ['architecture', 'api calls orders.'],
     ['code_prototype', 'sum then double.'],
     ['code_prototype', 'sum or zero if empty.'],
+    ['sql_query', 'show price.'],
+    ['sql_query', 'a table store has price. show city.'],
+    ['sql_query', 'a table zebra has price. show price.'],
+    ['sql_query', 'a table store has city. show total of city.'],
+    ['sql_query', 'a table store has city, price. show price. for each city.'],
+    ['sql_query', 'a table store has city, price. show price. only first 3 rows.'],
+    [
+      'sql_query',
+      'a table store has city, price. show price. sort by price ascending. only first 3 rows. skip first 2 rows.',
+    ],
+    ['sql_query', 'a table store has city, price. show price. remove duplicates. sort by city ascending.'],
+    ['sql_query', 'a table store has city, price. show number of rows. only groups of more than 2 rows.'],
   ] as const)('refuses a text outside the closed language: %s "%s"', (artifactType, text) => {
     expect(() => referenceFor(artifactType, text)).toThrow(expect.objectContaining({ code: 'E_DATA_INVALID' }));
   });
@@ -119,15 +148,31 @@ describe.each(ARTIFACT_TYPES)('target distribution of %s', (artifactType) => {
 });
 
 describe('generateTasks', () => {
-  it('keeps prompt and answer short: median ≤ 62 pre-tokens, 95 % ≤ 130, all ≤ 160', () => {
-    const tasks = generateTasks({ seed: 3, purpose: 'length', count: 3000, distribution: 'target' });
-    const lengths = tasks.map(
-      (task) => preTokenize(formatPrompt(task.artifactType, task.specification) + task.reference).length,
-    );
-    expect(quantile(lengths, 0.5)).toBeLessThanOrEqual(62);
-    expect(quantile(lengths, 0.95)).toBeLessThanOrEqual(130);
-    expect(Math.max(...lengths)).toBeLessThanOrEqual(160);
+  it('draws the base types unless others are named, and then those alone', () => {
+    const request = { seed: 3, purpose: 'types', count: 60, distribution: 'target' } as const;
+    const types = (artifactTypes?: readonly ArtifactType[]) =>
+      new Set(generateTasks({ ...request, ...(artifactTypes && { artifactTypes }) }).map((task) => task.artifactType));
+    expect(types()).toEqual(new Set(BASE_TYPES));
+    expect(types(['sql_query'])).toEqual(new Set(['sql_query']));
+    expect(types(ARTIFACT_TYPES)).toEqual(new Set(ARTIFACT_TYPES));
+    expect(generateTasks({ ...request, artifactTypes: BASE_TYPES })).toEqual(generateTasks(request));
   });
+
+  it.each([
+    ['base types', BASE_TYPES],
+    ['sql_query', ['sql_query']],
+  ] as const)(
+    'keeps prompt and answer of %s short: median ≤ 62 pre-tokens, 95 %% ≤ 130, all ≤ 160',
+    (_, artifactTypes) => {
+      const tasks = generateTasks({ seed: 3, purpose: 'length', count: 3000, distribution: 'target', artifactTypes });
+      const lengths = tasks.map(
+        (task) => preTokenize(formatPrompt(task.artifactType, task.specification) + task.reference).length,
+      );
+      expect(quantile(lengths, 0.5)).toBeLessThanOrEqual(62);
+      expect(quantile(lengths, 0.95)).toBeLessThanOrEqual(130);
+      expect(Math.max(...lengths)).toBeLessThanOrEqual(160);
+    },
+  );
 
   it('repeats itself for one seed and purpose', () => {
     const request = { seed: 3, purpose: 'again', count: 40, distribution: 'target' } as const;
@@ -169,6 +214,13 @@ describe('generateTasks', () => {
       const task = generateTask(source, { distribution: 'easy' });
       expect(task.edgeCase).toBe(false);
       expect(task.specification).not.toMatch(/coupon|email|chat|square|at least/);
+    }
+    for (let index = 0; index < 500; index++) {
+      const task = generateTask(source, { artifactType: 'sql_query', distribution: 'easy' });
+      expect(task.constructs.filter((name) => !['count', 'sum', 'greater', 'sortAscending'].includes(name))).toEqual(
+        [],
+      );
+      expect(task.specification).not.toMatch(/coupon|email|year|fee/);
     }
   });
 });

@@ -1,5 +1,6 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { describe, expect, it } from 'vitest';
+import { BASE_TYPES } from '../../../config/domain.js';
 import { generateCopyTasks } from '../../../datasets/tasks/copy-task.js';
 import { lexiconPreTokens } from '../../../datasets/tasks/lexicon-pre-tokens.js';
 import { formatPrompt, preTokenize } from '../../../datasets/tasks/prompt.js';
@@ -34,6 +35,34 @@ describe('lexiconPreTokens', () => {
     for (const { prompt, completion } of generateCopyTasks({ seed: 31, purpose: 'copy', count: 500 }))
       check(prompt + completion);
     expect([...missing]).toEqual([]);
+  });
+
+  it('holds those of the types that are named, and of no other', () => {
+    const types = ['sql_query'] as const;
+    const known = new Set(lexiconPreTokens(types));
+    const source = stream(31, 'sql variants');
+    const missing = new Set<string>();
+    const check = (text: string) => preTokenize(text).forEach((token) => known.has(token) || missing.add(token));
+    const request = { seed: 31, purpose: 'sql tokens', count: 2000, distribution: 'target', unique: false } as const;
+    for (const { artifactType, specification, reference } of generateTasks({ ...request, artifactTypes: types })) {
+      check(formatPrompt(artifactType, specification) + reference);
+      const varied = contextVariation(artifactType, paraphrase(artifactType, specification, source), source);
+      check(formatPrompt(artifactType, varied));
+      const renamed = renameIdentifiers(artifactType, specification, reference, source);
+      check(formatPrompt(artifactType, renamed.specification) + renamed.output);
+      check(corruptArtifact(artifactType, specification, source, 2));
+    }
+    for (const { prompt, completion } of generateCopyTasks({
+      seed: 31,
+      purpose: 'sql copy',
+      count: 300,
+      artifactTypes: types,
+    }))
+      check(prompt + completion);
+    expect([...missing]).toEqual([]);
+    expect(known.has('erd')).toBe(false);
+    expect(lexicon.has('SELECT')).toBe(false);
+    expect(lexiconPreTokens(BASE_TYPES)).toEqual(lexiconPreTokens());
   });
 
   it('is sorted, without repetition, and small enough for 900 tokens with bytes', () => {

@@ -25,6 +25,16 @@ describe('completeConfig', () => {
     expect(completeConfig(old as LoopConfig)).toEqual(today);
   });
 
+  it('W1: gives simulated users the types they asked for, and no simulated users to a loop without', () => {
+    const users = LoopConfig.parse({ simulatedUsers: { requests: 30 } });
+    const old = structuredClone(users);
+    delete (old.simulatedUsers as Partial<typeof old.simulatedUsers>)!.artifactTypes;
+    expect(completeConfig(old)).toEqual(users);
+    expect(completeConfig(today).simulatedUsers).toBeUndefined();
+    const others = LoopConfig.parse({ simulatedUsers: { artifactTypes: ['sql_query'] } });
+    expect(completeConfig(others)).toEqual(others);
+  });
+
   it('leaves a configuration of today as it is', () => {
     const changed = LoopConfig.parse({ tuning: { trials: 3 }, components: { tuning: true }, gate: { checks: [] } });
     expect(completeConfig(changed)).toEqual(changed);
