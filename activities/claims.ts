@@ -1,5 +1,4 @@
 import type { ArmResult, ClaimsReport, ClaimTier, Preregistration, ProbeResult } from '../config/claims.js';
-import { BASE_TYPES } from '../config/domain.js';
 import { configHash } from '../config/hash.js';
 import { merge, type Tree } from '../config/layers.js';
 import { LoopConfig } from '../config/loop.js';
@@ -48,16 +47,9 @@ export function planArm({ preregistration, tier }: ClaimsInput, arm: string, see
   const config = LoopConfig.parse({ ...layers.reduce(merge, {}), preset, seed, rounds });
   const rowVisitsPerLabel = asConfigured ? null : budget.rowVisitsPerLabel;
   const { revision, generatorSha256: generator, modelSha256: model } = preregistration;
-  const run = configHash({ config: { ...named(config), rounds: 0 }, rowVisitsPerLabel, revision, generator, model });
+  const run = configHash({ config: { ...config, rounds: 0 }, rowVisitsPerLabel, revision, generator, model });
   const key = configHash({ run, rounds });
   return { key, run, tier, arm, seed, rowVisitsPerLabel, config: { ...config, name: `claims-${run.slice(0, 16)}` } };
-}
-
-/** A loop's configuration as results are named by it: without the setting that came later where it is the default. */
-function named(config: LoopConfig): LoopConfig {
-  const { simulatedUsers } = config;
-  if (simulatedUsers?.artifactTypes.join() !== BASE_TYPES.join()) return config;
-  return { ...config, simulatedUsers: { ...simulatedUsers, artifactTypes: undefined as never } };
 }
 
 /** Whether another arm of the tier is to go on where this one ends: the same loop over more rounds, not played yet. */

@@ -92,7 +92,7 @@ export const Preregistration = z.strictObject({
     z.strictObject({
       seeds: z.array(z.int().min(0)).min(1),
       arms: z.array(z.string()).min(1),
-      probeSeeds: z.array(z.int().min(0)).min(1),
+      probeSeeds: z.array(z.int().min(0)).describe('Comparisons that train nothing; they are of the base types.'),
       rounds: z.int().min(1),
       note: z.string().default('').describe('What a reader of the results must know.'),
       rowVisitsPerLabel: z

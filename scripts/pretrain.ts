@@ -239,6 +239,6 @@ await writeFile(
     .replace('{{title}}', isBase ? 'base' : `base of ${artifactTypes.join(', ')}`)
     .replace('{{users}}', isBase ? 'the demo and the tests start' : 'measurements on held-out task types start')
     .replace('{{tasks}}', tasksNamed.join(', '))
-    .replace('{{flags}}', `--seed ${seed}${isBase ? '' : ` --types ${artifactTypes.join()}`}`)
+    .replace('{{flags}}', `--seed ${seed} --rows ${flags.rows}${isBase ? '' : ` --types ${artifactTypes.join()}`}`)
     .replace('{{scores}}', lines.join('\n')),
 );

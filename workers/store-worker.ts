@@ -4,7 +4,6 @@ import { createStoreActivities } from '../activities/index.js';
 import { createScheduleActivities } from '../activities/schedule.js';
 import { createTraceActivities } from '../activities/trace.js';
 import { Store } from '../store/store.js';
-import { keepHeapSmall } from './heap-growth.js';
 import { runWorkerProcess, workflowCode } from './worker-process.js';
 
 /** The owner of the DuckDB file; it runs the workflows as well, which are small and talk to the store most. */
@@ -26,7 +25,6 @@ await runWorkerProcess('store-worker', async ({ config, dataFolder, traced }) =>
       },
       { taskQueue: config.taskQueues.loop, ...workflowCode(traced) },
     ],
-    interceptActivities: [keepHeapSmall()],
     close: () => store.close(),
   };
 });

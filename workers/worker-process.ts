@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Runtime, Worker, type ActivityInterceptorsFactory, type WorkerOptions } from '@temporalio/worker';
+import { Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { isRatchetError, RatchetError } from '../config/errors.js';
 import { loadConfig } from '../config/load.js';
@@ -33,8 +33,6 @@ export interface WorkerContext {
 /** What a process runs: one or more Temporal workers that share its connection, and how to close what they use. */
 export interface WorkerPlan {
   workers: Omit<WorkerOptions, 'connection' | 'namespace'>[];
-  /** Around its activities, outside the interceptors that every process has. */
-  interceptActivities?: ActivityInterceptorsFactory[];
   close?(): Promise<void>;
 }
 
@@ -142,7 +140,6 @@ async function serve(plan: WorkerPlan, { config, address, name, exchange, plugin
         stickyQueueScheduleToStartTimeout: '2 s',
         interceptors: {
           activity: [
-            ...(plan.interceptActivities ?? []),
             interceptActivity(settings.heartbeatSeconds * 1000),
             measureActivities,
             ...(exchange === null ? [] : [exchange.intercept]),
