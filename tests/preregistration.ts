@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { Preregistration } from '../config/claims.js';
 
-/** The registration that is in the repository. */
-export const registered = Preregistration.parse(JSON.parse(readFileSync('bench/claims/prereg.json', 'utf8')));
+export const readRegistration = (file: string): Preregistration =>
+  Preregistration.parse(JSON.parse(readFileSync(file, 'utf8')));
+
+/** The registration of the claims. */
+export const registered = readRegistration('bench/claims/prereg.json');
 
 /** The registration with a smoke tier that differs in what is given; its settings are kept but for those given. */
 export function withSmokeTier({ settings, ...changes }: Partial<Preregistration['tiers']['smoke']>): Preregistration {

@@ -12,13 +12,28 @@ import { BASE_TYPES, type ArtifactType } from '../../../config/domain.js';
 import { configHash } from '../../../config/hash.js';
 import { claimsPage } from '../../../apps/cli/render/claims-page.js';
 import { forestPlot } from '../../../apps/cli/render/forest-plot.js';
-import { registered, withSmokeTier } from '../../preregistration.js';
+import { readRegistration, registered, withSmokeTier } from '../../preregistration.js';
 import { ScriptedEngine, type Script } from '../../workflow/scripted-engine.js';
 
 describe('the registration', () => {
   it('names the generators and the base model that are here', async () => {
     expect(registered.generatorSha256).toBe(generatorSha256());
     expect(registered.modelSha256).toBe(await modelSha256('models/base'));
+  });
+
+  it('the one of the held-out family does so, too, and shares no seed and no setting of a loop but its types', async () => {
+    const heldOut = readRegistration('bench/claims/held-out.json');
+    expect(heldOut.generatorSha256).toBe(generatorSha256(['sql_query']));
+    expect(heldOut.modelSha256).toBe(await modelSha256('models/held-out'));
+    expect(heldOut.tiers.cpu.seeds.filter((seed) => registered.tiers.cpu.seeds.includes(seed))).toEqual([]);
+    for (const arm of heldOut.tiers.cpu.arms) {
+      const [own, usual] = [heldOut, registered].map(
+        (preregistration) => planArm({ preregistration, tier: 'cpu' }, arm, 1).config,
+      );
+      const { model, simulatedUsers, name: _, ...rest } = own!;
+      expect([model, simulatedUsers?.artifactTypes]).toEqual(['models/held-out', ['sql_query']]);
+      expect(usual).toMatchObject(rest);
+    }
   });
 
   it('every arm of a tier and of a claim exists, and every arm is a valid loop', () => {

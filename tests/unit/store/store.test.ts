@@ -1,5 +1,7 @@
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { stream } from '../../../config/random.js';
 import { Store } from '../../../store/store.js';
 import { batch, evaluation, event, example, reward, temporaryFolder, temporaryStore } from './rows.js';
 
@@ -232,6 +234,25 @@ describe('rounds, runs and versions', () => {
         finishedAt: expect.stringMatching(/^\d{4}-.*Z$/),
       },
     ]);
+  });
+
+  it('the end of a round moves a large log into the file, and leaves a small one', async () => {
+    const path = join(temporaryFolder(), 'store.duckdb');
+    const store = await temporaryStore(path);
+    const logSize = () => statSync(`${path}.wal`, { throwIfNoEntry: false })?.size ?? 0;
+    await store.finishRound('main', 1);
+    const small = logSize();
+    expect(small).toBeGreaterThan(0);
+    const texts = stream(1, 'log');
+    const long = () => Array.from({ length: 2_000 }, () => texts.integer(1e9)).join(' ');
+    await store.appendFeedback(
+      'main',
+      Array.from({ length: 200 }, (_, index) => event(index, { ai_output: long() })),
+    );
+    expect(logSize()).toBeGreaterThan(2 << 20);
+    await store.finishRound('main', 2);
+    expect(logSize()).toBeLessThan(small);
+    expect(await store.rounds('main')).toHaveLength(2);
   });
 
   it('a failed round or run can still be completed, a completed one never fails', async () => {
