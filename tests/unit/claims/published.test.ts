@@ -1,0 +1,43 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { planArm, probeKey } from '../../../activities/claims.js';
+import { resultFile, writeState } from '../../../activities/claims/result-files.js';
+import { createCpuActivities } from '../../../activities/index.js';
+import type { ArmResult, ProbeResult } from '../../../config/claims.js';
+import { readRegistration } from '../../preregistration.js';
+
+const readRuns = (file: string) =>
+  readFileSync(file, 'utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as ArmResult | ProbeResult);
+
+describe('what is published of the claims', () => {
+  it.each(['prereg', 'held-out'])('every run of %s is one of its registration', (name) => {
+    const ground = { preregistration: readRegistration(`bench/claims/${name}.json`), tier: 'cpu' as const };
+    const runs = readRuns(`bench/claims/${name}-runs.jsonl`);
+    expect(runs.length).toBeGreaterThan(0);
+    for (const run of runs)
+      expect(run.key).toBe('arm' in run ? planArm(ground, run.arm, run.seed).key : probeKey(ground, run.seed));
+  });
+
+  it('the report on the held-out family is what its runs come to', async () => {
+    const preregistration = readRegistration('bench/claims/held-out.json');
+    const { arms, seeds, probeSeeds } = preregistration.tiers.cpu;
+    const dataFolder = mkdtempSync(path.join(tmpdir(), 'ratchet-published-'));
+    try {
+      for (const run of readRuns('bench/claims/held-out-runs.jsonl'))
+        await writeState(dataFolder, resultFile(run.key), run);
+      const { judgeClaims } = createCpuActivities({ dataFolder });
+      const report = await judgeClaims({ preregistration, tier: 'cpu', arms, seeds, probeSeeds });
+      const { command: _, ...published } = JSON.parse(readFileSync('docs/held-out/claims.json', 'utf8')) as {
+        command: string;
+      };
+      expect(JSON.parse(JSON.stringify(report))).toEqual(published);
+    } finally {
+      rmSync(dataFolder, { recursive: true });
+    }
+  });
+});
