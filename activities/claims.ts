@@ -52,6 +52,17 @@ export function planArm({ preregistration, tier }: ClaimsInput, arm: string, see
   return { key, run, tier, arm, seed, rowVisitsPerLabel, config: { ...config, name: `claims-${run.slice(0, 16)}` } };
 }
 
+/** Fingerprints of the generators and the base model that a registration's arms use, as they are here. */
+export async function fingerprintOf(
+  input: ClaimsInput,
+): Promise<Pick<Preregistration, 'generatorSha256' | 'modelSha256'>> {
+  const { config } = planArm(input, Object.keys(input.preregistration.arms)[0]!, 0);
+  return {
+    generatorSha256: generatorSha256(config.simulatedUsers?.artifactTypes),
+    modelSha256: await modelSha256(baseModelFolder(config)),
+  };
+}
+
 /** Whether another arm of the tier is to go on where this one ends: the same loop over more rounds, not played yet. */
 async function isContinued(dataFolder: string, input: ClaimsInput, plan: ArmPlan): Promise<boolean> {
   for (const arm of input.preregistration.tiers[input.tier].arms) {
@@ -86,12 +97,7 @@ export function createClaimsCpuActivities({ dataFolder }: Dependencies): ClaimsC
   return {
     async checkClaimsGround(input) {
       const { preregistration } = input;
-      const arm = Object.keys(preregistration.arms)[0]!;
-      const { config } = planArm(input, arm, 0);
-      const found = {
-        generatorSha256: generatorSha256(config.simulatedUsers?.artifactTypes),
-        modelSha256: await modelSha256(baseModelFolder(config)),
-      };
+      const found = await fingerprintOf(input);
       for (const name of ['generatorSha256', 'modelSha256'] as const) {
         if (found[name] === preregistration[name]) continue;
         throw new RatchetError(

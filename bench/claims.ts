@@ -1,13 +1,12 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { generatorSha256, modelSha256 } from '../activities/claims/fingerprint.js';
-import { planArm, probeKey } from '../activities/claims.js';
-import { readState, resultFile, writeState } from '../activities/claims/result-files.js';
-import { baseModelFolder } from '../activities/dependencies.js';
+import { fingerprintOf, planArm, probeKey } from '../activities/claims.js';
+import { parseResults, readState, resultFile, writeState } from '../activities/claims/result-files.js';
 import { createCpuActivities, createGpuActivities } from '../activities/index.js';
-import { Preregistration, type ArmResult, type ClaimTier, type ProbeResult } from '../config/claims.js';
+import { Preregistration, type ArmResult, type ClaimTier } from '../config/claims.js';
 import { writeAtomic } from '../engine/formats/atomic-write.js';
 import { createEngine } from '../engine/index.js';
 import { writeClaims } from '../apps/cli/render/claims-files.js';
@@ -16,7 +15,7 @@ import { writeClaims } from '../apps/cli/render/claims-files.js';
  * The experiments on the claims in this process, without a server: `npx tsx bench/claims.ts --tier smoke --data DIR`.
  * Results are the files that `ratchet claims` uses as well; what is there is not run again, and `--until HH:MM` begins
  * no new run after that time. `--runs FILE` takes what was measured elsewhere from a file, a line a run, and leaves all
- * that is known there: `--only "" --runs docs/claims-runs.jsonl` judges the published runs without playing any.
+ * that is known there: `--only "" --runs bench/claims/prereg-runs.jsonl` judges the published runs without playing any.
  * `--fingerprint` prints the hashes to register.
  */
 const { values } = parseArgs({
@@ -36,14 +35,7 @@ const root = path.resolve(import.meta.dirname, import.meta.filename.endsWith('.t
 const registration = values.prereg ?? 'bench/claims/prereg.json';
 const preregistration = Preregistration.parse(JSON.parse(await readFile(path.resolve(root, registration), 'utf8')));
 if (values.fingerprint) {
-  const { config } = planArm(
-    { preregistration, tier: values.tier as ClaimTier },
-    Object.keys(preregistration.arms)[0]!,
-    0,
-  );
-  const types = config.simulatedUsers?.artifactTypes;
-  const model = await modelSha256(baseModelFolder(config));
-  console.log(JSON.stringify({ generatorSha256: generatorSha256(types), modelSha256: model }));
+  console.log(JSON.stringify(await fingerprintOf({ preregistration, tier: values.tier as ClaimTier })));
   process.exit();
 }
 
@@ -100,11 +92,9 @@ await engine.close();
 
 /** Makes the results in a file known here; those of another registration are never asked for. */
 async function takeRuns(file: string): Promise<void> {
-  const text = await readFile(file, 'utf8').catch(() => '');
-  for (const line of text.split('\n').filter(Boolean)) {
-    const result = JSON.parse(line) as ArmResult | ProbeResult;
+  if (!existsSync(file)) return;
+  for (const result of parseResults(await readFile(file, 'utf8')))
     await writeState(dataFolder, resultFile(result.key), result);
-  }
 }
 
 /** The tier's probes and runs that are known here, a line each, in the order of the registration. */

@@ -1,5 +1,6 @@
 import type { ArtifactType } from '../config/domain.js';
 import type { Stream } from '../config/random.js';
+import { SQL_KEYWORDS } from './sql/syntax.js';
 import { familyOf, referenceFor } from './tasks/families.js';
 import { ATTRIBUTES } from './tasks/lexicon.js';
 
@@ -49,9 +50,6 @@ const LANGUAGE: ReadonlySet<string> = new Set([
   'TD', 'TB', 'LR', 'RL', 'BT',
 ]); // prettier-ignore
 
-const SQL_WORDS =
-  /^(?:SELECT|DISTINCT|FROM|WHERE|GROUP|BY|HAVING|ORDER|LIMIT|OFFSET|AND|OR|NOT|IS|NULL|AS|ASC|DESC|NULLS|FIRST|LAST|COUNT|SUM|AVG|MIN|MAX)$/i;
-
 /** The identifiers of an artifact, each once: words of a diagram, steps of a program, names and numbers of a query. */
 function identifiersOf(artifactType: ArtifactType, output: string): Set<string> {
   if (artifactType === 'code_prototype') {
@@ -59,9 +57,9 @@ function identifiersOf(artifactType: ArtifactType, output: string): Set<string> 
     return new Set(steps.slice(1).filter((step) => step !== ''));
   }
   const words = output.match(/[A-Za-z]+|\d+/g) ?? [];
-  const grounds =
-    artifactType === 'sql_query' ? (word: string) => !SQL_WORDS.test(word) : (word: string) => !LANGUAGE.has(word);
-  return new Set(words.filter(grounds));
+  const isLanguage = (word: string) =>
+    artifactType === 'sql_query' ? SQL_KEYWORDS.has(word.toUpperCase()) : LANGUAGE.has(word);
+  return new Set(words.filter((word) => !isLanguage(word)));
 }
 
 /** Identifiers of the artifact a request asks for; of a text outside the closed language its words, null for code. */

@@ -1,7 +1,7 @@
 import type { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure, TemporalFailure } from '@temporalio/common';
 import type { ActivityInterceptors } from '@temporalio/worker';
-import { isDiskFull, isOutOfMemory, isProgrammingError, isRatchetError } from '../config/errors.js';
+import { isDiskFull, isOutOfMemory, isProgrammingError, isRatchetError, type ErrorCode } from '../config/errors.js';
 
 /**
  * Wraps every activity: while it runs, heartbeats say that the worker lives (with the details of the activity's own last
@@ -46,38 +46,26 @@ function keepAlive(context: Context, milliseconds: number): () => void {
 /** A Temporal failure for anything an activity can throw; cancellation and Temporal's own failures pass unchanged. */
 export function toFailure(error: unknown): unknown {
   if (error instanceof TemporalFailure || error instanceof CancelledFailure) return error;
-  if (isRatchetError(error)) {
-    return ApplicationFailure.create({
-      message: error.message,
-      type: error.code,
-      nonRetryable: !error.retryable,
-      details: [{ hint: error.hint ?? null }],
-      cause: error,
-    });
-  }
+  if (isRatchetError(error)) return failure(error, error.code, error.hint ?? null, { nonRetryable: !error.retryable });
   if (!(error instanceof Error)) return error;
   if (isDiskFull(error)) {
-    return ApplicationFailure.create({
-      message: `The disk of the data folder is full: ${error.message}`,
-      type: 'E_DISK_FULL',
-      details: [{ hint: 'Free some space; the loop goes on by itself or with `ratchet loop resume`.' }],
-      cause: error,
-    });
+    const hint = 'Free some space; the loop goes on by itself or with `ratchet loop resume`.';
+    return failure(error, 'E_DISK_FULL', hint, { message: `The disk of the data folder is full: ${error.message}` });
   }
   if (isOutOfMemory(error)) {
-    return ApplicationFailure.create({
-      message: `The worker has too little memory: ${error.message}`,
-      type: 'E_OUT_OF_MEMORY',
-      nonRetryable: true,
-      details: [{ hint: 'Give the machine more memory, or the loop fewer or shorter requests a round.' }],
-      cause: error,
-    });
+    const hint = 'Give the machine more memory, or the loop fewer or shorter requests a round.';
+    const message = `The worker has too little memory: ${error.message}`;
+    return failure(error, 'E_OUT_OF_MEMORY', hint, { message, nonRetryable: true });
   }
-  return ApplicationFailure.create({
-    message: error.message,
-    type: 'E_INTERNAL',
-    nonRetryable: isProgrammingError(error),
-    details: [{ hint: 'This is a fault of Ratchet; the log of the worker has the stack.' }],
-    cause: error,
-  });
+  const hint = 'This is a fault of Ratchet; the log of the worker has the stack.';
+  return failure(error, 'E_INTERNAL', hint, { nonRetryable: isProgrammingError(error) });
+}
+
+function failure(
+  cause: Error,
+  type: ErrorCode,
+  hint: string | null,
+  { message = cause.message, nonRetryable = false }: { message?: string; nonRetryable?: boolean },
+): ApplicationFailure {
+  return ApplicationFailure.create({ message, type, nonRetryable, details: [{ hint }], cause });
 }

@@ -1,14 +1,17 @@
-import { AGGREGATES, SqlError, type AggregateName, type SelectStatement, type SqlComparison } from './syntax.js';
+import {
+  AGGREGATES,
+  SQL_KEYWORDS,
+  SqlError,
+  type AggregateName,
+  type SelectStatement,
+  type SqlComparison,
+} from './syntax.js';
 import type { SqlCondition, SqlExpression, SqlOperand, SqlSortKey, SqlTable } from './syntax.js';
 
 /** Longest query that is read, in characters, and deepest nesting of its conditions. */
 const MAX_LENGTH = 4_096;
 const MAX_DEPTH = 16;
 
-const KEYWORDS: ReadonlySet<string> = new Set([
-  'SELECT', 'DISTINCT', 'FROM', 'WHERE', 'GROUP', 'BY', 'HAVING', 'ORDER', 'LIMIT', 'OFFSET', 'AND', 'OR', 'NOT', 'IS',
-  'NULL', 'AS', 'ASC', 'DESC', 'NULLS', 'FIRST', 'LAST', ...AGGREGATES,
-]); // prettier-ignore
 const COMPARISONS: Readonly<Record<string, SqlComparison>> = {
   '=': '=', '<>': '<>', '!=': '<>', '<': '<', '<=': '<=', '>': '>', '>=': '>=',
 }; // prettier-ignore
@@ -36,7 +39,9 @@ function tokensOf(text: string): Token[] {
     const { word, name, number, symbol } = groups;
     if (word !== undefined) {
       const keyword = word.toUpperCase();
-      tokens.push(KEYWORDS.has(keyword) ? { kind: 'word', text: keyword } : { kind: 'name', text: word.toLowerCase() });
+      tokens.push(
+        SQL_KEYWORDS.has(keyword) ? { kind: 'word', text: keyword } : { kind: 'name', text: word.toLowerCase() },
+      );
     } else if (name !== undefined) tokens.push({ kind: 'name', text: name.toLowerCase() });
     else if (number !== undefined) tokens.push({ kind: 'number', text: number });
     else if (symbol !== undefined) tokens.push({ kind: 'symbol', text: symbol });

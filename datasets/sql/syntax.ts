@@ -10,6 +10,11 @@ export interface SqlTable {
 }
 
 export const AGGREGATES = ['COUNT', 'SUM', 'AVG', 'MIN', 'MAX'] as const;
+/** The words of the subset that are no names, in upper case. */
+export const SQL_KEYWORDS: ReadonlySet<string> = new Set([
+  'SELECT', 'DISTINCT', 'FROM', 'WHERE', 'GROUP', 'BY', 'HAVING', 'ORDER', 'LIMIT', 'OFFSET', 'AND', 'OR', 'NOT', 'IS',
+  'NULL', 'AS', 'ASC', 'DESC', 'NULLS', 'FIRST', 'LAST', ...AGGREGATES,
+]); // prettier-ignore
 export type AggregateName = (typeof AGGREGATES)[number];
 
 /** A column, or an aggregate of one; `COUNT(*)` has the column null. */

@@ -95,6 +95,13 @@ describe('playing an arm', () => {
     ]);
     return { ...createCpuActivities({ dataFolder }), ...(Object.fromEntries(inner) as typeof gpu) };
   }
+  /** Activities whose engine throws when it trains in such a folder. */
+  const failingIn = (folder: RegExp, message: string) =>
+    activities({
+      beforeEpoch: (spec) => {
+        if (folder.test(spec.outputDir)) throw new Error(message);
+      },
+    });
   const result = (key: string): ArmResult =>
     JSON.parse(readFileSync(path.join(dataFolder, `claims/results/${key}.json`), 'utf8')) as ArmResult;
   /** What two equal runs share: not the clock, not the load. */
@@ -140,17 +147,9 @@ describe('playing an arm', () => {
     const { key } = await activities().playClaimsArm({ ...input, arm: 'v1', seed: 1 });
     const undisturbed = facts(result(key));
     rmSync(path.join(dataFolder, 'claims'), { recursive: true });
-    const killed = activities({
-      beforeEpoch: (spec) => {
-        if (spec.outputDir.includes('round-2')) throw new Error('killed');
-      },
-    });
+    const killed = failingIn(/round-2/, 'killed');
     await expect(killed.playClaimsArm({ ...input, arm: 'v1', seed: 1 })).rejects.toThrow('killed');
-    const again = activities({
-      beforeEpoch: (spec) => {
-        if (spec.outputDir.includes('round-1/')) throw new Error('round 1 is played twice');
-      },
-    });
+    const again = failingIn(/round-1\//, 'round 1 is played twice');
     expect(await again.playClaimsArm({ ...input, arm: 'v1', seed: 1 })).toEqual({ key, known: false });
     expect(facts(result(key))).toEqual(undisturbed);
     expect(await again.playClaimsArm({ ...input, arm: 'v1', seed: 1 })).toEqual({ key, known: true });
@@ -167,11 +166,7 @@ describe('playing an arm', () => {
 
     const shorter = await activities().playClaimsArm({ ...ground, arm: 'v2', seed: 1 });
     expect(result(shorter.key).rounds).toHaveLength(3);
-    const { playClaimsArm } = activities({
-      beforeEpoch: (spec) => {
-        if (/round-[123]\//.test(spec.outputDir)) throw new Error('a round is played twice');
-      },
-    });
+    const { playClaimsArm } = failingIn(/round-[123]\//, 'a round is played twice');
     expect(await playClaimsArm(longer)).toEqual({ key, known: false });
     expect(facts(result(key))).toEqual(whole);
     const run = planArm(ground, 'v2', 1);
@@ -184,11 +179,7 @@ describe('playing an arm', () => {
     const { key } = await activities().playClaimsArm({ ...ground, arm: 'v2', seed: 1 });
     const alone = facts(result(key));
     rmSync(path.join(dataFolder, 'claims'), { recursive: true });
-    const killed = activities({
-      beforeEpoch: (spec) => {
-        if (spec.outputDir.includes('round-5')) throw new Error('killed');
-      },
-    });
+    const killed = failingIn(/round-5/, 'killed');
     await expect(killed.playClaimsArm({ ...ground, arm: 'v2-to-600', seed: 1 })).rejects.toThrow('killed');
     await activities().playClaimsArm({ ...ground, arm: 'v2', seed: 1 });
     expect(facts(result(key))).toEqual(alone);

@@ -3,16 +3,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { planArm, probeKey } from '../../../activities/claims.js';
-import { resultFile, writeState } from '../../../activities/claims/result-files.js';
+import { parseResults, resultFile, writeState } from '../../../activities/claims/result-files.js';
 import { createCpuActivities } from '../../../activities/index.js';
-import type { ArmResult, ProbeResult } from '../../../config/claims.js';
 import { readRegistration } from '../../preregistration.js';
 
-const readRuns = (file: string) =>
-  readFileSync(file, 'utf8')
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as ArmResult | ProbeResult);
+const readRuns = (file: string) => parseResults(readFileSync(file, 'utf8'));
 
 describe('what is published of the claims', () => {
   it.each(['prereg', 'held-out'])('every run of %s is one of its registration', (name) => {
