@@ -247,7 +247,7 @@ export async function readLineage(database: Database, id: string): Promise<Linea
   const examples = await readAll<Lineage['examples'][number]>(
     database,
     'examples',
-    `loop = $2 AND id IN (SELECT example_id FROM ${path}) QUALIFY row_number() OVER (PARTITION BY id ORDER BY round) = 1`,
+    `loop = $2 AND (id, round) IN (SELECT (example_id, example_round) FROM ${path})`,
     [id, version.loop],
     'round, position',
     '* EXCLUDE (input, target)',
@@ -255,7 +255,7 @@ export async function readLineage(database: Database, id: string): Promise<Linea
   const rewards = await readAll<Lineage['rewards'][number]>(
     database,
     'rewards',
-    `loop = $2 AND event_id IN (SELECT event_id FROM ${path})`,
+    `loop = $2 AND (event_id, round) IN (SELECT (event_id, example_round) FROM ${path})`,
     [id, version.loop],
     'round, position',
   );

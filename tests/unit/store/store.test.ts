@@ -393,6 +393,41 @@ describe('rounds, runs and versions', () => {
     ]);
   });
 
+  it('the lineage of a model has the examples and rewards that counted when it was trained', async () => {
+    const store = await temporaryStore();
+    await store.appendFeedback('main', [event(1)]);
+    const train = async (round: number, ownReward: number) => {
+      await store.recordRewards('main', round, [{ ...reward('event-1'), reward: ownReward }]);
+      await store.recordExamples('main', round, [example('x1', 'event-1')]);
+      await retrain(round);
+    };
+    const retrain = async (round: number) => {
+      const [id, runId] = [`v${round}`, `run-${round}`];
+      await store.startRound('main', round, { config: {}, configHash: 'c', afterSeq: 0 });
+      await store.recordBatches('main', round, [batch(`b${round}`, ['x1'])]);
+      await store.recordTrainingRun({ id: runId, loop: 'main', round, kind: 'round', status: 'completed' });
+      await store.recordModelVersion({ id, loop: 'main', round, path: id, sha256: id, runId, champion: false });
+    };
+    await train(1, 0.1);
+    await retrain(2);
+    await store.supersede('main', { round: 0, begun: 2 }, 'reset-1');
+    await train(3, 0.3);
+    await retrain(4);
+    await store.supersede('main', { round: 0, begun: 4 }, 'reset-2');
+    await train(5, 0.5);
+    for (const [id, round, ownReward] of [
+      ['v1', 1, 0.1],
+      ['v2', 1, 0.1],
+      ['v3', 3, 0.3],
+      ['v4', 3, 0.3],
+      ['v5', 5, 0.5],
+    ] as const) {
+      const lineage = await store.lineage(id);
+      expect(lineage?.examples.map((row) => row.round)).toEqual([round]);
+      expect(lineage?.rewards.map((row) => [row.round, row.reward])).toEqual([[round, ownReward]]);
+    }
+  });
+
   it('a loop has one champion, and a change of it is in the audit trail', async () => {
     const store = await temporaryStore();
     const version = (id: string, champion: boolean) => ({ id, loop: 'main', round: 1, path: id, sha256: id, champion });
