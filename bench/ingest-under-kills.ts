@@ -2,23 +2,19 @@
  * Feedback with duplicates, in any order, while the store worker is killed again and again: exactly the distinct events
  * must be stored. Run: `npm run build && node dist/bench/ingest-under-kills.js [--events 1000000] [--kills 5] [--seed 1]`.
  */
-import { createReadStream, createWriteStream, mkdtempSync, rmSync } from 'node:fs';
-import { copyFile, mkdir } from 'node:fs/promises';
-import { once } from 'node:events';
-import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { FeedbackEvent } from '../config/domain.js';
 import { canonicalJson, sha256 } from '../config/hash.js';
 import { stream } from '../config/random.js';
 import { RatchetConfig } from '../config/schema.js';
 import { Store } from '../store/store.js';
 import { connectClient } from '../workers/connection.js';
 import { up } from '../workers/supervisor.js';
-import { importWorkflowId } from '../workflows/identifiers.js';
-import type { importFeedback, ImportFeedbackResult } from '../workflows/import-feedback.js';
+import type { ImportFeedbackResult } from '../workflows/import-feedback.js';
+import { bulkEvent, importBulk } from './bulk-feedback.js';
 
 export interface IngestOptions {
   /** Distinct events. */
@@ -53,7 +49,6 @@ const LOOP = 'main';
 /** Imports shuffled files of events through the workers, kills the store worker in between, and counts what is stored. */
 export async function ingestUnderKills(options: IngestOptions): Promise<IngestResult> {
   const { events, kills, seed, dataFolder, workers } = options;
-  const files = await writeFiles(options);
   const config = RatchetConfig.parse({});
   const running = await up({
     config,
@@ -62,20 +57,17 @@ export async function ingestUnderKills(options: IngestOptions): Promise<IngestRe
     workers: ['store-worker', 'cpu-worker'].map((name) => ({ name, script: path.join(workers, `${name}.js`) })),
   });
   const client = await connectClient(config, running.address);
-  const { store, cpu, gpu } = config.taskQueues;
-  const settings = { queues: { store, cpu, gpu }, heartbeatTimeoutSeconds: 15 };
+  const order = shuffledIndices(options);
+  const size = Math.ceil(order.length / FILES);
   const started = performance.now();
   const draw = stream(seed, 'ingest', 'kills');
   let killed = 0;
   try {
     const results: ImportFeedbackResult[] = [];
-    for (const [index, { uri, hash }] of files.entries()) {
-      const importing = client.workflow.execute<typeof importFeedback>('importFeedback', {
-        taskQueue: config.taskQueues.loop,
-        workflowId: importWorkflowId(LOOP, hash),
-        args: [{ loop: LOOP, uri, settings }],
-      });
-      if (killed < Math.floor(((index + 1) * kills) / files.length)) {
+    for (let file = 0; file < FILES; file += 1) {
+      const part = order.slice(file * size, (file + 1) * size).map((index) => bulkEvent(seed, index));
+      const importing = importBulk({ client, config, dataFolder }, LOOP, `events-${file}.jsonl`, part);
+      if (killed < Math.floor(((file + 1) * kills) / FILES)) {
         killed += 1;
         await killStoreWorker(running.processes, draw.integer(1000));
       }
@@ -105,51 +97,11 @@ async function killStoreWorker(processes: () => { name: string; pid: number }[],
   process.kill(pid, 'SIGKILL');
 }
 
-function eventOf(seed: number, index: number): FeedbackEvent {
-  const score = (index * 7 + seed) % 101;
-  return {
-    id: `event-${seed}-${index}`,
-    ts: new Date(Date.UTC(2026, 0, 1) + index * 1000).toISOString(),
-    input_data: `request ${index}`,
-    ai_output: `erDiagram\n  A${index} ||--o{ B : has`,
-    artifact_type: 'erd',
-    model_used: 'base',
-    validation_score: score,
-    feedback_type: score >= 70 ? 'SUCCESS' : 'VALIDATION_FAILURE',
-    context: {},
-  };
-}
-
-/** All events and the duplicates, shuffled, in files below the loop's imports. */
-async function writeFiles({
-  events,
-  duplicates,
-  seed,
-  dataFolder,
-}: IngestOptions): Promise<{ uri: string; hash: string }[]> {
+/** The indices of all events and of the duplicates, shuffled. */
+function shuffledIndices({ events, duplicates, seed }: IngestOptions): number[] {
   const draw = stream(seed, 'ingest', 'order');
   const twice = Array.from({ length: Math.round(events * duplicates) }, () => draw.integer(events));
-  const order = draw.shuffle([...Array.from({ length: events }, (_, index) => index), ...twice]);
-  const size = Math.ceil(order.length / FILES);
-  const files: { uri: string; hash: string }[] = [];
-  for (let file = 0; file < FILES; file += 1) {
-    const temporary = path.join(dataFolder, `events-${file}.jsonl`);
-    await mkdir(dataFolder, { recursive: true });
-    const out = createWriteStream(temporary);
-    for (const index of order.slice(file * size, (file + 1) * size))
-      if (!out.write(`${JSON.stringify(eventOf(seed, index))}\n`)) await once(out, 'drain');
-    out.end();
-    await once(out, 'finish');
-    const digest = createHash('sha256');
-    for await (const chunk of createReadStream(temporary)) digest.update(chunk as Buffer);
-    const hash = digest.digest('hex');
-    const uri = `loops/${LOOP}/imports/${hash.slice(0, 16)}/events.jsonl`;
-    await mkdir(path.dirname(path.join(dataFolder, uri)), { recursive: true });
-    await copyFile(temporary, path.join(dataFolder, uri));
-    rmSync(temporary);
-    files.push({ uri, hash });
-  }
-  return files;
+  return draw.shuffle([...Array.from({ length: events }, (_, index) => index), ...twice]);
 }
 
 async function countStored(
@@ -165,7 +117,7 @@ async function countStored(
     const stored = new Map(rows.map((row) => [row['id'], row['hash']]));
     let changed = 0;
     for (let index = 0; index < events; index += 1) {
-      const event = eventOf(seed, index);
+      const event = bulkEvent(seed, index);
       if (stored.get(event.id) !== sha256(canonicalJson(event))) changed += 1;
     }
     return { stored: rows.length, changed };

@@ -10,6 +10,7 @@ import { connectClient } from '../../workers/connection.js';
 import { up, type Running } from '../../workers/supervisor.js';
 import { loopWorkflowId, roundWorkflowId, trainingWorkflowId } from '../../workflows/identifiers.js';
 import type { runAdaptiveLoop } from '../../workflows/run-adaptive-loop.js';
+import { bulkEvent, importBulk } from '../bulk-feedback.js';
 import type { LoopSample, Sample } from './drift.js';
 
 export interface SoakOptions {
@@ -26,9 +27,13 @@ const MOST_QUESTIONS = 10;
 const WORKERS = ['store-worker', 'cpu-worker', 'gpu-worker'];
 
 /**
- * The chaos runs' loop with fewer requests: every stage in a few seconds. The least memory for DuckDB: what it caches grows
- * until the limit, which it shall reach in the warm-up.
+ * Stored before the first loop: DuckDB caches what it has written until its memory is full, which with the soak's loops
+ * alone would take hours.
  */
+const FILES = 26;
+const EVENTS_PER_FILE = 50_000;
+
+/** The chaos runs' loop with fewer requests: every stage in a few seconds. The least memory for DuckDB, so that it is full. */
 const config = RatchetConfig.parse({
   ...SMALL_LOOP,
   workers: { ...SMALL_LOOP.workers, storeMemoryMegabytes: 128 },
@@ -57,6 +62,12 @@ export async function runSoak(options: SoakOptions): Promise<{ processes: Sample
   const started = performance.now();
   const minutes = () => (performance.now() - started) / 60_000;
   try {
+    for (let file = 0; file < FILES && options.signal?.aborted !== true; file++) {
+      const events = Array.from({ length: EVENTS_PER_FILE }, (_, place) =>
+        bulkEvent(1, file * EVENTS_PER_FILE + place),
+      );
+      await importBulk({ client, config, dataFolder }, 'before', `events-${file}.jsonl`, events);
+    }
     while (minutes() < options.minutes && options.signal?.aborted !== true) {
       const begun = performance.now();
       const name = `soak-${randomUUID()}`;
