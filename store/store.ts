@@ -286,7 +286,7 @@ export class Store {
   }
   async finishRound(loop: string, round: number, fields: RoundFinish = {}): Promise<void> {
     await tracking.finishRound(this.#database, loop, round, fields);
-    await this.#database.checkpoint(LARGE_LOG);
+    await this.#database.settle(LARGE_LOG);
   }
   rounds(loop: string): Promise<RoundRow[]> {
     return tracking.readRounds(this.#database, loop);

@@ -18,18 +18,19 @@ describe('what is published of the claims', () => {
       expect(run.key).toBe('arm' in run ? planArm(ground, run.arm, run.seed).key : probeKey(ground, run.seed));
   });
 
-  it('the report on the held-out family is what its runs come to', async () => {
-    const preregistration = readRegistration('bench/claims/held-out.json');
+  it.each([
+    ['prereg', 'docs/claims.json'],
+    ['held-out', 'docs/held-out/claims.json'],
+  ])('the report on %s is what its runs come to', async (name, file) => {
+    const preregistration = readRegistration(`bench/claims/${name}.json`);
     const { arms, seeds, probeSeeds } = preregistration.tiers.cpu;
     const dataFolder = mkdtempSync(path.join(tmpdir(), 'ratchet-published-'));
     try {
-      for (const run of readRuns('bench/claims/held-out-runs.jsonl'))
+      for (const run of readRuns(`bench/claims/${name}-runs.jsonl`))
         await writeState(dataFolder, resultFile(run.key), run);
       const { judgeClaims } = createCpuActivities({ dataFolder });
       const report = await judgeClaims({ preregistration, tier: 'cpu', arms, seeds, probeSeeds });
-      const { command: _, ...published } = JSON.parse(readFileSync('docs/held-out/claims.json', 'utf8')) as {
-        command: string;
-      };
+      const { command: _, ...published } = JSON.parse(readFileSync(file, 'utf8')) as { command: string };
       expect(JSON.parse(JSON.stringify(report))).toEqual(published);
     } finally {
       rmSync(dataFolder, { recursive: true });
