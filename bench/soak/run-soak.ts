@@ -26,14 +26,11 @@ const ROUNDS = 2;
 const MOST_QUESTIONS = 10;
 const WORKERS = ['store-worker', 'cpu-worker', 'gpu-worker'];
 
-/**
- * Stored before the first loop: DuckDB caches what it has written until its memory is full, which with the soak's loops
- * alone would take hours.
- */
+/** Stored before the first loop: with an empty store one would measure how its first pages fill DuckDB's cache. */
 const FILES = 26;
 const EVENTS_PER_FILE = 50_000;
 
-/** The chaos runs' loop with fewer requests: every stage in a few seconds. The least memory for DuckDB, so that it is full. */
+/** The chaos runs' loop with fewer requests, every stage in a few seconds, and the least memory for DuckDB's cache. */
 const config = RatchetConfig.parse({
   ...SMALL_LOOP,
   workers: { ...SMALL_LOOP.workers, storeMemoryMegabytes: 128 },
