@@ -1,10 +1,9 @@
 import type { Client } from '@temporalio/client';
 import { stageText } from '../apps/cli/feedback-staging.js';
-import { workflowSettings } from '../apps/cli/loop-client.js';
+import { importStaged } from '../apps/cli/loop-client.js';
 import type { FeedbackEvent } from '../config/domain.js';
 import type { RatchetConfig } from '../config/schema.js';
-import { importWorkflowId } from '../workflows/identifiers.js';
-import type { importFeedback, ImportFeedbackResult } from '../workflows/import-feedback.js';
+import type { ImportFeedbackResult } from '../workflows/import-feedback.js';
 
 /** Event `index` of the many that a seed stands for. */
 export function bulkEvent(seed: number, index: number): FeedbackEvent {
@@ -30,10 +29,5 @@ export async function importBulk(
   events: readonly FeedbackEvent[],
 ): Promise<ImportFeedbackResult> {
   const text = events.map((event) => `${JSON.stringify(event)}\n`).join('');
-  const { uri, sha256 } = await stageText(dataFolder, loop, name, text);
-  return client.workflow.execute<typeof importFeedback>('importFeedback', {
-    taskQueue: config.taskQueues.loop,
-    workflowId: importWorkflowId(loop, sha256),
-    args: [{ loop, uri, settings: workflowSettings(config) }],
-  });
+  return importStaged(client, config, loop, await stageText(dataFolder, loop, name, text));
 }

@@ -49,6 +49,8 @@ const LOOP = 'main';
 /** Imports shuffled files of events through the workers, kills the store worker in between, and counts what is stored. */
 export async function ingestUnderKills(options: IngestOptions): Promise<IngestResult> {
   const { events, kills, seed, dataFolder, workers } = options;
+  const order = shuffledIndices(options);
+  const size = Math.ceil(order.length / FILES);
   const config = RatchetConfig.parse({});
   const running = await up({
     config,
@@ -57,8 +59,6 @@ export async function ingestUnderKills(options: IngestOptions): Promise<IngestRe
     workers: ['store-worker', 'cpu-worker'].map((name) => ({ name, script: path.join(workers, `${name}.js`) })),
   });
   const client = await connectClient(config, running.address);
-  const order = shuffledIndices(options);
-  const size = Math.ceil(order.length / FILES);
   const started = performance.now();
   const draw = stream(seed, 'ingest', 'kills');
   let killed = 0;

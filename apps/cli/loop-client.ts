@@ -8,9 +8,11 @@ import { connectClient } from '../../workers/connection.js';
 import { lockHolder, supervisorLockFile, type SupervisorHolder } from '../../workers/lock.js';
 import { storeOwner, withStoreFile, type StoreReader } from '../../workers/read-store.js';
 import { configuredAddress } from '../../workers/server/locate.js';
-import { loopWorkflowId } from '../../workflows/identifiers.js';
+import { importWorkflowId, loopWorkflowId } from '../../workflows/identifiers.js';
+import type { importFeedback, ImportFeedbackResult } from '../../workflows/import-feedback.js';
 import type { WorkflowSettings } from '../../workflows/proxies.js';
 import type { runAdaptiveLoop } from '../../workflows/run-adaptive-loop.js';
+import type { StagedImport } from './feedback-staging.js';
 
 export type LoopHandle = WorkflowHandle<typeof runAdaptiveLoop>;
 
@@ -112,6 +114,22 @@ export async function startOrJoinLoop(
     workflowIdConflictPolicy: options.fresh ? 'TERMINATE_EXISTING' : 'USE_EXISTING',
   });
   return { handle, how: 'started', otherConfig: false };
+}
+
+/** Imports a staged file through the workers; an import of the same file that runs already is joined. */
+export function importStaged(
+  client: Client,
+  config: RatchetConfig,
+  loop: string,
+  { uri, sha256 }: StagedImport,
+): Promise<ImportFeedbackResult> {
+  return client.workflow.execute<typeof importFeedback>('importFeedback', {
+    taskQueue: config.taskQueues.loop,
+    workflowId: importWorkflowId(loop, sha256),
+    args: [{ loop, uri, settings: workflowSettings(config) }],
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    workflowIdConflictPolicy: 'USE_EXISTING',
+  });
 }
 
 /** The newest run of the loop; null when there is none. */

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { ServiceError, type Client } from '@temporalio/client';
+import { workflowSettings } from '../../apps/cli/loop-client.js';
 import { LoopConfig } from '../../config/loop.js';
 import { RatchetConfig } from '../../config/schema.js';
 import { SMALL_LOOP } from '../../workers/chaos/small-loop.js';
@@ -85,14 +86,13 @@ export async function runSoak(options: SoakOptions): Promise<{ processes: Sample
 }
 
 async function playLoop(client: Client, name: string): Promise<void> {
-  const { store, cpu, gpu } = config.taskQueues;
   const loop = await client.workflow.start<typeof runAdaptiveLoop>('runAdaptiveLoop', {
     taskQueue: config.taskQueues.loop,
     workflowId: loopWorkflowId(name),
     args: [
       {
         config: LoopConfig.parse({ ...config.loop, name }),
-        settings: { queues: { store, cpu, gpu }, heartbeatTimeoutSeconds: config.workers.heartbeatTimeoutSeconds },
+        settings: workflowSettings(config),
       },
     ],
   });

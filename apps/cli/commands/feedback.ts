@@ -1,12 +1,11 @@
 import { Command } from 'commander';
 import { ARTIFACT_TYPES, FEEDBACK_TYPES, IMPLICIT_ACTIONS } from '../../../config/domain.js';
 import { RatchetError } from '../../../config/errors.js';
-import { importWorkflowId } from '../../../workflows/identifiers.js';
-import type { importFeedback, ImportFeedbackResult } from '../../../workflows/import-feedback.js';
+import type { ImportFeedbackResult } from '../../../workflows/import-feedback.js';
 import { outputOf, resolveConfig, wholeNumber, withCommonOptions, type CommonOptions } from '../command-context.js';
 import { feedbackEvent, type FeedbackFlags } from '../feedback-event.js';
 import { requireFile, stageImport, stageText, type StagedImport } from '../feedback-staging.js';
-import { withRunning, withStore, workflowSettings } from '../loop-client.js';
+import { importStaged, withRunning, withStore } from '../loop-client.js';
 import { importLines, importObject } from '../render/import.js';
 import { ledgerLines } from '../render/ledger.js';
 
@@ -92,15 +91,7 @@ async function send(
   return await withRunning(config, dataFolder, async ({ client }) => {
     const staged = await stage(dataFolder, loop);
     output.progress(`importing ${staged.name} …`);
-    const result: ImportFeedbackResult = await client.workflow
-      .execute<typeof importFeedback>('importFeedback', {
-        taskQueue: config.taskQueues.loop,
-        workflowId: importWorkflowId(loop, staged.sha256),
-        args: [{ loop, uri: staged.uri, settings: workflowSettings(config) }],
-        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-        workflowIdConflictPolicy: 'USE_EXISTING',
-      })
-      .finally(() => output.progress(''));
+    const result = await importStaged(client, config, loop, staged).finally(() => output.progress(''));
     for (const line of importLines(loop, result, output.style)) output.line(line);
     if (result.read > 0 && result.rejected === result.read) throw nothingUsable(staged.name, result);
     output.object(importObject(loop, result));
