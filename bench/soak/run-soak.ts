@@ -57,8 +57,6 @@ export async function runSoak(options: SoakOptions): Promise<{ processes: Sample
   const client = await connectClient(config, running.address);
   const processes: Sample[] = [];
   const loops: LoopSample[] = [];
-  const started = performance.now();
-  const minutes = () => (performance.now() - started) / 60_000;
   try {
     for (let file = 0; file < FILES && options.signal?.aborted !== true; file++) {
       const events = Array.from({ length: EVENTS_PER_FILE }, (_, place) =>
@@ -66,6 +64,8 @@ export async function runSoak(options: SoakOptions): Promise<{ processes: Sample
       );
       await importBulk({ client, config, dataFolder }, 'before', `events-${file}.jsonl`, events);
     }
+    const started = performance.now();
+    const minutes = () => (performance.now() - started) / 60_000;
     while (minutes() < options.minutes && options.signal?.aborted !== true) {
       const begun = performance.now();
       const name = `soak-${randomUUID()}`;
