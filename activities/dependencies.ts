@@ -27,12 +27,12 @@ export class RoundFiles {
   }
 
   /**
-   * Examples of earlier rounds; null: none. Where only the newest round's are held out, those held out before train: a
+   * Examples of earlier rounds; null: none. Unless what is held out never trains, what was held out before does now: a
    * row that validates a round has still never been trained on.
    */
   async readEarlier(ref: ArtifactRef | null, { tracking }: LoopConfig): Promise<ExampleRow[]> {
     const rows = ref === null ? [] : await this.read<ExampleRow>(ref);
-    return tracking.holdOut === 'newest' ? rows.map((row) => ({ ...row, split: 'train' })) : rows;
+    return tracking.holdOut === 'fixed' ? rows : rows.map((row) => ({ ...row, split: 'train' }));
   }
 
   write(key: RoundKey, name: string, rows: readonly unknown[]): Promise<ArtifactRef> {

@@ -40,13 +40,13 @@ export function createFeedbackCpuActivities(
       return files.write(key, 'requests', rows);
     },
 
-    async simulateFeedback({ key, requestsRef, answersRef }) {
+    async simulateFeedback({ key, requestsRef, answersRef, users = key.loop }) {
       const requests = await files.read<RequestRow>(requestsRef);
       const answers = new Map((await files.read<AnswerRow>(answersRef)).map((row) => [row.id, row.text]));
       const events = requests.map((request): FeedbackEvent => {
         const output = answers.get(request.id) ?? '';
         return simulateFeedback({
-          loop: key.loop,
+          loop: users,
           round: key.round,
           requestId: request.id,
           artifactType: request.artifactType,

@@ -171,7 +171,14 @@ export interface CpuActivities {
   /** The requests the simulated users make this round. */
   simulateRequests(input: RoundInput): Promise<ArtifactRef>;
   /** The simulated users' verdict on the answers. Rows: {@link FeedbackEvent}. */
-  simulateFeedback(input: RoundInput & { requestsRef: ArtifactRef; answersRef: ArtifactRef }): Promise<ArtifactRef>;
+  simulateFeedback(
+    input: RoundInput & {
+      requestsRef: ArtifactRef;
+      answersRef: ArtifactRef;
+      /** Whose events these are; default: the loop's own. Loops that share their users draw alike by the events' ids. */
+      users?: string;
+    },
+  ): Promise<ArtifactRef>;
   /** Stage 2. Rows: {@link RewardRow}. */
   scoreRewards(input: RoundInput & { feedbackRef: ArtifactRef; embeddingsRef?: ArtifactRef }): Promise<
     ArtifactRef & {

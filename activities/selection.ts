@@ -20,6 +20,7 @@ import { labelYields } from '../learning/selection/label-yields.js';
 import { fallbackMode, recordYields, type FallbackState } from '../learning/selection/random-fallback.js';
 import { uncertaintyOf } from '../learning/selection/uncertainty.js';
 import { normalizedText, splitTrainValidation } from '../learning/tracking/split.js';
+import { holdsOut } from '../learning/tracking/validation-use.js';
 import { RoundFiles, type Dependencies } from './dependencies.js';
 import { readEmbeddings } from './embeddings.js';
 import { mapInSlices } from './give-way.js';
@@ -105,9 +106,9 @@ export function createSelectionActivities(deps: Dependencies): Pick<CpuActivitie
       const { accepted: kept, rejected } = gates.apply(labelled, new Set(earlier.map(candidateKey)));
       const inputs = new Set(kept.map((row) => normalizedText(row.input)));
       const isAskedAgain = (row: ExampleRow) => inputs.has(normalizedText(row.input));
-      const sides = config.components.tracking
+      const sides = holdsOut(config)
         ? splitTrainValidation(
-            [...(config.tracking.holdOut === 'newest' ? earlier.filter(isAskedAgain) : earlier), ...kept],
+            [...(config.tracking.holdOut === 'fixed' ? earlier : earlier.filter(isAskedAgain)), ...kept],
             {
               seed: config.seed,
               ratio: config.tracking.validationRatio,

@@ -3,6 +3,7 @@ import type { BatchRow, ExampleRow } from '../config/domain.js';
 import { configHash } from '../config/hash.js';
 import { formatPrompt } from '../datasets/index.js';
 import type { Engine, TrainSpec } from '../engine/index.js';
+import { stoppingPatience } from '../learning/tracking/validation-use.js';
 import { planTraining } from '../learning/training/plan-training.js';
 import type { Store } from '../store/store.js';
 import type { TrainingStepRow } from '../store/types.js';
@@ -89,6 +90,7 @@ export function trainingSpec(
   const { key, config, planRef, validationRef, parameters, initialModel, objective } = input;
   // What the round or a trial chose lies above the settings; what it does not choose is theirs.
   const { checkpointEverySteps, dataParallel: _, ...settings } = config.training;
+  const patience = stoppingPatience(config);
   return {
     modelDir: baseModelFolder(config),
     strategy: config.strategy,
@@ -103,7 +105,7 @@ export function trainingSpec(
     // Packing mixes rows, and pairs are compared whole.
     parameters: { ...settings, ...parameters, ...(objective && { packing: false }) },
     ...(objective && { objective }),
-    ...(config.components.tracking && { patience: config.tracking.patience }),
+    ...(patience !== undefined && { patience }),
     // With a curriculum the file's order, easy to hard, is the lesson plan of the first epoch.
     shuffleFirstEpoch: objective !== undefined || !config.components.curriculum,
   };

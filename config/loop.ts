@@ -61,7 +61,9 @@ const LoopSettings = z.strictObject({
       tracking: z
         .boolean()
         .default(true)
-        .describe('Validate, stop early and promote only a better model; without it the newest model is used.'),
+        .describe(
+          'Promote only a better model, and validate trainings where that is of use; without it the newest model is used.',
+        ),
       preferenceLearning: z
         .boolean()
         .default(false)
@@ -187,10 +189,10 @@ const LoopSettings = z.strictObject({
         .default(0.2)
         .describe('Share of the examples kept for validation, stratified.'),
       holdOut: z
-        .enum(['newest', 'fixed'])
-        .default('newest')
+        .enum(['as-needed', 'newest', 'fixed'])
+        .default('as-needed')
         .describe(
-          "What that share is of: the newest round's, which train from the next round on; or all, and never train.",
+          "What that share is of: the newest round's, which train from the next round on; or all, and never train. As needed: the newest round's where tuning or early stopping looks at it, else nothing, for what validates does not teach (docs/claims.md).",
         ),
       successThreshold: z
         .number()
@@ -198,11 +200,17 @@ const LoopSettings = z.strictObject({
         .max(100)
         .default(70)
         .describe('Score from which an answer counts as a success.'),
+      earlyStopping: z
+        .boolean()
+        .default(false)
+        .describe(
+          'End a training run once its validation loss no longer falls, with the weights of the least; off because a rising loss is not a falling score (docs/claims.md).',
+        ),
       patience: z
         .int()
         .min(1)
         .default(3)
-        .describe('Validations without improvement before a training run stops early.'),
+        .describe('Validations of a run (or rounds of a trend) without improvement that count as its end.'),
       gate: z
         .enum(['mean', 'sequential'])
         .default('mean')

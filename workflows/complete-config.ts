@@ -11,6 +11,7 @@ const LATER_SETTINGS = {
   gate: { checks: ['non-empty', 'score', 'groundedness', 'duplicate'] },
   tracking: {
     holdOut: 'fixed',
+    earlyStopping: true,
     gate: 'mean',
     alpha: 0.05,
     minimumGain: 0,

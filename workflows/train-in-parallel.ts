@@ -15,6 +15,7 @@ import type {
 import type { TrainingSummary } from '../activities/interfaces.js';
 import type { ModelReference } from '../activities/loop-state.js';
 import type { ArtifactRef } from '../config/domain.js';
+import { stoppingPatience } from '../learning/tracking/validation-use.js';
 import { planShards } from '../learning/training/plan-shards.js';
 import { activityOptions, type WorkflowSettings } from './proxies.js';
 import type { TrainAdapterInput, TrainAdapterResult } from './train-adapter.js';
@@ -68,7 +69,7 @@ export async function trainInParallel(input: TrainInParallelInput): Promise<Omit
   const { gpu, cpu } = connect(settings);
   const plan = planShards(planRef.rows, config.training.dataParallel.workers, parameters);
   const shared: SharedTraining = { key, config, planRef, parameters, plan };
-  const patience = config.components.tracking ? config.tracking.patience : Infinity;
+  const patience = stoppingPatience(config) ?? Infinity;
   let progress = input.carried;
   if (progress === undefined) {
     const look = { validationRef, outer: 0, shard: 0, from: 0, to: 0, start: initialModel, previous: null };
@@ -86,7 +87,7 @@ export async function trainInParallel(input: TrainInParallelInput): Promise<Omit
       await continueAsNew<typeof trainInParallel>({ ...input, carried: progress });
   }
   const { best, step, average, logRef, validationLoss, truncatedRows } = progress;
-  const restored = config.components.tracking ? best : null;
+  const restored = patience === Infinity ? null : best;
   const finished = await cpu.finishParallel({
     ...shared,
     model: restored?.model ?? average,

@@ -64,8 +64,8 @@ interface ArmState {
 
 /**
  * Plays the nine stages for as many rounds as the configuration says, on simulated users, over the same activities as the
- * loop's workflow but without the store. All arms of a seed get the same requests, the same annotator and the same number
- * of row visits per label. The test split is looked at once before and once after; what measures the rounds is another
+ * loop's workflow but without the store. All arms of a seed get the same requests, the same annotator, the same random draws
+ * where they draw alike (the events' ids do not know the arm), and the same number of row visits per label. The test split is looked at once before and once after; what measures the rounds is another
  * block of the validation split than the one that promotion and early stopping look at. What it played stays, for an arm
  * that goes on with it, until {@link forgetRun}.
  */
@@ -136,7 +136,8 @@ async function playRound(deps: ArmDependencies, plan: ArmPlan, state: ArmState):
   // The users' side: it would be the same with any loop behind it.
   const requestsRef = await cpu.simulateRequests({ key, config });
   const answersRef = await gpu.answerRequests({ key, config, champion, requestsRef });
-  const feedbackRef = await cpu.simulateFeedback({ key, config, requestsRef, answersRef });
+  const users = `claims-${config.seed}`;
+  const feedbackRef = await cpu.simulateFeedback({ key, config, requestsRef, answersRef, users });
 
   const started = performance.now();
   const rewardsRef = await cpu.scoreRewards({ key, config, feedbackRef });

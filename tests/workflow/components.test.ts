@@ -166,7 +166,7 @@ describe('presets', () => {
           discrete: reward!.reward === bucket!.reward,
           fixedBatches: batches.every((batch) => batch.size <= 50 && batch.available >= 50),
           traces: await loop.traces(),
-          validated: (await loop.store.allExamples(name, 1)).some((row) => row.split === 'validation'),
+          heldOut: (await loop.store.allExamples(name, 1)).filter((row) => row.split === 'validation').length,
         });
       });
     }
@@ -179,7 +179,7 @@ describe('presets', () => {
         discrete: true,
         fixedBatches: true,
         traces: [],
-        validated: false,
+        heldOut: 0,
       },
       {
         preset: 'v2',
@@ -189,7 +189,7 @@ describe('presets', () => {
         discrete: false,
         fixedBatches: expect.any(Boolean),
         traces: ['activeLearning', 'augmentation', 'hardNegativeMining', 'tracking'],
-        validated: true,
+        heldOut: 0,
       },
     ]);
   });

@@ -19,6 +19,7 @@ const SMALL = {
   simulatedUsers: { requests: 60, wrongLabels: 0, testSpecifications: 12 },
   batching: { min: 1 },
   components: { preferenceLearning: true },
+  tracking: { holdOut: 'newest' as const },
   training: { numEpochs: 1, batchSize: 8 },
   preference: { inputs: 20, samples: 4, numEpochs: 2, batchSize: 4, beta: 0.3, loss: 'ipo' },
 };

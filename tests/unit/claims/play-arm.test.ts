@@ -124,6 +124,24 @@ describe('playing an arm', () => {
     expect(existsSync(path.join(dataFolder, `loops/${planArm(input, 'v1', 1).config.name}`))).toBe(false);
   });
 
+  it('arms that draw at random from the same requests draw the same ones, under whatever names', async () => {
+    const planned: string[] = [];
+    const { playClaimsArm } = activities({
+      beforeEpoch: ({ trainFile }, epoch) => void (epoch === 1 && planned.push(readFileSync(trainFile, 'utf8'))),
+    });
+    const others = { ...input, preregistration: { ...small, revision: 'another' } };
+    const keys = [
+      await playClaimsArm({ ...input, arm: 'v1', seed: 1 }),
+      await playClaimsArm({ ...input, arm: 'v1-with-reward', seed: 1 }),
+      await playClaimsArm({ ...others, arm: 'v1', seed: 1 }),
+    ].map(({ key }) => key);
+    expect(new Set(keys).size).toBe(3);
+    const trainings = planned.length / 3;
+    expect(trainings).toBeGreaterThan(1);
+    const first = planned.slice(0, trainings);
+    expect(planned).toEqual([...first, ...first, ...first]);
+  });
+
   it('plays on types that no default was tuned on, whose results have names of their own', async () => {
     const asking = (artifactTypes: ArtifactType[]) => {
       const users = { requests: 120, wrongLabels: 0.05, testSpecifications: 20, artifactTypes };

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { LoopConfig } from '../../../config/loop.js';
 import { bestCheckpoint, hasPlateaued, PerformanceTracker } from '../../../learning/tracking/performance-tracker.js';
 import { chooseGroups } from '../../../learning/tracking/choose-groups.js';
 import { connectedGroups } from '../../../learning/tracking/groups.js';
 import { normalizedText, splitTrainValidation, type Splittable } from '../../../learning/tracking/split.js';
+import { holdsOut, stoppingPatience } from '../../../learning/tracking/validation-use.js';
 import { summarizeEvaluation } from '../../../learning/tracking/summarize-evaluation.js';
 
 const types = ['erd', 'code_prototype', 'architecture'] as const;
@@ -13,6 +15,27 @@ const rows: Splittable[] = Array.from({ length: 100 }, (_, index) => ({
 }));
 const validationOf = (source: readonly Splittable[], sides: ReadonlyMap<string, string>) =>
   source.filter((row) => sides.get(row.id) === 'validation').map((row) => row.id);
+
+describe('what validates a training', () => {
+  const config = (settings: object) => LoopConfig.parse(settings);
+  it('is held out where something looks at it, or where the settings say so', () => {
+    expect(holdsOut(config({}))).toBe(false);
+    expect(holdsOut(config({ tracking: { earlyStopping: true } }))).toBe(true);
+    expect(holdsOut(config({ components: { tuning: true } }))).toBe(true);
+    for (const holdOut of ['newest', 'fixed'])
+      expect(
+        [true, false].map((tracking) => holdsOut(config({ components: { tracking }, tracking: { holdOut } }))),
+      ).toEqual([true, false]);
+  });
+
+  it('stops it early only where that is asked for', () => {
+    expect(stoppingPatience(config({ tracking: { patience: 2 } }))).toBeUndefined();
+    expect(stoppingPatience(config({ tracking: { patience: 2, earlyStopping: true } }))).toBe(2);
+    expect(
+      stoppingPatience(config({ components: { tracking: false }, tracking: { earlyStopping: true } })),
+    ).toBeUndefined();
+  });
+});
 
 describe('splitTrainValidation', () => {
   it('R4: takes a fifth of every artifact type', () => {
