@@ -26,6 +26,7 @@ import type { FallbackMode, FallbackState } from '../learning/selection/random-f
 import type { SequentialTestState } from '../learning/statistics/sequential-test.js';
 import type { PromotionDecision } from '../learning/tracking/promotion-gate.js';
 import type { WatchVerdict } from '../learning/tracking/watch-champion.js';
+import type { TrialPart } from '../learning/tuning/asynchronous-halving.js';
 import type { ChampionWatchRow, FallbackRow, PromotionRow, Statistics } from '../store/types.js';
 import type { LiveWatch, LoopState, ModelReference, RoundResult } from './loop-state.js';
 
@@ -333,6 +334,11 @@ export type StageTable =
   | 'yields'
   | 'rejected';
 
+/** A part of a trial, with the parameters that the search has chosen. */
+export interface ProposedPart extends Omit<TrialPart, 'parameters'> {
+  parameters: Partial<TrainingParameters>;
+}
+
 /** Task queue `store`: the only owner of the DuckDB file. */
 export interface StoreActivities {
   /** Stores feedback events; a known id is a duplicate and changes nothing. `cursor` is the newest event's position. */
@@ -371,6 +377,13 @@ export interface StoreActivities {
   openStudy(input: RoundInput & { current: TrainingParameters; newAdapter: boolean }): Promise<void>;
   /** Starts `count` trials of the study from number `from` on and returns their parameters. */
   proposeTrials(input: { key: RoundKey; from: number; count: number }): Promise<Partial<TrainingParameters>[]>;
+  /**
+   * With the pruner `asha`: which trials train next, and how far, at most `count` of them; new ones start, waiting ones run
+   * again. None: the search is over, and what still waits is recorded as pruned. `turn` counts the calls of a round.
+   */
+  proposeParts(input: { key: RoundKey; turn: number; trials: number; count: number }): Promise<ProposedPart[]>;
+  /** Lets a running trial wait at an epoch for the others. */
+  pauseTrial(input: { key: RoundKey; number: number; epoch: number }): Promise<void>;
   /** Enters a running trial's validation losses by epoch and says whether it should stop. */
   reportTrial(input: {
     key: RoundKey;

@@ -5,15 +5,16 @@ import { RatchetError } from '../config/errors.js';
 import { configHash } from '../config/hash.js';
 import type { LoopConfig } from '../config/loop.js';
 import type { Engine } from '../engine/index.js';
+import { nextParts } from '../learning/tuning/asynchronous-halving.js';
 import { bestOrDefault } from '../learning/tuning/best-or-default.js';
 import { PRUNERS, SAMPLERS } from '../learning/tuning/methods.js';
 import { judgeTrial, planStudy, proposeTrials, type PlannedStudy } from '../learning/tuning/plan-study.js';
 import { defaultParameters } from '../learning/tuning/search-space.js';
-import { finishTrial, reportValue } from '../learning/tuning/study.js';
+import { finishTrial, reportValue, type StudyTrial } from '../learning/tuning/study.js';
 import type { Store } from '../store/store.js';
 import { claimFence, currentHolder } from './fence.js';
 import { roundFolder, RoundFiles, trialsFolder, type Dependencies } from './dependencies.js';
-import type { CpuActivities, GpuActivities, RoundKey, StoreActivities } from './interfaces.js';
+import type { CpuActivities, GpuActivities, ProposedPart, RoundKey, StoreActivities } from './interfaces.js';
 import { trainingSpec } from './training.js';
 import { openValidationLog } from './run-log.js';
 
@@ -74,7 +75,10 @@ export function createTuningGpuActivities(deps: Dependencies & { engine: Engine 
 /** Stage 7, the store's part: the study lives in the store, so that a search that is interrupted anywhere goes on. */
 export function createTuningStoreActivities(deps: {
   store: Store;
-}): Pick<StoreActivities, 'bestParameters' | 'openStudy' | 'proposeTrials' | 'reportTrial' | 'finishTrial'> {
+}): Pick<
+  StoreActivities,
+  'bestParameters' | 'openStudy' | 'proposeTrials' | 'proposeParts' | 'pauseTrial' | 'reportTrial' | 'finishTrial'
+> {
   const { store } = deps;
 
   /** Changes the study exactly once for a name. */
@@ -91,6 +95,18 @@ export function createTuningStoreActivities(deps: {
       return result;
     });
   }
+
+  const recordTrial = (key: RoundKey, { number, state, parameters, value }: StudyTrial) =>
+    store.recordTrials(key.loop, key.round, [
+      {
+        id: `${roundFolder(key)}/trial-${number}`,
+        artifactType: 'all',
+        number,
+        state: state as 'complete' | 'pruned' | 'failed',
+        parameters: parameters as Partial<TrainingParameters>,
+        ...(value !== null && { objective: value }),
+      },
+    ]);
 
   return {
     bestParameters: async ({ loop }) => (await store.bestTrial(loop, 'all'))?.parameters ?? null,
@@ -116,10 +132,26 @@ export function createTuningStoreActivities(deps: {
         return [{ ...known, study }, parameters as Partial<TrainingParameters>[]];
       }),
 
+    proposeParts: ({ key, turn, trials, count }) =>
+      change(key, `parts-${turn}`, async (known) => {
+        const { study, parts } = nextParts(known, SAMPLERS[known.sampler](), { trials, count });
+        if (parts.length === 0)
+          for (const trial of study.trials) if (trial.state === 'pruned') await recordTrial(key, trial);
+        return [{ ...known, study }, parts as ProposedPart[]];
+      }),
+
+    async pauseTrial({ key, number, epoch }) {
+      await change(key, `pause-${number}-${epoch}`, async (known) => [
+        { ...known, study: finishTrial(known.study, number, 'pruned') },
+        null,
+      ]);
+    },
+
     reportTrial: ({ key, number, generation, losses }) =>
       change(key, `report-${number}-${losses.at(-1)?.epoch ?? 0}`, async (known) => {
         let { study } = known;
         for (const { epoch, loss } of losses) study = reportValue(study, number, epoch, loss);
+        if (known.pruner === 'asha') return [{ ...known, study }, { prune: false }];
         const judged = judgeTrial(study, number, generation, PRUNERS[known.pruner]());
         return [{ ...known, study: judged.study }, { prune: judged.prune }];
       }),
@@ -128,16 +160,7 @@ export function createTuningStoreActivities(deps: {
       await change(key, `finish-${number}`, async (known) => {
         const value = typeof outcome === 'string' ? outcome : { value: outcome.loss };
         const study = finishTrial(known.study, number, value);
-        const { state, parameters } = study.trials[number]!;
-        const row = {
-          id: `${roundFolder(key)}/trial-${number}`,
-          artifactType: 'all' as const,
-          number,
-          state: state as 'complete' | 'pruned' | 'failed',
-          parameters: parameters as Partial<TrainingParameters>,
-          ...(typeof outcome !== 'string' && state === 'complete' && { objective: outcome.loss }),
-        };
-        await store.recordTrials(key.loop, key.round, [row]);
+        await recordTrial(key, study.trials[number]!);
         return [{ ...known, study }, null];
       });
     },

@@ -14,6 +14,8 @@ import { LoopConfig } from '../config/loop.js';
 import { createEngine } from '../engine/index.js';
 import { mean, standardDeviation } from '../learning/statistics/descriptive.js';
 import { HyperparameterOptimizer, TrialPruned } from '../learning/tuning/hyperparameter-optimizer.js';
+import { nextParts } from '../learning/tuning/asynchronous-halving.js';
+import { bestTrial, createStudy, finishTrial, reportValue } from '../learning/tuning/study.js';
 import { createRandomSampler } from '../learning/tuning/random-sampler.js';
 import { defaultParameters, type ParameterValues, type SearchSpace } from '../learning/tuning/search-space.js';
 import { PRUNERS } from '../learning/tuning/methods.js';
@@ -63,6 +65,9 @@ interface Found {
   again: number[];
 }
 
+/** Which pauses trials instead of stopping them. */
+const PROMOTING = 'asha';
+
 const folder = mkdtempSync(path.join(tmpdir(), 'ratchet-pruning-'));
 const engine = createEngine();
 try {
@@ -71,7 +76,8 @@ try {
     figures.push(await playStudy(study));
     process.stdout.write(flags.json ? `${JSON.stringify(figures.at(-1))}\n` : `${line(figures.at(-1)!)}\n`);
   }
-  if (!flags.json) for (const name of Object.keys(COMPARED)) process.stdout.write(`${summary(name, figures)}\n`);
+  if (!flags.json)
+    for (const name of [...Object.keys(COMPARED), PROMOTING]) process.stdout.write(`${summary(name, figures)}\n`);
 } finally {
   await engine.close();
   rmSync(folder, { recursive: true, force: true });
@@ -154,12 +160,39 @@ async function playStudy(study: number): Promise<StudyFigures> {
       share: epochs / (TRIALS * EPOCHS),
     };
   }
+  const halved = halve(study, [...curves]);
+  pruners[PROMOTING] = { ...halved, again: await trainAgain(halved.parameters) };
   return {
     study,
     full: { best: full.bestScore!, again: await trainAgain(full.bestParams) },
     pruners,
     curves: [...curves.values()],
   };
+}
+
+/** The same trials with promotions: one that waits goes on along its curve. */
+function halve(
+  seed: number,
+  trials: [string, number[]][],
+): { best: number; share: number; parameters: ParameterValues } {
+  const sampler = createRandomSampler();
+  const queue = trials.map(([parameters]) => ({ ...(JSON.parse(parameters) as ParameterValues), numEpochs: EPOCHS }));
+  let study = createStudy({ name: `${seed}`, space: SPACE, direction: 'minimize', seed });
+  for (;;) {
+    const next = nextParts({ study, queue }, sampler, { trials: trials.length, count: 1 });
+    study = next.study;
+    const [part] = next.parts;
+    if (part === undefined) break;
+    const { number, untilEpoch } = part;
+    const curve = trials[number]![1];
+    for (let epoch = 1; epoch <= (untilEpoch ?? EPOCHS); epoch++)
+      study = reportValue(study, number, epoch, curve[epoch - 1]!);
+    study = finishTrial(study, number, untilEpoch === null ? { value: curve.at(-1)! } : 'pruned');
+  }
+  const { value, number } = bestTrial(study)!;
+  const parameters = JSON.parse(trials[number]![0]) as ParameterValues;
+  const epochs = study.trials.reduce((sum, { intermediate }) => sum + intermediate.length, 0);
+  return { best: value!, share: epochs / (trials.length * EPOCHS), parameters };
 }
 
 function line({ study, full, pruners }: StudyFigures): string {

@@ -243,9 +243,11 @@ const LoopSettings = z.strictObject({
         .default('default')
         .describe('What proposes parameters; default is the Gaussian process, and TPE for more than 100 trials.'),
       pruner: z
-        .enum(['none', 'median', 'successive-halving', 'hyperband'])
+        .enum(['none', 'median', 'successive-halving', 'hyperband', 'asha'])
         .default('median')
-        .describe('What stops bad trials after their first, second, fourth … epoch.'),
+        .describe(
+          'What stops bad trials after their first, second, fourth … epoch; asha lets them go on later, once they belong to the better half.',
+        ),
       parallel: z.int().min(1).max(32).default(1).describe('Trials that run at once.'),
       warmStart: z
         .int()

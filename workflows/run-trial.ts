@@ -22,6 +22,8 @@ export interface RunTrialInput extends TrialData {
   /** Its number in the round's study, and that of the first trial that started together with it. */
   number: number;
   generation: number;
+  /** The epoch at which it waits for others this time; null: it goes to its end. Absent: a pruner is asked on the way. */
+  untilEpoch?: number | null;
 }
 
 /**
@@ -29,7 +31,7 @@ export interface RunTrialInput extends TrialData {
  * on, and ends with the validation loss. A trial that fails for good costs itself, not the search.
  */
 export async function runTrial(input: RunTrialInput): Promise<'complete' | 'pruned' | 'failed'> {
-  const { key, config, settings, number, generation } = input;
+  const { key, config, settings, number, generation, untilEpoch: epoch } = input;
   const { store } = connectActivities(settings);
   let reported = 0;
   const report = async (validationLosses: number[]): Promise<boolean> => {
@@ -40,7 +42,16 @@ export async function runTrial(input: RunTrialInput): Promise<'complete' | 'prun
   };
   try {
     const train = trainer(input);
-    for (const untilEpoch of rungs(input.parameters.numEpochs, config.tuning.pruner)) {
+    if (typeof epoch === 'number') {
+      const { validationLosses } = await train(epoch);
+      await report(validationLosses);
+      // One that stopped early has nothing to wait for.
+      if (validationLosses.length >= epoch) {
+        await store.pauseTrial({ key, number, epoch });
+        return 'pruned';
+      }
+    }
+    for (const untilEpoch of epoch === undefined ? rungs(input.parameters.numEpochs, config.tuning.pruner) : []) {
       if (!(await report((await train(untilEpoch)).validationLosses))) continue;
       await store.finishTrial({ key, number, outcome: 'pruned' });
       return 'pruned';

@@ -22,8 +22,11 @@ export const SAMPLERS: Record<Settings['sampler'], () => Sampler> = {
   'quasi-random': createQuasiRandomSampler,
 };
 
-/** The pruners that a configuration can name; a step is an epoch, so rungs are close together. */
-export const PRUNERS: Record<Settings['pruner'], () => Pruner> = {
+/**
+ * The pruners that a configuration can name, but for `asha`, which brings trials back (asynchronous-halving.ts). A step is
+ * an epoch, so rungs are close together.
+ */
+export const PRUNERS: Record<Exclude<Settings['pruner'], 'asha'>, () => Pruner> = {
   none: createNoPruner,
   median: () => createMedianPruner({ startupTrials: 4 }),
   'successive-halving': () => createSuccessiveHalvingPruner({ leastResource: 1, reductionFactor: 2 }),

@@ -69,6 +69,17 @@ export function finishTrial(study: Study, number: number, outcome: { value: numb
   });
 }
 
+/** A study in which a trial that was stopped runs again, with what it had reported. */
+export function resumeTrial(study: Study, number: number): Study {
+  const trial = study.trials[number];
+  if (trial?.state !== 'pruned') {
+    throw new RatchetError('E_NOT_FOUND', `Study ${study.name} has no stopped trial ${number}.`, {
+      hint: 'Only a trial that was pruned can go on.',
+    });
+  }
+  return { ...study, trials: study.trials.with(number, { ...trial, state: 'running' }) };
+}
+
 /** The complete trial with the best value, the first of equals; null when none is complete. */
 export function bestTrial(study: Study): StudyTrial | null {
   let best: StudyTrial | null = null;

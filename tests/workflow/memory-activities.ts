@@ -100,6 +100,8 @@ export class MemoryLoop {
       proposeTrials: async ({ from, count }) =>
         Array.from({ length: count }, (_, place) => ({ learningRate: 1e-4 * (1 + from + place) })),
       reportTrial: async () => ({ prune: false }),
+      proposeParts: async () => [],
+      pauseTrial: async () => {},
       finishTrial: async ({ key, number, outcome }) => table(key, `trial-${number}`, outcome),
       rollBackModel: async ({ key, model }) => {
         loop.champion = model;

@@ -70,6 +70,34 @@ describe('the tuning stage', () => {
     });
   });
 
+  it('R7: with asha a trial waits for the others, goes on from its checkpoint, and nothing is trained twice', async () => {
+    const found = [];
+    for (const lost of [false, true]) {
+      let killed = false;
+      const loop = await RealLoop.open({
+        beforeEpoch(spec, epoch) {
+          if (!lost || killed || epoch !== 2 || !isTrial(spec)) return;
+          killed = true;
+          throw new RatchetError('E_INTERNAL', 'the worker was killed');
+        },
+      });
+      const tuning = { ...SMALL.tuning, pruner: 'asha', parallel: 2 };
+      await withLoop(environment, loop, { ...SMALL, tuning }, async ({ handle }) => {
+        expect((await handle.result()).results[0]!.trained).toBe(true);
+      });
+      expect(killed).toBe(lost);
+      expect(new Set(loop.engine.epochs).size).toBe(loop.engine.epochs.length);
+      const trials = await loop.store.trials('tuned', 1);
+      expect(trials).toHaveLength(12);
+      expect(new Set(trials.map(({ state }) => state))).toEqual(new Set(['complete', 'pruned']));
+      const complete = trials.filter(({ state }) => state === 'complete');
+      const best = complete.reduce((a, b) => (b.objective! < a.objective! ? b : a));
+      expect((await loop.store.trainingRuns('tuned'))[0]!.parameters).toMatchObject(best.parameters);
+      found.push(await traces(loop));
+    }
+    expect(found[1]).toEqual(found[0]);
+  });
+
   it('R7: when every trial fails, the configured parameters are used', async () => {
     const loop = await RealLoop.open({
       beforeEpoch(spec) {
