@@ -183,16 +183,16 @@ function halve(
     study = next.study;
     const [part] = next.parts;
     if (part === undefined) break;
-    const { number, untilEpoch } = part;
-    const curve = trials[number]![1];
+    const { number: trial, untilEpoch } = part;
+    const curve = trials[trial]![1];
     for (let epoch = 1; epoch <= (untilEpoch ?? EPOCHS); epoch++)
-      study = reportValue(study, number, epoch, curve[epoch - 1]!);
-    study = finishTrial(study, number, untilEpoch === null ? { value: curve.at(-1)! } : 'pruned');
+      study = reportValue(study, trial, epoch, curve[epoch - 1]!);
+    study = finishTrial(study, trial, untilEpoch === null ? { value: curve.at(-1)! } : 'pruned');
   }
-  const { value, number } = bestTrial(study)!;
-  const parameters = JSON.parse(trials[number]![0]) as ParameterValues;
+  const best = bestTrial(study)!;
+  const parameters = JSON.parse(trials[best.number]![0]) as ParameterValues;
   const epochs = study.trials.reduce((sum, { intermediate }) => sum + intermediate.length, 0);
-  return { best: value!, share: epochs / (trials.length * EPOCHS), parameters };
+  return { best: best.value!, share: epochs / (trials.length * EPOCHS), parameters };
 }
 
 function line({ study, full, pruners }: StudyFigures): string {
