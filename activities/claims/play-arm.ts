@@ -64,10 +64,11 @@ interface ArmState {
 
 /**
  * Plays the nine stages for as many rounds as the configuration says, on simulated users, over the same activities as the
- * loop's workflow but without the store. All arms of a seed get the same requests, the same annotator, the same random draws
- * where they draw alike (the events' ids do not know the arm), and the same number of row visits per label. The test split is looked at once before and once after; what measures the rounds is another
- * block of the validation split than the one that promotion and early stopping look at. What it played stays, for an arm
- * that goes on with it, until {@link forgetRun}.
+ * loop's workflow but without the store. All arms of a seed get the same requests, the same annotator, the same number of
+ * row visits per label, and the same draws where they draw from the same: the events' ids do not know the arm. The test
+ * split is looked at once before and once after; what measures the rounds is another block of the validation split than
+ * the one that promotion and early stopping look at. What it played stays, for an arm that goes on with it, until
+ * {@link forgetRun}.
  */
 export async function playArm(deps: ArmDependencies, plan: ArmPlan): Promise<ArmResult> {
   const { config } = plan;

@@ -28,12 +28,14 @@ export function nextParts(
   const parts: TrialPart[] = [];
   let next = study;
   while (parts.length < count) {
-    const promoted = promotable(next) ?? (next.trials.length < trials ? 'new' : lastHope(next));
-    if (promoted === null) break;
-    if (promoted === 'new') next = proposeTrials({ study: next, queue }, sampler, 1).study;
-    else next = resumeTrial(next, promoted.number);
-    const { number, parameters } = promoted === 'new' ? next.trials.at(-1)! : promoted;
-    parts.push({ number, parameters, untilEpoch: promoted === 'new' ? rungAfter(parameters, 0) : goal(promoted) });
+    const waiting = promotable(next);
+    const isNew = waiting === null && next.trials.length < trials;
+    if (isNew) next = proposeTrials({ study: next, queue }, sampler, 1).study;
+    const trial = isNew ? next.trials.at(-1)! : (waiting ?? lastHope(next));
+    if (trial === null) break;
+    if (!isNew) next = resumeTrial(next, trial.number);
+    const { number, parameters } = trial;
+    parts.push({ number, parameters, untilEpoch: nextRung(trial) });
   }
   return { study: next, parts };
 }
@@ -55,23 +57,17 @@ function lastHope(study: Study): StudyTrial | null {
   if (study.trials.some(({ state }) => state === 'complete' || state === 'running')) return null;
   const waiting = study.trials.filter(isWaiting);
   const highest = Math.max(0, ...waiting.map(epochOf));
-  return (
-    best(
-      study,
-      waiting.filter((trial) => epochOf(trial) === highest),
-      highest,
-    )[0] ?? null
-  );
+  const furthest = waiting.filter((trial) => epochOf(trial) === highest);
+  return best(study, furthest, highest)[0] ?? null;
 }
 
-const isWaiting = (trial: StudyTrial): boolean => trial.state === 'pruned' && lastReport(trial) !== undefined;
-const epochOf = (trial: StudyTrial): number => lastReport(trial)!.step;
-const goal = (trial: StudyTrial): number | null => rungAfter(trial.parameters, epochOf(trial));
+const isWaiting = (trial: StudyTrial): boolean => trial.state === 'pruned' && epochOf(trial) > 0;
+const epochOf = (trial: StudyTrial): number => lastReport(trial)?.step ?? 0;
 
 /** The next epoch at which a trial waits; null: it goes to its end. */
-function rungAfter({ numEpochs }: ParameterValues, epoch: number): number | null {
-  const next = epoch === 0 ? 1 : epoch * REDUCTION_FACTOR;
-  return next < numEpochs! ? next : null;
+function nextRung(trial: StudyTrial): number | null {
+  const next = Math.max(1, epochOf(trial) * REDUCTION_FACTOR);
+  return next < trial.parameters.numEpochs! ? next : null;
 }
 
 const valueAt = (trial: StudyTrial, epoch: number): number | null | undefined =>
