@@ -31,11 +31,11 @@ function interval({ comparison, interval: ends }: ClaimRow): string {
 }
 
 /**
- * The verdict as a reader takes it: where nothing was aimed at there is no target to be below, and where a loss was to be
- * excluded, an interval that holds it shows nothing.
+ * The verdict as a reader takes it: where nothing was aimed at there is no target to be below. Where a loss was to be
+ * excluded, an interval that holds it shows nothing, and neither does a single seed.
  */
-export function verdictText({ verdict: text, target, margin }: ClaimRow): string {
-  if (margin !== undefined && text === 'no effect') return 'not shown';
+export function verdictText({ verdict: text, target, margin, interval: ends }: ClaimRow): string {
+  if (text === 'no effect' && (margin !== undefined || ends === null)) return 'not shown';
   return target === null && text === 'improved, below target' ? 'improved' : text;
 }
 
