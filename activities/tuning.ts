@@ -151,7 +151,6 @@ export function createTuningStoreActivities(deps: {
       change(key, `report-${number}-${losses.at(-1)?.epoch ?? 0}`, async (known) => {
         let { study } = known;
         for (const { epoch, loss } of losses) study = reportValue(study, number, epoch, loss);
-        if (known.pruner === 'asha') return [{ ...known, study }, { prune: false }];
         const judged = judgeTrial(study, number, generation, PRUNERS[known.pruner]());
         return [{ ...known, study: judged.study }, { prune: judged.prune }];
       }),

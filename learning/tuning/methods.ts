@@ -23,12 +23,13 @@ export const SAMPLERS: Record<Settings['sampler'], () => Sampler> = {
 };
 
 /**
- * The pruners that a configuration can name, but for `asha`, which brings trials back (asynchronous-halving.ts). A step is
- * an epoch, so rungs are close together.
+ * The pruners that a configuration can name; a step is an epoch, so rungs are close together. With `asha` no report stops
+ * a trial: it waits, and may go on (asynchronous-halving.ts).
  */
-export const PRUNERS: Record<Exclude<Settings['pruner'], 'asha'>, () => Pruner> = {
+export const PRUNERS: Record<Settings['pruner'], () => Pruner> = {
   none: createNoPruner,
   median: () => createMedianPruner({ startupTrials: 4 }),
   'successive-halving': () => createSuccessiveHalvingPruner({ leastResource: 1, reductionFactor: 2 }),
   hyperband: () => createHyperbandPruner({ leastResource: 1 }),
+  asha: createNoPruner,
 };
