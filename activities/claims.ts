@@ -8,6 +8,7 @@ import type { Engine } from '../engine/index.js';
 import { judgeClaims } from '../learning/claims/judge-claims.js';
 import { mean } from '../learning/statistics/descriptive.js';
 import { generatorSha256, modelSha256 } from './claims/fingerprint.js';
+import { ComputeMeter } from './claims/compute-meter.js';
 import { forgetRun, playArm, type ArmPlan } from './claims/play-arm.js';
 import { probeComponents } from './claims/probe-components.js';
 import { readState, resultFile, writeState } from './claims/result-files.js';
@@ -78,17 +79,21 @@ export const probeKey = (input: ClaimsInput, seed: number) =>
   configHash({ probe: seed, generator: input.preregistration.generatorSha256 });
 
 export function createClaimsGpuActivities(
-  deps: Dependencies & { engine: Engine; cpu: CpuActivities; gpu: GpuActivities },
+  deps: Dependencies & { engine: Engine; cpu: CpuActivities; gpuOver(engine: Engine): GpuActivities },
 ): ClaimsGpuActivities {
   return {
     async playClaimsArm({ arm, seed, ...input }) {
       const plan = planArm(input, arm, seed);
       const { key } = plan;
-      if ((await readState(deps.dataFolder, resultFile(key))) !== null) return { key, known: true };
-      const result = await playArm(deps, plan);
-      await writeState(deps.dataFolder, resultFile(key), result);
+      const known = (await readState(deps.dataFolder, resultFile(key))) !== null;
+      if (!known) {
+        const engine = new ComputeMeter(deps.engine);
+        const result = await playArm({ ...deps, engine, gpu: deps.gpuOver(engine) }, plan);
+        await writeState(deps.dataFolder, resultFile(key), result);
+      }
+      // Of a known one, too: it may have been killed right before.
       if (!(await isContinued(deps.dataFolder, input, plan))) await forgetRun(deps.dataFolder, plan);
-      return { key, known: false };
+      return { key, known };
     },
   };
 }

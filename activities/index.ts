@@ -63,7 +63,17 @@ export function createCpuActivities(
 export function createGpuActivities(
   deps: Dependencies & { engine: Engine },
 ): GpuActivities & ClaimsGpuActivities & DataParallelGpuActivities {
-  const gpu: GpuActivities = {
+  // An experiment plays whole loops inside one activity, over the same stages.
+  const gpuOver = (engine: Engine) => createStageGpuActivities({ ...deps, engine });
+  return {
+    ...gpuOver(deps.engine),
+    ...createDataParallelGpuActivities(deps),
+    ...createClaimsGpuActivities({ ...deps, cpu: createCpuActivities(deps), gpuOver }),
+  };
+}
+
+function createStageGpuActivities(deps: Dependencies & { engine: Engine }): GpuActivities {
+  return {
     ...createFeedbackGpuActivities(deps),
     ...createTuningGpuActivities(deps),
     ...createTrainingGpuActivities(deps),
@@ -71,11 +81,5 @@ export function createGpuActivities(
     ...createEnsembleActivities(deps),
     ...createPreferenceGpuActivities(deps),
     ...createTrackingGpuActivities(deps),
-  };
-  // An experiment plays whole loops inside one activity, over the same stages.
-  return {
-    ...gpu,
-    ...createDataParallelGpuActivities(deps),
-    ...createClaimsGpuActivities({ ...deps, cpu: createCpuActivities(deps), gpu }),
   };
 }

@@ -10,12 +10,14 @@ export const CLAIM_MEASURES = [
   'labelsToTarget',
   'secondsToTarget',
   'visitsToTarget',
+  'operationsToTarget',
   'labelsToReference',
   'score',
   'successRate',
   'edgeSuccessRate',
   'hardShare',
   'scorePerLabel',
+  'scorePerOperation',
   'rewordedScore',
   'robustnessDrop',
   'genericShare',
@@ -126,6 +128,8 @@ export interface ArmRound extends ArmScore {
   steps: number;
   /** Rows seen by training, with repeats; tuning trials included. */
   rowVisits: number;
+  /** Floating point operations of scoring, tuning and training, by the usual estimate; not in results of before it was counted. */
+  operations?: number;
   /** Wall time of reward to tracking, scoring and tuning included; the users' requests and our measuring are not. */
   seconds: number;
   /** Share of this round's labelled requests with difficulty of at least .65. */

@@ -24,10 +24,12 @@ export {
 export { embedTexts } from './evaluate/embed-texts.js';
 export { evaluateModel } from './evaluate/evaluate-model.js';
 export { generateTexts } from './generate/generate.js';
+export { readModelConfig } from './nn/new-head.js';
 export { loadModel, type LoadedModel, type LoadOptions } from './nn/load-model.js';
 export * from './registry/index.js';
 export type { ModelConfig } from './nn/config.js';
 export { createLora, type LoraAdapter, type LoraSettings } from './peft/lora.js';
+export { targetModules } from './peft/target-modules.js';
 export { loraFromPeft } from './peft/from-peft.js';
 export { AdapterSet, combineAdapters } from './peft/adapter-set.js';
 export { loadQuantizedModel, type QuantizedModel } from './quantization/load-quantized-model.js';

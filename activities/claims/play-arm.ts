@@ -14,7 +14,6 @@ import type {
 import type { LoopConfig } from '../../config/loop.js';
 import { formatPrompt, renameIdentifiers, paraphrase, validateArtifact } from '../../datasets/index.js';
 import { stream } from '../../config/random.js';
-import type { Engine } from '../../engine/index.js';
 import { mean } from '../../learning/statistics/descriptive.js';
 import { preferenceTraining } from '../../learning/preference/preference-training.js';
 import { bestOrDefault } from '../../learning/tuning/best-or-default.js';
@@ -25,6 +24,7 @@ import { modelFolders, roundFolder, RoundFiles } from '../dependencies.js';
 import { MAX_NEW_TOKENS } from '../feedback.js';
 import type { CpuActivities, GpuActivities, RoundKey } from '../interfaces.js';
 import type { ModelReference } from '../loop-state.js';
+import type { ComputeMeter } from './compute-meter.js';
 import { readState, stateFile, writeState } from './result-files.js';
 
 /** Requests of the validation split that only measure: promotion and stopping look at block 0. */
@@ -34,8 +34,9 @@ const HARD = 0.65;
 
 export interface ArmDependencies {
   dataFolder: string;
-  engine: Engine;
+  engine: ComputeMeter;
   cpu: CpuActivities;
+  /** Over the same engine. */
   gpu: GpuActivities;
 }
 
@@ -125,7 +126,7 @@ async function begin({ gpu }: ArmDependencies, config: LoopConfig): Promise<ArmS
 }
 
 async function playRound(deps: ArmDependencies, plan: ArmPlan, state: ArmState): Promise<ArmState> {
-  const { cpu, gpu } = deps;
+  const { cpu, gpu, engine } = deps;
   const { config } = plan;
   const { components } = config;
   const files = new RoundFiles(deps.dataFolder);
@@ -141,6 +142,7 @@ async function playRound(deps: ArmDependencies, plan: ArmPlan, state: ArmState):
   const feedbackRef = await cpu.simulateFeedback({ key, config, requestsRef, answersRef, users });
 
   const started = performance.now();
+  const counted = engine.operations;
   const rewardsRef = await cpu.scoreRewards({ key, config, feedbackRef });
   const curriculumRef = await cpu.organizeCurriculum({ key, config, feedbackRef, rewardsRef, curriculum });
   const selected = await cpu.selectExamples({
@@ -169,7 +171,7 @@ async function playRound(deps: ArmDependencies, plan: ArmPlan, state: ArmState):
     earlierRef: await append(files, key, earlierRef, examplesRef),
   };
   const result: ArmRound = {
-    ...(before ?? { ...state.base, steps: 0, rowVisits: 0, seconds: 0 }),
+    ...(before ?? { ...state.base, steps: 0, rowVisits: 0, seconds: 0, operations: 0 }),
     round,
     labels,
     trained: batches.ready,
@@ -226,6 +228,7 @@ async function playRound(deps: ArmDependencies, plan: ArmPlan, state: ArmState):
     if (tracked.promote) Object.assign(next, { champion: model, validation });
   }
   result.seconds += (performance.now() - started) / 1000;
+  if (result.operations !== undefined) result.operations += engine.operations - counted;
 
   if (result.promoted) {
     const measured = await gpu.evaluateModel({

@@ -31,11 +31,13 @@ export function measureArm(run: ArmResult, measure: ClaimMeasure, context: Measu
       return reach(run, context, (round) => round.seconds);
     case 'visitsToTarget':
       return reach(run, context, (round) => round.rowVisits);
+    case 'operationsToTarget':
+      return isCounted(run, context) ? reach(run, context, operationsOf) : null;
     case 'labelsToReference': {
       const enough = context.other.rounds.at(-1)!.score - 1;
       const first = run.rounds.find((round) => round.score >= enough);
       return first === undefined
-        ? { value: budgetOfBoth(run, context.other, (round) => round.labels), censored: true }
+        ? { value: Math.max(...budgets(run, context.other, (round) => round.labels)), censored: true }
         : exact(first.labels);
     }
     case 'score': {
@@ -51,7 +53,11 @@ export function measureArm(run: ArmResult, measure: ClaimMeasure, context: Measu
       return shares.length === 0 ? null : exact(mean(shares));
     }
     case 'scorePerLabel':
-      return exact(areaPerLabel(run));
+      return exact(areaPer(run, (round) => round.labels, Infinity));
+    case 'scorePerOperation':
+      return isCounted(run, context)
+        ? exact(areaPer(run, operationsOf, Math.min(...budgets(run, context.other, operationsOf))))
+        : null;
     case 'rewordedScore':
     case 'robustnessDrop':
       return exact(run[measure]);
@@ -66,22 +72,28 @@ function reach(run: ArmResult, { targetScore, other }: MeasureContext, costOf: (
   const reaches = (place: number) => (rounds[place]?.score ?? -1) >= targetScore;
   const first = rounds.find((_, place) => reaches(place) && reaches(place + 1));
   return first === undefined
-    ? { value: budgetOfBoth(run, other, costOf), censored: true }
+    ? { value: Math.max(...budgets(run, other, costOf)), censored: true }
     : { value: costOf(first), censored: false };
 }
 
-function budgetOfBoth(run: ArmResult, other: ArmResult, costOf: (round: ArmRound) => number): number {
-  return Math.max(...[run, other].map(({ rounds }) => costOf(rounds.at(-1)!)));
-}
+const budgets = (run: ArmResult, other: ArmResult, costOf: (round: ArmRound) => number): number[] =>
+  [run, other].map(({ rounds }) => costOf(rounds.at(-1)!));
 
-/** Mean score over the labels spent (trapezoids from the base model on): the area under the learning curve ÷ labels. */
-function areaPerLabel({ base, rounds }: ArmResult): number {
-  const points = [{ labels: 0, score: base.score }, ...rounds];
-  const area = points
-    .slice(1)
-    .reduce(
-      (sum, { labels, score }, place) => sum + ((labels - points[place]!.labels) * (score + points[place]!.score)) / 2,
-      0,
-    );
-  return area / points.at(-1)!.labels;
+const operationsOf = (round: ArmRound): number => round.operations!;
+
+const isCounted = (run: ArmResult, { other }: MeasureContext): boolean =>
+  [run, other].every(({ rounds }) => rounds.every(({ operations }) => operations !== undefined));
+
+/** Mean score over the cost (trapezoids from the base model on), up to a limit: the area under the learning curve ÷ cost. */
+function areaPer({ base, rounds }: ArmResult, costOf: (round: ArmRound) => number, limit: number): number {
+  let [area, cost, score] = [0, 0, base.score];
+  for (const round of rounds) {
+    const width = costOf(round) - cost;
+    const share = width === 0 ? 1 : Math.min(1, (limit - cost) / width);
+    const end = score + share * (round.score - score);
+    area += (share * width * (score + end)) / 2;
+    [cost, score] = [cost + share * width, end];
+    if (share < 1) break;
+  }
+  return area / cost;
 }

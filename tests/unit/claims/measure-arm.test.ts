@@ -13,6 +13,7 @@ describe('the budget to a score', () => {
     expect(measure([81, 70, 80, 80, 90], 'labelsToTarget')).toEqual({ value: 300, censored: false });
     expect(measure([70, 80, 85], 'secondsToTarget')).toEqual({ value: 20, censored: false });
     expect(measure([70, 80, 85], 'visitsToTarget')).toEqual({ value: 2000, censored: false });
+    expect(measure([70, 80, 85], 'operationsToTarget')).toEqual({ value: 2e6, censored: false });
   });
 
   it('is the whole one, censored, when the score is reached once or never', () => {
@@ -35,6 +36,21 @@ describe('the budget to a score', () => {
 it('the area per label is the mean of the learning curve', () => {
   expect(measure([40, 40], 'scorePerLabel')!.value).toBeCloseTo(40, 12);
   expect(measure([60, 80], 'scorePerLabel')!.value).toBeCloseTo(60, 12);
+});
+
+it('the area per operation ends where the cheaper side does', () => {
+  const dearer = run('v2', 1, [60, 80]);
+  dearer.rounds.forEach((round, place) => (round.operations = [2e6, 4e6][place]!));
+  // From 40 to 60 over 2e6 operations, and to 70 over the next 1e6.
+  const { value } = measureArm(dearer, 'scorePerOperation', { targetScore: 80, other })!;
+  expect(value).toBeCloseTo((2 * 50 + 1 * 65) / 3, 12);
+});
+
+it('operations are no measure of runs that were played before they were counted', () => {
+  const old = run('v1', 1, [50, 60, 70]);
+  old.rounds.forEach((round) => delete round.operations);
+  for (const name of ['operationsToTarget', 'scorePerOperation'] as const)
+    expect(measureArm(run('v2', 1, [70, 80, 85]), name, { targetScore: 80, other: old })).toBeNull();
 });
 
 it('hard examples are a mean over rounds', () => {

@@ -1,5 +1,5 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -170,7 +170,11 @@ describe('playing an arm', () => {
     const again = failingIn(/round-1\//, 'round 1 is played twice');
     expect(await again.playClaimsArm({ ...input, arm: 'v1', seed: 1 })).toEqual({ key, known: false });
     expect(facts(result(key))).toEqual(undisturbed);
+    const { config } = planArm(input, 'v1', 1);
+    const folder = path.join(dataFolder, `loops/${config.name}`);
+    mkdirSync(folder);
     expect(await again.playClaimsArm({ ...input, arm: 'v1', seed: 1 })).toEqual({ key, known: true });
+    expect(existsSync(folder), 'left by a kill after the result').toBe(false);
   });
 
   it('an arm with more rounds goes on with the equal shorter one, with the result of playing it whole', async () => {

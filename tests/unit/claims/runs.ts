@@ -1,6 +1,6 @@
 import type { ArmResult, ArmRound } from '../../../config/claims.js';
 
-/** A run whose measuring score follows the list, 100 labels, 1,000 rows and 10 seconds a round. */
+/** A run whose measuring score follows the list, 100 labels, 1,000 rows, 10⁶ operations and 10 seconds a round. */
 export function run(arm: string, seed: number, scores: readonly number[], changes: Partial<ArmResult> = {}): ArmResult {
   const at = (score: number) => ({ score, successRate: score / 100, edgeSuccessRate: score / 200 });
   const rounds = scores.map((score, place): ArmRound => ({
@@ -12,6 +12,7 @@ export function run(arm: string, seed: number, scores: readonly number[], change
     reason: '',
     steps: 10,
     rowVisits: 1000 * (place + 1),
+    operations: 1e6 * (place + 1),
     seconds: 10 * (place + 1),
     hardShare: 0.1 * (place + 1),
   }));
