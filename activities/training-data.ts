@@ -11,6 +11,9 @@ import { writeAtomic } from '../engine/formats/atomic-write.js';
 import { readTable } from '../store/read-table.js';
 import { engineRow, RowRefused, type EngineRow } from './engine-row.js';
 
+/** Both sides of the split, where there are two, and the ledger. */
+export const PREPARED_FILES = ['train.jsonl', 'validation.jsonl', 'rejected.jsonl'] as const;
+
 export interface PrepareOptions {
   /** JSONL, JSON, CSV, TSV, Parquet or text, in any format of `datasets/formats`. */
   file: string;
@@ -26,7 +29,7 @@ export interface PrepareOptions {
   /** Order the training rows from short to long. */
   curriculum?: boolean;
   seed: number;
-  /** Where `train.jsonl`, `validation.jsonl` and `rejected.jsonl` are written. */
+  /** Where the {@link PREPARED_FILES} are written. */
   folder: string;
 }
 

@@ -160,10 +160,13 @@ describe('train', () => {
       code: 2,
       stderr: expect.stringContaining('no training of Ratchet wrote it') as unknown,
     });
+    const read = (name: string) => readFileSync(path.join(folder, 'a.run', name), 'utf8');
+    const kept = ['train.jsonl', 'validation.jsonl', 'rejected.jsonl'].map(read);
     const other = await ratchet(flags('a', '--seed', '2'));
     expect(last(other.stdout)).toMatchObject({
       error: { code: 'E_USAGE', hint: expect.stringContaining('--fresh') as unknown },
     });
+    expect(['train.jsonl', 'validation.jsonl', 'rejected.jsonl'].map(read), 'another split').toEqual(kept);
     // With --fresh neither, before the data and the settings are found to be right.
     const note = path.join(folder, 'a.run', 'note.txt');
     writeFileSync(note, 'mine');

@@ -1,9 +1,9 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { prepareTrainingData } from '../../activities/training-data.js';
+import { PREPARED_FILES, prepareTrainingData } from '../../activities/training-data.js';
 import { openTrainingLog } from '../../activities/run-log.js';
 import { RatchetError } from '../../config/errors.js';
 import type { FineTuningConfig } from '../../config/fine-tuning.js';
@@ -17,7 +17,7 @@ import { specHash } from '../../engine/train/spec-hash.js';
 import { acquireLock, type Lock, type LockHolder } from '../lock.js';
 import { findModel } from './find-model.js';
 import type { JobContext, TrainJob } from './messages.js';
-import { objectiveOf, planTrainingRun, trainSpecOf } from './plan-training-run.js';
+import { objectiveOf, planTrainingRun, trainSpecOf, type TrainingPlan } from './plan-training-run.js';
 
 /**
  * Trains on a user's file. Beside the output folder, `<output>.run` keeps the rows as they were read, the ledger of
@@ -41,14 +41,19 @@ export async function runTrainJob(job: TrainJob, context: JobContext): Promise<T
   }
   const lock = await holdFolder(folder);
   try {
-    const { plan, spec } = await prepare(job, outputDir, folder, context);
-    if (job.mode !== 'fresh') await refuseOther(spec);
-    if (job.mode === 'resume') requireStarted(spec);
-    context.emit({ event: 'plan', ...plan });
+    // The rows of the run that is there stay until it is clear that this one may take its place.
+    const staging = path.join(folder, 'new');
+    const { plan, model } = await prepare(job, outputDir, staging, context);
+    if (job.mode !== 'fresh') await refuseOther(trainSpecOf(plan, model, folder));
+    if (job.mode === 'resume') requireStarted(outputDir, folder);
+    const data = plan.refused ? plan.data : dataIn(folder, plan.data);
+    context.emit({ event: 'plan', ...plan, data });
     if (plan.refused) throw new RatchetError('E_OUT_OF_MEMORY', plan.refused.message, { hint: plan.refused.hint });
     const runtime = await runtimeOf(plan.config, job.threads);
     // Only now: a mistyped file or setting costs nobody a finished adapter.
     if (job.mode === 'fresh') startOver(outputDir, folder);
+    replaceData(staging, folder);
+    const spec = trainSpecOf({ ...plan, data }, model, folder);
     await keepSpec(folder, spec);
     const result = await train(spec, runtime, plan.stepsPerEpoch, path.join(folder, 'log.jsonl'), context);
     if (!job.keepCheckpoints) rmSync(spec.checkpointDir, { recursive: true, force: true });
@@ -107,7 +112,27 @@ async function prepare(job: TrainJob, outputDir: string, folder: string, context
     folder,
   });
   const plan = planTrainingRun(config, withLabels(model, labels), data, { modelDir, outputDir, newHead: labels });
-  return { plan, spec: trainSpecOf(plan, model, folder) };
+  return { plan, model };
+}
+
+/** Prepared data when its files have been moved to a folder. */
+function dataIn(folder: string, { train, validation, ledger, ...rest }: TrainingPlan['data']): TrainingPlan['data'] {
+  const moved = (file: string) => path.join(folder, path.basename(file));
+  return {
+    ...rest,
+    train: { ...train, file: moved(train.file) },
+    validation: validation && { ...validation, file: moved(validation.file) },
+    ledger: ledger && moved(ledger),
+  };
+}
+
+/** Moves prepared files to a folder, in place of those of before. */
+function replaceData(from: string, to: string): void {
+  for (const name of PREPARED_FILES) {
+    rmSync(path.join(to, name), { force: true });
+    if (existsSync(path.join(from, name))) renameSync(path.join(from, name), path.join(to, name));
+  }
+  rmSync(from, { recursive: true });
 }
 
 function taskOf(asked: unknown, classifier: boolean): FineTuningConfig['task'] {
@@ -177,9 +202,9 @@ async function refuseOther(spec: TrainSpec): Promise<void> {
   });
 }
 
-function requireStarted(spec: TrainSpec): void {
-  if (existsSync(spec.checkpointDir) || existsSync(path.join(spec.outputDir, 'training.json'))) return;
-  throw new RatchetError('E_NOT_FOUND', `There is no run to go on with beside ${spec.outputDir}.`, {
+function requireStarted(outputDir: string, folder: string): void {
+  if (existsSync(path.join(folder, 'checkpoints')) || existsSync(path.join(outputDir, 'training.json'))) return;
+  throw new RatchetError('E_NOT_FOUND', `There is no run to go on with beside ${outputDir}.`, {
     hint: 'Leave --resume out to start one.',
   });
 }

@@ -52,7 +52,12 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
     process.platform === 'win32'
       ? [options.binary, serverArguments(options)]
       : ['/bin/sh', ['-c', TIED_TO_PARENT, 'sh', options.binary, ...serverArguments(options)]];
-  const child = spawn(command, args, { stdio: ['ignore', log, log, 'pipe'], detached: process.platform !== 'win32' });
+  const child = spawn(command, args, {
+    stdio: ['ignore', log, log, 'pipe'],
+    detached: process.platform !== 'win32',
+    // The server does not start under an account without a name, as a container's may be, unless this gives it one.
+    env: { USER: 'ratchet', ...process.env },
+  });
   closeSync(log);
   const parentPipe = child.stdio[3];
   parentPipe?.on('error', () => {});

@@ -28,7 +28,8 @@ export async function goInstallServer(options: {
   try {
     const source = `github.com/temporalio/cli/cmd/temporal@v${version}`;
     const { code, stderr } = await runCommand('go', ['install', '-ldflags', '-s -w', source], {
-      env: { ...process.env, GOBIN: temporary },
+      // Without cgo, as Temporal builds its releases.
+      env: { ...process.env, GOBIN: temporary, CGO_ENABLED: '0' },
       onLine: (line) => (latest = line.slice(0, 100)),
     });
     if (code !== 0)

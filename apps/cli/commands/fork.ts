@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
 import { configHash } from '../../../config/hash.js';
@@ -7,6 +6,7 @@ import { noteForkInFile } from '../../../workers/note-fork.js';
 import { runEngineJob } from '../../../workers/run-engine-job.js';
 import { forkNoteWorkflowId } from '../../../workflows/identifiers.js';
 import type { ForkNote, noteFork } from '../../../workflows/note-fork.js';
+import { requestedBy } from '../actor.js';
 import { collectSetting, outputOf, resolveConfig, wholeNumber } from '../command-context.js';
 import { withEngineOptions, type EngineOptions } from '../engine-command.js';
 import { onInterrupt } from '../interrupt.js';
@@ -53,7 +53,7 @@ async function fork(run: string, options: ForkOptions): Promise<number> {
   const interrupt = onInterrupt();
   const progress = new TrainingProgress(output.style);
   const changes = options.set ?? {};
-  const by = { actor: userInfo().username, reason: options.reason ?? '' };
+  const by = requestedBy(options.reason);
   try {
     const result = await runEngineJob(
       {

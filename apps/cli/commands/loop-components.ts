@@ -1,7 +1,7 @@
-import { userInfo } from 'node:os';
 import { RatchetError } from '../../../config/errors.js';
 import { LoopConfig } from '../../../config/loop.js';
 import { setComponentsUpdate } from '../../../workflows/messages.js';
+import { requestedBy } from '../actor.js';
 import { outputOf, resolveConfig, type CommonOptions } from '../command-context.js';
 import { runningLoop, withRunning } from '../loop-client.js';
 
@@ -18,7 +18,7 @@ export async function setComponents(switches: string[], options: SetOptions): Pr
   const { name } = config.loop;
   return await withRunning(config, dataFolder, async ({ client }) => {
     const handle = await runningLoop(client, name);
-    const request = { components, actor: userInfo().username, reason: options.reason ?? '' };
+    const request = { components, ...requestedBy(options.reason) };
     const fromRound = await handle.executeUpdate(setComponentsUpdate, { args: [request] });
     output.object({ event: 'set', name, components, fromRound });
     output.line(`The loop ${name} has ${switches.join(', ')} from round ${fromRound} on.`);

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { userInfo } from 'node:os';
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import { RatchetError } from '../../../config/errors.js';
@@ -7,6 +6,7 @@ import type { RatchetConfig } from '../../../config/schema.js';
 import { roundWorkflowId } from '../../../workflows/identifiers.js';
 import { decidePromotionUpdate, progressQuery, statusQuery, steerUpdate } from '../../../workflows/messages.js';
 import type { SteerOutcome, SteerRequest } from '../../../workflows/messages.js';
+import { requestedBy } from '../actor.js';
 import { outputOf, resolveConfig, wholeNumber, withCommonOptions, type CommonOptions } from '../command-context.js';
 import { isNotFound, runningLoop, withRunning, withStore } from '../loop-client.js';
 import type { Output } from '../output.js';
@@ -78,11 +78,7 @@ async function act(
   await withRunning(config, dataFolder, ({ client }) => work({ client, config, output, name }));
 }
 
-const byMe = ({ reason, why }: ControlOptions) => ({
-  id: randomUUID(),
-  actor: userInfo().username,
-  reason: reason ?? why ?? '',
-});
+const byMe = ({ reason, why }: ControlOptions) => ({ id: randomUUID(), ...requestedBy(reason ?? why) });
 
 async function steer(
   { client, output, name }: Surroundings,

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { userInfo } from 'node:os';
 import { Command } from 'commander';
 import { RatchetError } from '../../../config/errors.js';
 import type { LoadedConfig } from '../../../config/load.js';
 import { pauseSignal, resumeSignal, stopSignal } from '../../../workflows/messages.js';
+import { requestedBy } from '../actor.js';
 import { outputOf, resolveConfig, wholeNumber, withCommonOptions, type CommonOptions } from '../command-context.js';
 import { INTERRUPTED, onInterrupt, pause } from '../interrupt.js';
 import { describeLoop, runningLoop, startOrJoinLoop, withRunning } from '../loop-client.js';
@@ -168,7 +168,7 @@ function steer(action: keyof typeof DONE): (options: LoopOptions) => Promise<num
     return await withRunning(config, dataFolder, async ({ client }) => {
       const handle = await runningLoop(client, name);
       const now = action === 'stop' && options.now === true;
-      const by = { id: randomUUID(), actor: userInfo().username, reason: options.reason ?? '', ...(now && { now }) };
+      const by = { id: randomUUID(), ...requestedBy(options.reason), ...(now && { now }) };
       await handle.signal({ pause: pauseSignal, resume: resumeSignal, stop: stopSignal }[action], by);
       if (now) await handle.cancel();
       output.object({ event: action, name, now: options.now ?? false });

@@ -1,9 +1,9 @@
-import { userInfo } from 'node:os';
 import { ScheduleAlreadyRunning, ScheduleNotFoundError, type Client, type ScheduleHandle } from '@temporalio/client';
 import { Command } from 'commander';
 import { RatchetError } from '../../../config/errors.js';
 import type { RatchetConfig } from '../../../config/schema.js';
 import { createSchedule, listSchedules, OVERLAP_POLICIES, scheduleId } from '../../../workers/schedules.js';
+import { actorName } from '../actor.js';
 import { outputOf, resolveConfig, wholeNumber, withCommonOptions, type CommonOptions } from '../command-context.js';
 import { withRunning } from '../loop-client.js';
 import type { Output } from '../output.js';
@@ -136,7 +136,7 @@ function steer(
       options,
       ({ output }) =>
         async (client) => {
-          const note = `${action} by ${userInfo().username}${options.reason === undefined ? '' : `: ${options.reason}`}`;
+          const note = `${action} by ${actorName()}${options.reason === undefined ? '' : `: ${options.reason}`}`;
           await work(client.schedule.getHandle(scheduleId(name)), note);
           output.object({ event: action, name });
           output.line(`The schedule ${name} ${DONE[action]}.`);
