@@ -34,7 +34,8 @@ const mayImport = {
 const everywhere = '^config/(errors|random|hash)\\.ts$';
 
 // Learning-rate schedules and the registry of models load no tensors: the command line prints what the engine will do.
-const pureEngine = '^engine/(optim/schedules|registry)/';
+// `ratchet doctor` tries the runtime below the engine.
+const pureEngine = '^engine/(optim/schedules/|registry/|trace/onnxruntime\\.ts$)';
 
 const notType = { dependencyTypesNot: ['type-only'] };
 

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
+import { forbidTelemetry } from '../engine/trace/onnxruntime.js';
 import { answerSteps } from './answer.js';
 import type { GenerationWork } from './generate.js';
 
@@ -19,6 +20,7 @@ interface Transformers {
 
 const [folder, threads, packages] = process.argv.slice(2) as [string, string, string];
 const work = JSON.parse(readFileSync(join(folder, 'workload.json'), 'utf8')) as GenerationWork;
+forbidTelemetry();
 const require = createRequire(join(packages, 'package.json'));
 const { env, Tensor, AutoModelForCausalLM } = require('@huggingface/transformers') as Transformers;
 const { dependencies } = JSON.parse(readFileSync(join(packages, 'package.json'), 'utf8')) as {

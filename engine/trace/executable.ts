@@ -1,10 +1,11 @@
 import { availableParallelism } from 'node:os';
-import * as ort from 'onnxruntime-node';
+import type * as Ort from 'onnxruntime-node';
 import { RatchetError } from '../../config/errors.js';
 import type { HostTensor } from '../api.js';
 import type { EagerBackend } from './eager.js';
 import { sameShape, type Graph } from './graph.js';
 import { toOnnx } from './onnx.js';
+import { loadOnnxRuntime } from './onnxruntime.js';
 
 export interface CompileOptions {
   /** Threads inside an operator; all cores when left out. Results do not depend on it. */
@@ -28,12 +29,14 @@ export class Executable {
   readonly inputs: string[];
   readonly outputs: string[];
   /** onnxruntime's tensors over the host arrays of earlier runs; most feeds (frozen weights) are the same at each step. */
-  private readonly wrapped = new WeakMap<HostTensor, ort.Tensor>();
-  private session: ort.InferenceSession | null;
+  private readonly wrapped = new WeakMap<HostTensor, Ort.Tensor>();
+  private session: Ort.InferenceSession | null;
+  private readonly tensor: Ort.TensorConstructor;
   private running = 0;
 
-  private constructor(session: ort.InferenceSession) {
+  private constructor(session: Ort.InferenceSession, tensor: Ort.TensorConstructor) {
     this.session = session;
+    this.tensor = tensor;
     this.inputs = [...session.inputNames];
     this.outputs = [...session.outputNames];
   }
@@ -42,6 +45,7 @@ export class Executable {
   static async compile(onnx: Uint8Array | Graph, options: CompileOptions = {}): Promise<Executable> {
     const bytes = onnx instanceof Uint8Array ? onnx : toOnnx(onnx);
     try {
+      const ort = await loadOnnxRuntime();
       return new Executable(
         await ort.InferenceSession.create(bytes, {
           executionProviders: [options.provider ?? 'cpu'],
@@ -55,6 +59,7 @@ export class Executable {
           logSeverityLevel: 3,
           extra: SPIN_BRIEFLY,
         }),
+        ort.Tensor,
       );
     } catch (error) {
       throw runtimeError('The graph could not be compiled', error);
@@ -72,7 +77,7 @@ export class Executable {
     const missing = this.inputs.filter((name) => !feeds[name]);
     if (missing.length > 0)
       throw new RatchetError('E_INTERNAL', `The graph needs inputs that were not fed: ${missing.join(', ')}.`);
-    const operands: Record<string, ort.Tensor> = {};
+    const operands: Record<string, Ort.Tensor> = {};
     for (const name of this.inputs) operands[name] = this.wrap(feeds[name]!);
     this.running++;
     try {
@@ -93,16 +98,16 @@ export class Executable {
     if (this.running === 0) void session?.release();
   }
 
-  private wrap(host: HostTensor): ort.Tensor {
+  private wrap(host: HostTensor): Ort.Tensor {
     const known = this.wrapped.get(host);
     if (known && known.data === (host.data as unknown) && sameShape(known.dims, host.shape)) return known;
-    const tensor = new ort.Tensor(host.dtype, host.data as never, host.shape);
+    const tensor = new this.tensor(host.dtype, host.data as never, host.shape);
     this.wrapped.set(host, tensor);
     return tensor;
   }
 }
 
-const unwrap = (tensor: ort.Tensor): HostTensor => ({
+const unwrap = (tensor: Ort.Tensor): HostTensor => ({
   dtype: tensor.type as HostTensor['dtype'],
   shape: [...tensor.dims],
   data: tensor.data as HostTensor['data'],

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { RatchetError } from '../../config/errors.js';
 import type { DeviceRequest } from '../devices/index.js';
 import type { Engine, Evaluation, Generation, TrainHooks, TrainResult } from '../api.js';
+import { forbidTelemetry } from '../trace/onnxruntime.js';
 import {
   fromFault,
   toFault,
@@ -36,6 +37,7 @@ const fromSource = import.meta.url.endsWith('.ts');
 const workerUrl = new URL(fromSource ? './engine-worker.ts' : './engine-worker.js', import.meta.url);
 
 function startWorker(data: EngineWorkerData): Worker {
+  forbidTelemetry();
   if (!fromSource) return new Worker(workerUrl, { workerData: data });
   const loader = import.meta.resolve('tsx/esm/api');
   const code = `import(${JSON.stringify(loader)})

@@ -116,11 +116,12 @@ async function prepare(job: TrainJob, outputDir: string, folder: string, context
 }
 
 /** Prepared data when its files have been moved to a folder. */
-function dataIn(folder: string, { train, validation, ledger, ...rest }: TrainingPlan['data']): TrainingPlan['data'] {
+function dataIn(folder: string, data: TrainingPlan['data']): TrainingPlan['data'] {
+  const { validation, ledger } = data;
   const moved = (file: string) => path.join(folder, path.basename(file));
   return {
-    ...rest,
-    train: { ...train, file: moved(train.file) },
+    ...data,
+    train: { ...data.train, file: moved(data.train.file) },
     validation: validation && { ...validation, file: moved(validation.file) },
     ledger: ledger && moved(ledger),
   };

@@ -55,8 +55,13 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
   const child = spawn(command, args, {
     stdio: ['ignore', log, log, 'pipe'],
     detached: process.platform !== 'win32',
-    // The server does not start under an account without a name, as a container's may be, unless this gives it one.
-    env: { USER: 'ratchet', ...process.env },
+    env: {
+      // The server does not start under an account without a name, as a container's may be, unless this gives it one.
+      USER: 'ratchet',
+      // It would tell version-info.temporal.io which versions and databases are in use.
+      TEMPORAL_VERSION_CHECK_DISABLED: '1',
+      ...process.env,
+    },
   });
   closeSync(log);
   const parentPipe = child.stdio[3];

@@ -1,3 +1,4 @@
+import { loadOnnxRuntime } from '../../../engine/trace/onnxruntime.js';
 import { check, guarded, type Check } from './check.js';
 
 /** An ONNX model of one node, c = a·b, with a and b of 512×512 float32 (opset 13). */
@@ -9,7 +10,7 @@ const MEASURE_MILLISECONDS = 1_000;
 /** Multiplies matrices for a second: the engine's runtime loads, computes right, and how fast it is. */
 export function checkOnnxRuntime(): Promise<Check> {
   return guarded('onnxruntime', 'Install the packages again with `npm ci`.', async () => {
-    const ort = await import('onnxruntime-node');
+    const ort = await loadOnnxRuntime();
     const session = await ort.InferenceSession.create(Buffer.from(MATRIX_PRODUCT, 'base64'));
     const ones = new ort.Tensor('float32', new Float32Array(SIZE * SIZE).fill(1), [SIZE, SIZE]);
     const started = performance.now();

@@ -1,9 +1,6 @@
 import path from 'node:path';
 import type { ClaimRow, ClaimsReport } from '../../../config/claims.js';
-import { verdictText } from './claims.js';
-
-/** Fewer paired seeds than this cannot reject anything after Holm's correction over the headlines. */
-const CONFIRMATORY_SEEDS = 10;
+import { CONFIRMATORY_SEEDS, isFirstLook, verdictText } from './claims.js';
 
 /** What a report does not know of itself. */
 export interface ReportOrigin {
@@ -80,7 +77,7 @@ export function claimsPage(report: ClaimsReport, { command, registration, runs =
 function provisional(measured: readonly ClaimRow[], { tier }: ClaimsReport): string[] {
   const fewest = Math.min(...measured.filter((row) => row.headline).map((row) => row.seeds));
   if (!(fewest < CONFIRMATORY_SEEDS))
-    return measured.some((row) => row.seeds < CONFIRMATORY_SEEDS)
+    return measured.some(isFirstLook)
       ? [
           `A verdict on fewer than ${CONFIRMATORY_SEEDS} seeds is a first look, for a bootstrap of so few is too narrow.`,
           '',

@@ -31,12 +31,23 @@ function interval({ comparison, interval: ends }: ClaimRow): string {
 }
 
 /**
+ * Paired seeds from which a verdict may stand: the bootstrap of fewer is too narrow, and they cannot reject anything after
+ * Holm's correction over the headlines.
+ */
+export const CONFIRMATORY_SEEDS = 10;
+
+/** Whether the row's verdict says only where a few seeds lie. */
+export const isFirstLook = ({ seeds }: ClaimRow): boolean => seeds < CONFIRMATORY_SEEDS;
+
+/**
  * The verdict as a reader takes it: where nothing was aimed at there is no target to be below. Where a loss was to be
  * excluded, an interval that holds it shows nothing, and neither does a single seed.
  */
-export function verdictText({ verdict: text, target, margin, interval: ends }: ClaimRow): string {
+export function verdictText(row: ClaimRow): string {
+  const { verdict: text, target, margin, interval: ends } = row;
   if (text === 'no effect' && (margin !== undefined || ends === null)) return 'not shown';
-  return target === null && text === 'improved, below target' ? 'improved' : text;
+  const plain = target === null && text === 'improved, below target' ? 'improved' : text;
+  return isFirstLook(row) ? `${plain} (first look)` : plain;
 }
 
 function verdict(row: ClaimRow, style: Style): string {

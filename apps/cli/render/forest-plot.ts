@@ -1,5 +1,5 @@
 import type { ClaimRow, Verdict } from '../../../config/claims.js';
-import { verdictText } from './claims.js';
+import { CONFIRMATORY_SEEDS, isFirstLook, verdictText } from './claims.js';
 import { cut } from './style.js';
 
 const COLOURS: Record<Verdict, string> = {
@@ -15,7 +15,7 @@ const LEFT = 480;
 /** Characters of a claim that fit beside the plot. */
 const LABEL = 74;
 const WIDTH = 360;
-const RIGHT = 190;
+const RIGHT = 240;
 /** Effects beyond this share of the reference are cut at the edge of the picture. */
 const LIMIT = 1;
 
@@ -43,7 +43,7 @@ export function forestPlot(claims: readonly ClaimRow[]): string {
       `<text x="${LEFT - 12}" y="${y + 4}" text-anchor="end"${row.headline ? ' font-weight="600"' : ''}>${escape(cut(row.claimed, LABEL))}</text>`,
       bar,
       goal,
-      `<circle cx="${n(x(point))}" cy="${y}" r="4.5" fill="${colour}"/>`,
+      `<circle cx="${n(x(point))}" cy="${y}" r="4.5" stroke="${colour}" stroke-width="1.5" fill="${isFirstLook(row) ? '#ffffff' : colour}"/>`,
       `<text x="${LEFT + WIDTH + 12}" y="${y + 4}" fill="${colour}">${verdictText(row)}</text>`,
     ].join('');
   });
@@ -55,7 +55,7 @@ export function forestPlot(claims: readonly ClaimRow[]): string {
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${LEFT + WIDTH + RIGHT} ${height}" font-family="system-ui, sans-serif" font-size="12" fill="#1f2328" role="img" aria-label="Measured effects with 95 % intervals">`,
     '<rect width="100%" height="100%" fill="#ffffff"/>',
     `<text x="${LEFT}" y="16">worse</text><text x="${LEFT + WIDTH}" y="16" text-anchor="end">better</text>`,
-    `<text x="${LEFT + WIDTH / 2}" y="32" text-anchor="middle" fill="#59636e">relative effect, 95 % interval; yellow: target</text>`,
+    `<text x="${LEFT + WIDTH / 2}" y="32" text-anchor="middle" fill="#59636e">relative effect, 95 % interval; yellow: target; hollow: fewer than ${CONFIRMATORY_SEEDS} seeds</text>`,
     ...ticks,
     ...body,
     '</svg>',
