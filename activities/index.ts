@@ -72,6 +72,7 @@ export function createGpuActivities(
   };
 }
 
+/** The stages' part of the `gpu` queue. */
 function createStageGpuActivities(deps: Dependencies & { engine: Engine }): GpuActivities {
   return {
     ...createFeedbackGpuActivities(deps),

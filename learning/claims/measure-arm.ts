@@ -95,5 +95,5 @@ function areaPer({ base, rounds }: ArmResult, costOf: (round: ArmRound) => numbe
     [cost, score] = [cost + share * width, end];
     if (share < 1) break;
   }
-  return area / cost;
+  return cost === 0 ? base.score : area / cost;
 }

@@ -44,6 +44,9 @@ it('the area per operation ends where the cheaper side does', () => {
   // From 40 to 60 over 2e6 operations, and to 70 over the next 1e6.
   const { value } = measureArm(dearer, 'scorePerOperation', { targetScore: 80, other })!;
   expect(value).toBeCloseTo((2 * 50 + 1 * 65) / 3, 12);
+  const idle = run('v2', 1, [40, 40]);
+  idle.rounds.forEach((round) => (round.operations = 0));
+  expect(measureArm(idle, 'scorePerOperation', { targetScore: 80, other })!.value).toBe(40);
 });
 
 it('operations are no measure of runs that were played before they were counted', () => {
