@@ -137,5 +137,7 @@ function count(pairs: readonly Pair[], side: keyof Pair): number {
 }
 
 function shown(value: number): string {
+  // Operations: 5583769214790 is 5.58e12.
+  if (Math.abs(value) >= 1e6) return value.toExponential(2).replace('+', '');
   return Math.abs(value) >= 20 ? value.toFixed(1) : Number(value.toPrecision(3)).toString();
 }
