@@ -13,6 +13,7 @@ import { labelOf, labelTrust, type Label } from '../learning/feedback/label.js';
 import { candidateKey, QualityGates, type LabelCandidate } from '../learning/feedback/quality-gates.js';
 import { selectRandom, type SelectionCandidate } from '../learning/selection/active-learner.js';
 import { believed } from '../learning/reward/judge-sources.js';
+import { hasOpinion } from '../learning/reward/score-rewards.js';
 import { chooseExamples } from '../learning/selection/choose-examples.js';
 import { falseNegativeReason } from '../learning/selection/false-negatives.js';
 import { FAILURE_THRESHOLD, HardNegativeMiner } from '../learning/selection/hard-negative-miner.js';
@@ -46,7 +47,7 @@ export function createSelectionActivities(deps: Dependencies): Pick<CpuActivitie
       const { answersRef, votesRef, embeddingsRef } = input;
       const events = await files.read<FeedbackEvent>(feedbackRef);
       const rewardRows = await files.read<RewardRow>(rewardsRef);
-      const rewards = new Map(rewardRows.map((row) => [row.eventId, row.reward]));
+      const rewards = new Map(rewardRows.map((row) => [row.eventId, row]));
       const lessons = new Map((await files.read<CurriculumRow>(curriculumRef)).map((row) => [row.eventId, row]));
       const entropies = new Map<string, number>();
       for (const answer of answersRef === null ? [] : await files.read<AnswerRow>(answersRef)) {
@@ -66,7 +67,12 @@ export function createSelectionActivities(deps: Dependencies): Pick<CpuActivitie
       const candidates = events
         .filter(believed(rewardRows))
         .filter((event) => lessons.get(event.id)?.admitted)
-        .map((event) => toCandidate(event, config, entropies.get(taskId(event.artifact_type, event.input_data))))
+        .map((event) =>
+          toCandidate(event, config, {
+            meanEntropy: entropies.get(taskId(event.artifact_type, event.input_data)),
+            base: rewards.get(event.id)!.base,
+          }),
+        )
         .filter((candidate) => candidate !== null)
         .map((candidate): Candidate => {
           const answers = votes.get(candidate.eventId);
@@ -120,7 +126,7 @@ export function createSelectionActivities(deps: Dependencies): Pick<CpuActivitie
         ...row,
         eventId: row.id,
         difficulty: lessons.get(row.id)!.difficulty,
-        reward: rewards.get(row.id)!,
+        reward: rewards.get(row.id)!.reward,
         hardNegative: hardNegatives.has(row.id),
         split: sides.get(row.id)!,
       }));
@@ -166,7 +172,11 @@ export function createSelectionActivities(deps: Dependencies): Pick<CpuActivitie
 }
 
 /** An event that could teach something; null when it carries no label and there is no annotator to ask. */
-function toCandidate(event: FeedbackEvent, config: LoopConfig, meanEntropy: number | undefined): Candidate | null {
+function toCandidate(
+  event: FeedbackEvent,
+  config: LoopConfig,
+  { meanEntropy, base }: { meanEntropy: number | undefined; base: number },
+): Candidate | null {
   let label = labelOf(event);
   // The simulated annotator is asked rather than an imperfect answer believed.
   if (config.simulatedUsers && label?.source === 'accepted' && event.validation_score < 100) label = null;
@@ -176,7 +186,7 @@ function toCandidate(event: FeedbackEvent, config: LoopConfig, meanEntropy: numb
     eventId: event.id,
     artifactType: event.artifact_type,
     text: event.input_data,
-    uncertainty: uncertaintyOf(event.validation_score, meanEntropy),
+    uncertainty: uncertaintyOf(event.validation_score, meanEntropy, hasOpinion(event) ? base : undefined),
     quality: label ? labelTrust(event, label, labelScore!) : annotatorTrust(config),
     event,
     label,

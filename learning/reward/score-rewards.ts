@@ -82,6 +82,9 @@ export function opinionOf(
   return undefined;
 }
 
+/** Whether the user said outright what he thinks of the output. */
+export const hasOpinion = (event: FeedbackEvent): boolean => opinionOf(event, () => 0) !== undefined;
+
 /**
  * Milliseconds since 1970; a time without a zone is UTC, whatever the machine's zone.
  * @throws RatchetError E_DATA_INVALID

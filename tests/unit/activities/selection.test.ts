@@ -14,18 +14,19 @@ import { feedbackEvent } from '../learning/events.js';
 const key = { loop: 'main', round: 1 };
 const BUDGET = 10;
 
-/** Forty requests, every other one answered rightly and accepted; ten labels may be spent. */
-async function select(keepAccepted: boolean) {
+/** Selects from forty requests with feedback; ten labels may be spent. */
+async function selectFrom(
+  settings: Record<string, unknown>,
+  feedbackOn: (task: ReturnType<typeof generateTasks>[number], place: number) => Parameters<typeof feedbackEvent>[0],
+) {
   const dataFolder = mkdtempSync(path.join(tmpdir(), 'ratchet-selection-'));
   onTestFinished(() => rmSync(dataFolder, { recursive: true, force: true }));
   const files = new RoundFiles(dataFolder);
-  const config = LoopConfig.parse({ selection: { budget: BUDGET, keepAccepted }, simulatedUsers: { wrongLabels: 0 } });
+  const config = LoopConfig.parse(settings);
   const tasks = generateTasks({ seed: 3, purpose: 'accepted', count: 40, distribution: 'target', split: 'pool' });
-  const events = tasks.map(({ artifactType, specification, reference }, place) => {
-    const about = { id: `e${place}`, artifact_type: artifactType, input_data: specification };
-    return place % 2 === 0
-      ? feedbackEvent({ ...about, ai_output: reference, validation_score: 100, feedback_type: 'SUCCESS' })
-      : feedbackEvent({ ...about, ai_output: 'nothing', validation_score: 0, feedback_type: 'VALIDATION_FAILURE' });
+  const events = tasks.map((task, place) => {
+    const about = { id: `e${place}`, artifact_type: task.artifactType, input_data: task.specification };
+    return feedbackEvent({ ...about, ...feedbackOn(task, place) });
   });
   const feedbackRef = await files.write(key, 'feedback', events);
   const rewardsRef = await createRewardActivities({ dataFolder }).scoreRewards({ key, config, feedbackRef });
@@ -45,6 +46,16 @@ async function select(keepAccepted: boolean) {
   };
 }
 
+/** Every other one is answered rightly and accepted. */
+const select = (keepAccepted: boolean) =>
+  selectFrom(
+    { selection: { budget: BUDGET, keepAccepted }, simulatedUsers: { wrongLabels: 0 } },
+    ({ reference }, place) =>
+      place % 2 === 0
+        ? { ai_output: reference, validation_score: 100, feedback_type: 'SUCCESS' }
+        : { ai_output: 'nothing', validation_score: 0, feedback_type: 'VALIDATION_FAILURE' },
+  );
+
 it('trains on accepted answers beside what the budget bought, the hardest first', async () => {
   const without = await select(false);
   const { labels, selected, examples } = await select(true);
@@ -56,4 +67,14 @@ it('trains on accepted answers beside what the budget bought, the hardest first'
   const difficulties = added.map((row) => row.difficulty);
   expect(difficulties).toEqual(difficulties.toSorted((a, b) => b - a));
   expect(without.examples.length).toBeLessThanOrEqual(BUDGET);
+});
+
+it('chooses what users correct before what they accept, where the validator passes both', async () => {
+  const { selected } = await selectFrom({ selection: { budget: BUDGET } }, ({ reference }, place) =>
+    place % 2 === 0
+      ? { ai_output: 'x', validation_score: 100, feedback_type: 'USER_CORRECTION', corrected_output: reference }
+      : { ai_output: reference, validation_score: 100, feedback_type: 'SUCCESS' },
+  );
+  expect(selected.map(({ eventId }) => Number(eventId.slice(1)) % 2)).toEqual(Array(BUDGET).fill(0));
+  for (const { uncertainty } of selected) expect(uncertainty).toBeGreaterThan(0.4);
 });

@@ -178,4 +178,10 @@ describe('uncertaintyOf', () => {
     expect(uncertaintyOf(100, Math.LN2)).toBe(0.5);
     expect(uncertaintyOf(0, 3)).toBe(1);
   });
+
+  it('an answer that users correct failed, whatever the validator says, and one they like failed no less', () => {
+    expect(uncertaintyOf(100, undefined, 0.5)).toBe(0.25);
+    expect(uncertaintyOf(100, Math.LN2, 0)).toBe(0.75);
+    expect(uncertaintyOf(25, undefined, 1)).toBe(0.75);
+  });
 });
