@@ -8,6 +8,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Connection } from '@temporalio/client';
 import { afterEach, describe, expect, it } from 'vitest';
+import { RatchetConfig } from '../../config/schema.js';
+import { locateServer } from '../../workers/server/locate.js';
 import { lockHolder, supervisorLockFile, type SupervisorHolder } from '../../workers/lock.js';
 import { processStart } from '../../workers/process-identity.js';
 import { until } from './environment.js';
@@ -49,8 +51,8 @@ class Supervisor {
   readonly messages: Message[] = [];
   readonly process: ChildProcess;
 
-  constructor(data: string, worker = 'idle-worker', overrides: object = {}) {
-    const { TEMPORAL_ADDRESS: _address, ...env } = process.env;
+  constructor(data: string, worker = 'idle-worker', overrides: object = {}, more: Record<string, string> = {}) {
+    const { TEMPORAL_ADDRESS: _address, ...env } = { ...process.env, ...more };
     this.process = spawn(process.execPath, [script('supervisor'), data, script(worker), JSON.stringify(overrides)], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env,
@@ -61,7 +63,9 @@ class Supervisor {
   }
 
   async message(what: string, matches: (message: Message) => boolean): Promise<Message> {
-    await until(`the supervisor says ${what}`, () => this.messages.some(matches), 60_000);
+    await until(`the supervisor says ${what}`, () => this.messages.some(matches), 60_000).catch((error: Error) => {
+      throw new Error(`${error.message}; it said ${JSON.stringify(this.messages)}`);
+    });
     return this.messages.find(matches) as Message;
   }
 
@@ -168,6 +172,18 @@ describe('W2 the supervisor', () => {
     await until('the server is there', () => processesOf(data).some((pid) => pid !== String(supervisor.process.pid)));
     supervisor.process.kill('SIGKILL');
     await until('nothing is left', () => processesOf(data).length === 0, 10_000);
+  });
+
+  it('W2: starts a server again that ends before it answers, as one whose port was taken meanwhile', async () => {
+    const located = await locateServer({ config: RatchetConfig.parse({}) });
+    if (located.kind === 'address') throw new Error('no server of our own');
+    const bin = dataFolder();
+    const fails = `echo x >> ${bin}/starts; [ $(wc -l < ${bin}/starts) -gt 2 ] || exit 1`;
+    const program = `#!/bin/sh\n[ "$1" = server ] && { ${fails}; }\nexec ${located.path} "$@"\n`;
+    writeFileSync(path.join(bin, 'temporal'), program, { mode: 0o755 });
+    const supervisor = new Supervisor(dataFolder(), 'idle-worker', {}, { PATH: `${bin}:${process.env['PATH']}` });
+    await supervisor.running();
+    expect(readFileSync(path.join(bin, 'starts'), 'utf8')).toBe('x\nx\nx\n');
   });
 
   it('W2: reports a worker that cannot start, once, and stops the rest', async () => {

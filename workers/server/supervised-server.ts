@@ -20,6 +20,9 @@ interface SupervisedServerOptions {
   onSpawn(pid: number): void;
 }
 
+/** Starts of a server that ends before it answers. */
+const START_ATTEMPTS = 3;
+
 /** The development server, started again on the same ports and database whenever it dies. */
 export class SupervisedServer {
   readonly name = 'server';
@@ -47,12 +50,19 @@ export class SupervisedServer {
         return await claimPort(ip, 0, `server.${key}`);
       }
     };
-    const server = new SupervisedServer(
-      { ...given, port: await claim(port, 'port'), uiPort: ui ? await claim(uiPort, 'uiPort') : 0 },
-      given.config.workers.restart,
-    );
-    await server.launch();
-    return server;
+    for (let attempt = 1; ; attempt++) {
+      const ports = { port: await claim(port, 'port'), uiPort: ui ? await claim(uiPort, 'uiPort') : 0 };
+      const server = new SupervisedServer({ ...given, ...ports }, given.config.workers.restart);
+      const started = performance.now();
+      try {
+        await server.launch();
+        return server;
+      } catch (error) {
+        // It ended by itself: a port that was free, the server's inner ones too, may have been taken meanwhile.
+        const ended = performance.now() - started < given.config.server.readyTimeoutSeconds * 1000;
+        if (!ended || attempt === START_ATTEMPTS) throw error;
+      }
+    }
   }
 
   get pid(): number {
