@@ -109,7 +109,8 @@ export async function* readRowsInPieces<Row>(
   if (lines.length > 0) yield parseLines(lines);
 }
 
-function parseLines<Row>(lines: readonly string[]): Row[] {
+/** The rows of JSON lines; empty ones are none. */
+export function parseLines<Row>(lines: readonly string[]): Row[] {
   return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Row);
 }
 

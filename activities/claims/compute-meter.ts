@@ -10,6 +10,7 @@ import {
   type RowInspector,
   type TrainSpec,
 } from '../../engine/index.js';
+import { parseLines } from '../artifacts.js';
 
 /** A multiplication and an addition. */
 const PRODUCT = 2;
@@ -53,15 +54,14 @@ export class ComputeMeter implements Engine {
 
   async generate(...[spec, hooks]: Parameters<Engine['generate']>): ReturnType<Engine['generate']> {
     const generations = await this.engine.generate(spec, hooks);
-    await this.countReading(spec.modelDir, spec.prompts);
     const written = generations.reduce((sum, { tokens }) => sum + tokens.length, 0);
-    this.operations += PRODUCT * countParameters(await readModelConfig(spec.modelDir)) * written;
+    await this.countForward(spec.modelDir, spec.prompts, written);
     return generations;
   }
 
   async embed(...[spec, hooks]: Parameters<Engine['embed']>): ReturnType<Engine['embed']> {
     const vectors = await this.engine.embed(spec, hooks);
-    await this.countReading(spec.modelDir, spec.texts);
+    await this.countForward(spec.modelDir, spec.texts);
     return vectors;
   }
 
@@ -74,9 +74,9 @@ export class ComputeMeter implements Engine {
     return this.engine.close();
   }
 
-  private async countReading(modelDir: string, texts: readonly string[]): Promise<void> {
+  private async countForward(modelDir: string, texts: readonly string[], written = 0): Promise<void> {
     const [config, tokenizer] = await Promise.all([readModelConfig(modelDir), loadTokenizer(modelDir)]);
-    const tokens = texts.reduce((sum, text) => sum + tokenizer.encode(text).length, 0);
+    const tokens = texts.reduce((sum, text) => sum + tokenizer.encode(text).length, written);
     this.operations += PRODUCT * countParameters(config) * tokens;
   }
 }
@@ -86,11 +86,8 @@ async function measureFile(
   file: string,
   unfit: ReadonlySet<string>,
 ): Promise<{ rows: number; tokens: number }> {
-  const rows = (await readFile(file, 'utf8'))
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Parameters<RowInspector['inspect']>[0])
-    .filter(({ id }) => !unfit.has(id));
+  const lines = (await readFile(file, 'utf8')).split('\n');
+  const rows = parseLines<Parameters<RowInspector['inspect']>[0]>(lines).filter(({ id }) => !unfit.has(id));
   return { rows: rows.length, tokens: rows.reduce((sum, row) => sum + inspector.inspect(row).tokens, 0) };
 }
 

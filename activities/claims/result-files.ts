@@ -1,17 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import type { ArmResult, ProbeResult } from '../../config/claims.js';
 import { writeAtomic } from '../../engine/formats/atomic-write.js';
-import { resolveInside } from '../artifacts.js';
+import { parseLines, resolveInside } from '../artifacts.js';
 
 /** What an arm, or a seed's probes, came to. */
 export const resultFile = (key: string): string => `claims/results/${key}.json`;
 
 /** The results in a file of published runs, a line each. */
-export const parseResults = (text: string): (ArmResult | ProbeResult)[] =>
-  text
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as ArmResult | ProbeResult);
+export const parseResults = (text: string): (ArmResult | ProbeResult)[] => parseLines(text.split('\n'));
 
 /** How far a run has been played. */
 export const stateFile = (run: string): string => `claims/runs/${run}.json`;

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { parseLines } from '../../activities/artifacts.js';
 import type { EngineRow } from '../../activities/engine-row.js';
 import { prepareTrainingData } from '../../activities/training-data.js';
 import {
@@ -87,7 +88,7 @@ export async function runEvaluateJob(job: EvaluateJob, context: JobContext): Pro
     let comparison: TextComparison | null = null;
     if (job.generate && classes === null) {
       const text = await readFile(data.train.file, 'utf8');
-      const rows = text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as EngineRow]));
+      const rows = parseLines<EngineRow>(text.split('\n'));
       const questions = questionsOf(rows, await loadChatTemplate(modelDir));
       if (questions.length > 0) {
         const prompts = questions.map(({ prompt }) => prompt);

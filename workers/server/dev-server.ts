@@ -40,7 +40,7 @@ export function databaseFile(dataFolder: string): string {
  * Starts `temporal server start-dev` on the data folder's database and waits until it answers; then raises the retention
  * of the namespace (a development server keeps closed histories for a day only).
  *
- * Throws E_SERVER_UNAVAILABLE with the end of its log when it dies or does not answer in time.
+ * Throws E_SERVER_UNAVAILABLE with the end of its log when it dies or does not answer in time; it may be tried again where it died.
  */
 export async function startDevServer(options: DevServerOptions): Promise<DevServer> {
   const { config, logFile } = options;
@@ -140,7 +140,7 @@ async function waitUntilReady(
     end.came
       ? `The Temporal server ended right after its start${tail}.`
       : `The Temporal server on ${address} was not ready within ${config.server.readyTimeoutSeconds} s: ${reason}.`,
-    { hint: `Look into ${logFile}; \`ratchet doctor\` checks the server and its ports.` },
+    { hint: `Look into ${logFile}; \`ratchet doctor\` checks the server and its ports.`, retryable: end.came },
   );
 }
 

@@ -53,14 +53,12 @@ export class SupervisedServer {
     for (let attempt = 1; ; attempt++) {
       const ports = { port: await claim(port, 'port'), uiPort: ui ? await claim(uiPort, 'uiPort') : 0 };
       const server = new SupervisedServer({ ...given, ...ports }, given.config.workers.restart);
-      const started = performance.now();
       try {
         await server.launch();
         return server;
       } catch (error) {
-        // It ended by itself: a port that was free, the server's inner ones too, may have been taken meanwhile.
-        const ended = performance.now() - started < given.config.server.readyTimeoutSeconds * 1000;
-        if (!ended || attempt === START_ATTEMPTS) throw error;
+        // Where it ended, a port that was free, the server's inner ones too, may have been taken meanwhile.
+        if (!(error as RatchetError).retryable || attempt === START_ATTEMPTS) throw error;
       }
     }
   }
