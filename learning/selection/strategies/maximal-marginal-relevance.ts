@@ -17,7 +17,7 @@ export function maximalMarginalRelevance(
   const norms = rowNorms(matrix);
   const closest = new Float64Array(matrix.rows).fill(-Infinity);
   let first = 0;
-  for (let row = 1; row < matrix.rows; row++) if (relevance[row]! > relevance[first]!) first = row;
+  for (let row = 1; row < matrix.rows; row++) if (lambda * relevance[row]! > lambda * relevance[first]!) first = row;
   const refresh = (row: number, picks: readonly number[], counted: number): number => {
     for (let pick = counted; pick < picks.length; pick++) {
       const similarity = cosine(matrix, norms, row, picks[pick]!);

@@ -55,6 +55,18 @@ describe('greedy selection', () => {
     expect(maximalMarginalRelevance(matrix, [0.9, 0.8, 0.1], 0, 0.3).order).toEqual([]);
   });
 
+  it('MMR with λ = 0 starts at the lowest row: relevance decides nothing, not even the first pick', () => {
+    const matrix = matrixOf([
+      [1, 0],
+      [0.8, 0.6],
+      [0, 1],
+    ]);
+    // Worked out by hand from the definition: 0 for each row at first, then minus the largest cosine to the picks.
+    const { order, values } = maximalMarginalRelevance(matrix, [0.1, 0.9, 0.5], 3, 0);
+    expect(order).toEqual([0, 2, 1]);
+    expect(values).toEqual([0, 0, -0.8]);
+  });
+
   it('looks again only at rows whose bound leads', () => {
     const looked: number[] = [];
     const bounds = Float64Array.from([5, 9, 1, 7]);
