@@ -17,7 +17,8 @@ export interface TpeOptions {
 
 /**
  * Tree-structured Parzen estimator (Bergstra et al. 2011) as Optuna 5 defines it: candidates drawn from the density of
- * the good trials, of which the one with the largest ratio to the density of the rest is taken.
+ * the good trials, of which the one with the largest ratio to the density of the rest is taken. A range of one value has
+ * no density and is left out of it.
  */
 export function createTpeSampler(options: TpeOptions = {}): Sampler {
   const { startupTrials = 10, candidates = 24, multivariate = true } = options;
@@ -29,12 +30,11 @@ export function createTpeSampler(options: TpeOptions = {}): Sampler {
       if (finished < startupTrials) return random.suggest(study, number);
       const { good, rest } = splitTrials(study, goodTrialCount(finished));
       const draws = stream(study.seed, 'tuning', this.name, study.name, number);
-      if (multivariate) return suggestWithin(study.space, good, rest, candidates, draws);
-      const values: ParameterValues = {};
-      for (const [name, range] of Object.entries(study.space)) {
-        Object.assign(values, suggestWithin({ [name]: range }, good, rest, candidates, draws));
-      }
-      return values;
+      const searched = Object.entries(study.space).filter(([, { low, high }]) => low < high);
+      const spaces = multivariate ? [searched] : searched.map((dimension) => [dimension]);
+      const values = spaces.map((space) => suggestWithin(Object.fromEntries(space), good, rest, candidates, draws));
+      const fixed = Object.entries(study.space).map(([name, { low }]): [string, number] => [name, low]);
+      return Object.assign(Object.fromEntries(fixed), ...values) as ParameterValues;
     },
   };
 }

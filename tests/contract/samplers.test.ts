@@ -3,7 +3,7 @@ import { createDefaultSampler } from '../../learning/tuning/default-sampler.js';
 import { createGaussianProcessSampler } from '../../learning/tuning/gaussian-process-sampler.js';
 import { createQuasiRandomSampler } from '../../learning/tuning/quasi-random-sampler.js';
 import { createRandomSampler } from '../../learning/tuning/random-sampler.js';
-import { isInRange, SEARCH_SPACE, type ParameterValues } from '../../learning/tuning/search-space.js';
+import { isInRange, SEARCH_SPACE, type ParameterValues, type SearchSpace } from '../../learning/tuning/search-space.js';
 import { createStudy, finishTrial, reportValue, startTrial, type Study } from '../../learning/tuning/study.js';
 import { createTpeSampler } from '../../learning/tuning/tpe-sampler.js';
 
@@ -42,6 +42,23 @@ describe.each(samplers)('sampler $name', (sampler) => {
     const values = sampler.suggest(study, count);
     expect(Object.keys(values)).toEqual(Object.keys(SEARCH_SPACE));
     for (const [name, range] of Object.entries(SEARCH_SPACE)) expect(isInRange(values[name]!, range)).toBe(true);
+  });
+
+  it('keeps a range of one value at that value', () => {
+    const space: SearchSpace = {
+      float: { low: 0.5, high: 0.5, scale: 'linear', integer: false },
+      log: { low: 1e-3, high: 1e-3, scale: 'log', integer: false },
+      integer: { low: 3, high: 3, scale: 'log', integer: true },
+      free: { low: 0, high: 1, scale: 'linear', integer: false },
+    };
+    let study = createStudy({ name: 'single', space, seed: 1 });
+    for (let number = 0; number < 14; number++) {
+      const values = sampler.suggest(study, number);
+      expect(Object.keys(values)).toEqual(Object.keys(space));
+      expect(values).toMatchObject({ float: 0.5, integer: 3 });
+      expect(values.log).toBeCloseTo(1e-3, 12);
+      study = finishTrial(startTrial(study, values), number, { value: values.free! });
+    }
   });
 
   it('proposes the same for a study that went through JSON', () => {
