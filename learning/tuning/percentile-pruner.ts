@@ -36,9 +36,11 @@ export function createPercentilePruner(options: PercentileOptions): Pruner {
       const reports = complete.flatMap((other) => other.intermediate.filter((entry) => entry.step === step));
       const own = lowest(losses(study, trial.intermediate));
       if (own === null) return { prune: true, study };
-      const known = losses(study, reports);
-      const enough = reports.length >= leastReports && known.length > 0;
-      return { prune: enough && own > percentileOf(known, percentile), study };
+      // The values themselves, not their losses: the reference rounds between them, and ties decide.
+      const known = reports.flatMap(({ value }) => value ?? []);
+      if (reports.length < leastReports || known.length === 0) return { prune: false, study };
+      const limit = percentileOf(known, study.direction === 'minimize' ? percentile : 100 - percentile);
+      return { prune: own > loss(study, limit), study };
     },
   };
 }

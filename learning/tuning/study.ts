@@ -50,12 +50,17 @@ export function startTrial(study: Study, parameters: ParameterValues): Study {
   return { ...study, trials: [...study.trials, trial] };
 }
 
-/** A study in which the running trial has reported a value at a step. NaN and infinities are kept as null. */
+/**
+ * A study in which the running trial has reported a value at a step. NaN and infinities are kept as null. Of several
+ * reports at one step the first stays, as in Optuna: pruners have judged it.
+ */
 export function reportValue(study: Study, number: number, step: number, value: number): Study {
   const report = { step, value: Number.isFinite(value) ? value : null };
   return change(study, number, (trial) => ({
     ...trial,
-    intermediate: [...trial.intermediate.filter((entry) => entry.step !== step), report],
+    intermediate: trial.intermediate.some((entry) => entry.step === step)
+      ? trial.intermediate
+      : [...trial.intermediate, report],
   }));
 }
 
