@@ -1,7 +1,6 @@
-import { RatchetError } from '../../config/errors.js';
 import { bracketBudgets, bracketOf, createHyperbandPruner } from '../../learning/tuning/hyperband-pruner.js';
 import { createMedianPruner, createPercentilePruner } from '../../learning/tuning/percentile-pruner.js';
-import type { Pruner } from '../../learning/tuning/pruner.js';
+import { createNoPruner, type Pruner } from '../../learning/tuning/pruner.js';
 import { createPatientPruner, createThresholdPruner } from '../../learning/tuning/stopping-pruners.js';
 import { createStudy, finishTrial, reportValue, startTrial, type Study } from '../../learning/tuning/study.js';
 import { createSuccessiveHalvingPruner } from '../../learning/tuning/successive-halving-pruner.js';
@@ -9,9 +8,10 @@ import type { CaseRecorder } from './report.js';
 
 interface Decision {
   pruned_at_step: (number | null)[];
-  n_brackets?: number;
+  /** Hyperband's; null, `'auto'` and no budgets when no trial was complete from which to work them out. */
+  n_brackets?: number | null;
   budgets?: number[];
-  max_resource?: number;
+  max_resource?: number | string | null;
   bracket_of_trial?: number[];
 }
 
@@ -29,22 +29,24 @@ export interface PrunersFixture {
 /** pruners.json: at which step each trial is pruned, trials run one after another. */
 export function checkPruners(fixture: PrunersFixture, record: CaseRecorder): void {
   for (const set of fixture.sets) {
+    const longest = Math.max(...set.curves.map((curve) => curve.length));
     for (const [written, expected] of Object.entries(set.decisions)) {
-      const pruner = parsePruner(written, expected);
+      const parsed = parsePruner(written, longest);
       const name = `${set.name}/${written}`;
-      if (pruner === null) {
+      if (parsed === null) {
         record.unknown(name, 'this pruner is not implemented');
         continue;
       }
-      const { prunedAt, study } = replay(set, pruner);
+      const { prunedAt, study } = replay(set, parsed.pruner);
       record.equal(`${name}/pruned_at_step`, prunedAt, expected.pruned_at_step);
       if (expected.budgets === undefined) continue;
-      const options = argumentsOf(written);
-      const most = written.includes("'auto'") ? (study.resources?.most ?? NaN) : expected.max_resource!;
-      const budgets = bracketBudgets(options.min_resource ?? 1, most, options.reduction_factor ?? 3);
-      record.equal(`${name}/max_resource`, most, expected.max_resource);
+      const { leastResource = 1, mostResource, reductionFactor = 3 } = parsed.options as Record<string, number>;
+      const most = mostResource ?? study.resources?.most ?? null;
+      const budgets = most === null ? [] : bracketBudgets(leastResource, most, reductionFactor);
+      const known = typeof expected.max_resource === 'number' ? expected.max_resource : null;
+      record.equal(`${name}/max_resource`, most, known);
       record.equal(`${name}/budgets`, budgets, expected.budgets);
-      record.equal(`${name}/n_brackets`, budgets.length, expected.n_brackets);
+      record.equal(`${name}/n_brackets`, budgets.length, Math.max(0, expected.n_brackets ?? 0));
       const brackets = set.curves.map((_, number) => bracketOf({ name: set.study_name }, number, budgets));
       record.equal(`${name}/bracket_of_trial`, brackets, expected.bracket_of_trial);
     }
@@ -69,53 +71,86 @@ function replay(set: PrunersFixture['sets'][number], pruner: Pruner): { prunedAt
   return { prunedAt, study };
 }
 
-/** `Name(1,b=2)` to {0: 1, b: 2}; what is not a number is left out. */
-function argumentsOf(written: string): Record<string, number> {
-  const inside = written.slice(written.indexOf('(') + 1, -1);
-  const entries = inside.split(',').map((part, index): [string, number] => {
-    const [left, right] = part.split('=');
-    return right === undefined ? [String(index), Number.parseFloat(left!)] : [left!.trim(), Number.parseFloat(right)];
-  });
-  return Object.fromEntries(entries.filter(([, value]) => !Number.isNaN(value)));
-}
+const TRIALS = {
+  n_startup_trials: 'startupTrials',
+  n_warmup_steps: 'warmupSteps',
+  interval_steps: 'intervalSteps',
+  n_min_trials: 'leastReports',
+};
 
-/** Our pruner for the way in which the fixture writes it; null for a class that there is not. */
-function parsePruner(written: string, expected: Decision): Pruner | null {
-  const given = argumentsOf(written);
-  const optional = (names: Record<string, string>) =>
-    Object.fromEntries(
-      Object.entries(names).flatMap(([theirs, ours]) => (theirs in given ? [[ours, given[theirs]]] : [])),
-    );
-  const steps = { n_warmup_steps: 'warmupSteps', interval_steps: 'intervalSteps' };
-  const trials = { n_startup_trials: 'startupTrials', n_min_trials: 'leastReports' };
-  const halving = {
+/** For each of Optuna's pruners our name of each argument, in the order of its constructor. */
+const OPTIONS: Record<string, Readonly<Record<string, string>>> = {
+  NopPruner: {},
+  MedianPruner: TRIALS,
+  PercentilePruner: { percentile: 'percentile', ...TRIALS },
+  SuccessiveHalvingPruner: {
     min_resource: 'leastResource',
     reduction_factor: 'reductionFactor',
     min_early_stopping_rate: 'earlyStoppingRate',
     bootstrap_count: 'bootstrapCount',
-  };
-  switch (written.slice(0, written.indexOf('('))) {
-    case 'MedianPruner':
-      return createMedianPruner(optional({ ...steps, ...trials }));
-    case 'PercentilePruner':
-      return createPercentilePruner({
-        percentile: given['0'] ?? given.percentile!,
-        ...optional({ ...steps, ...trials }),
-      });
-    case 'SuccessiveHalvingPruner':
-      return createSuccessiveHalvingPruner(optional(halving));
-    case 'HyperbandPruner': {
-      const most = written.includes("'auto'") ? {} : { mostResource: given.max_resource ?? expected.max_resource! };
-      return createHyperbandPruner({ ...optional(halving), ...most });
-    }
-    case 'ThresholdPruner':
-      return createThresholdPruner(optional({ ...steps, lower: 'lower', upper: 'upper' }));
-    case 'PatientPruner': {
-      if (!written.includes('(None')) return null;
-      if (given.patience === undefined) throw new RatchetError('E_DATA_INVALID', `${written} names no patience.`);
-      return createPatientPruner({ patience: given.patience, ...optional({ min_delta: 'leastImprovement' }) });
-    }
-    default:
-      return null;
+  },
+  HyperbandPruner: {
+    min_resource: 'leastResource',
+    max_resource: 'mostResource',
+    reduction_factor: 'reductionFactor',
+    bootstrap_count: 'bootstrapCount',
+  },
+  ThresholdPruner: {
+    lower: 'lower',
+    upper: 'upper',
+    n_warmup_steps: 'warmupSteps',
+    interval_steps: 'intervalSteps',
+  },
+  PatientPruner: { wrapped_pruner: 'inner', patience: 'patience', min_delta: 'leastImprovement' },
+};
+
+const CREATE: Record<string, (options: never) => Pruner> = {
+  NopPruner: createNoPruner,
+  MedianPruner: createMedianPruner,
+  PercentilePruner: createPercentilePruner,
+  SuccessiveHalvingPruner: createSuccessiveHalvingPruner,
+  HyperbandPruner: createHyperbandPruner,
+  ThresholdPruner: createThresholdPruner,
+  PatientPruner: createPatientPruner,
+};
+
+interface WrittenPruner {
+  /** As our constructor takes them; what is written as `None` or `'auto'` is left to its default. */
+  options: Record<string, number | Pruner>;
+  pruner: Pruner;
+}
+
+/**
+ * Our pruner for the constructor call that the fixture writes, positional arguments and wrapped pruners included; null
+ * for a class or an argument that there is not.
+ * @param longest what `N` stands for
+ */
+function parsePruner(written: string, longest: number): WrittenPruner | null {
+  const call = /^\s*(\w+)\s*\((.*)\)\s*$/su.exec(written);
+  const names = call === null ? undefined : OPTIONS[call[1]!];
+  if (call === null || names === undefined) return null;
+  const options: WrittenPruner['options'] = {};
+  for (const [place, part] of argumentsOf(call[2]!).entries()) {
+    const [, keyword, value] = /^(?:(\w+)\s*=)?(.*)$/su.exec(part)!;
+    const name = keyword === undefined ? Object.values(names)[place] : names[keyword];
+    if (name === undefined) return null;
+    const text = value!.trim();
+    if (text === 'None' || /^['"]auto['"]$/u.test(text)) continue;
+    const parsed = text === 'N' ? longest : text.endsWith(')') ? parsePruner(text, longest)?.pruner : Number(text);
+    if (parsed === undefined || Number.isNaN(parsed)) return null;
+    options[name] = parsed;
   }
+  return { options, pruner: CREATE[call[1]!]!(options as never) };
+}
+
+/** The parts between the commas outside of brackets. */
+function argumentsOf(inside: string): string[] {
+  const parts = [''];
+  let depth = 0;
+  for (const character of inside) {
+    depth += character === '(' ? 1 : character === ')' ? -1 : 0;
+    if (character === ',' && depth === 0) parts.push('');
+    else parts.push(parts.pop()! + character);
+  }
+  return parts.map((part) => part.trim()).filter((part) => part !== '');
 }
