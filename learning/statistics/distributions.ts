@@ -1,11 +1,15 @@
 import { incompleteGamma, logChoose, logGamma } from './gamma-functions.js';
 import { gaussLegendre } from './gauss-legendre.js';
 import { betaQuantile, incompleteBeta } from './incomplete-beta.js';
-import { normalCdf } from './normal.js';
+import { normalCdf, normalQuantile } from './normal.js';
+
+/** From these degrees of freedom on 1 − t²/df has too few digits for the incomplete beta function. */
+const NEARLY_NORMAL_FROM = 1e6;
 
 /** P(T ≤ t) of Student's t with `df` > 0 degrees of freedom (not necessarily whole); relatively exact in the tail. */
 export function studentCdf(t: number, df: number): number {
   if (Number.isNaN(t)) return NaN;
+  if (df > NEARLY_NORMAL_FROM) return normalCdf(normalOfStudent(t, df));
   const square = t * t;
   const tail =
     square === Infinity ? 0 : 0.5 * incompleteBeta(df / 2, 0.5, df / (df + square), square / (df + square)).lower;
@@ -21,8 +25,21 @@ export function studentSf(t: number, df: number): number {
 export function studentQuantile(p: number, df: number): number {
   if (p > 0.5) return -studentQuantile(1 - p, df);
   if (p === 0.5) return 0;
+  if (df > NEARLY_NORMAL_FROM) return studentOfNormal(normalQuantile(p), df);
   const { x, y } = betaQuantile(2 * p, df / 2, 0.5, 1 - 2 * p);
   return -Math.sqrt((df * y) / x);
+}
+
+/** z with Φ(z) = P(T ≤ t), to 1e-15 for a large df (Hill 1970, algorithm 395). */
+function normalOfStudent(t: number, df: number): number {
+  const squares = (df - 0.5) * Math.log1p((t / df) * t);
+  const scale = 48 * (df - 0.5) ** 2;
+  return Math.sign(t) * Math.sqrt(squares) * (1 + (squares + 3) / scale);
+}
+
+/** t with P(T ≤ t) = Φ(z), to 1e-15 for a large df (Cornish–Fisher expansion; Abramowitz & Stegun 26.7.5). */
+function studentOfNormal(z: number, df: number): number {
+  return z + (z ** 3 + z) / (4 * df) + (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * df ** 2);
 }
 
 /** P(X > x) of the χ² distribution with `df` degrees of freedom. */

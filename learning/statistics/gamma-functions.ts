@@ -59,9 +59,10 @@ export function logChoose(n: number, k: number): number {
  * relatively, also far in its tail. Series below a + 1, Lentz's continued fraction above (DLMF 8.11.4, 8.9.2).
  */
 export function incompleteGamma(a: number, x: number): { lower: number; upper: number } {
+  if (Number.isNaN(x)) return { lower: NaN, upper: NaN };
   if (x === 0) return { lower: 0, upper: 1 };
   if (x === Infinity) return { lower: 1, upper: 0 };
-  const front = Math.exp(a * Math.log(x) - x - logGamma(a));
+  const front = gammaFront(a, x);
   if (x < a + 1) {
     let term = 1 / a;
     let sum = term;
@@ -86,6 +87,13 @@ export function incompleteGamma(a: number, x: number): { lower: number; upper: n
   }
   const upper = front * fraction;
   return { lower: 1 - upper, upper };
+}
+
+/** x^a e^−x / Γ(a): of a large a by the ratio x / a, as a ln x − x and ln Γ(a) would cancel. */
+function gammaFront(a: number, x: number): number {
+  if (a < STIRLING_FROM) return Math.exp(a * Math.log(x) - x - logGamma(a));
+  const excess = (x - a) / a;
+  return Math.sqrt(a / (2 * Math.PI)) * Math.exp(a * (Math.log1p(excess) - excess) - stirlingCorrection(a));
 }
 
 /** Lentz's guard: a zero denominator of a continued fraction becomes tiny. */

@@ -7,6 +7,7 @@ import { logBeta, nonZero } from './gamma-functions.js';
  * @param y 1 − x; give it where it is known better than by subtraction
  */
 export function incompleteBeta(a: number, b: number, x: number, y = 1 - x): { lower: number; upper: number } {
+  if (Number.isNaN(x)) return { lower: NaN, upper: NaN };
   if (x <= 0) return { lower: 0, upper: 1 };
   if (y <= 0) return { lower: 1, upper: 0 };
   if (x > (a + 1) / (a + b + 2)) {

@@ -34,8 +34,20 @@ export function normalDensity(x: number): number {
 export function normalCdf(x: number): number {
   if (x < -TAIL_FROM) return 0.5 * scaledErfc(-x * Math.SQRT1_2) * Math.exp(-0.5 * x * x);
   if (x > TAIL_FROM) return 1 - normalCdf(-x);
-  const half = x * Math.SQRT1_2;
-  return 0.5 + (scaledErfSeries(half) * Math.exp(-0.5 * x * x)) / Math.sqrt(Math.PI);
+  return 0.5 + centralMass(x);
+}
+
+/** P(0 < Z ≤ x), negative for a negative x; relatively exact for |x| < 3. */
+function centralMass(x: number): number {
+  return (scaledErfSeries(x * Math.SQRT1_2) * Math.exp(-0.5 * x * x)) / Math.sqrt(Math.PI);
+}
+
+/** x with {@link centralMass} `mass`, |mass| ≤ 0.1. */
+function centralQuantile(mass: number): number {
+  let x = mass * Math.sqrt(2 * Math.PI);
+  // The error of the start is of third order, and each step squares it.
+  for (let step = 0; step < 4; step++) x -= (centralMass(x) - mass) / normalDensity(x);
+  return x;
 }
 
 /** P(Z > x); relatively exact in the upper tail. */
@@ -49,13 +61,16 @@ export function normalLogCdf(x: number): number {
   return x > TAIL_FROM ? Math.log1p(-normalSf(x)) : Math.log(normalCdf(x));
 }
 
-/** x with P(Z ≤ x) = p; ±Infinity at 0 and 1. Newton's method on ln Φ, which is concave: it cannot overshoot. */
+/**
+ * x with P(Z ≤ x) = p; ±Infinity at 0 and 1. Newton's method on ln Φ, which is concave: it cannot overshoot; near the
+ * middle on Φ − ½, as ln Φ has no digits left there for an x near 0.
+ */
 export function normalQuantile(p: number): number {
   if (!(p >= 0 && p <= 1)) return NaN;
   if (p === 0) return -Infinity;
   if (p === 1) return Infinity;
   if (p > 0.5) return -normalQuantile(1 - p);
-  if (p === 0.5) return 0;
+  if (p > 0.4) return centralQuantile(p - 0.5);
   const target = Math.log(p);
   let x = -Math.sqrt(-2 * target);
   for (let step = 0; step < 50; step++) {

@@ -63,6 +63,25 @@ describe('distribution functions', () => {
     );
   });
 
+  // SciPy 1.17.1: norm.ppf, t.sf, t.ppf, chi2.sf.
+  it('keep their digits near the middle and with millions of degrees of freedom', () => {
+    const expected: [actual: number, value: number][] = [
+      [normalQuantile(0.49999999), -2.5066282733116225e-8],
+      [normalQuantile(0.5000000001), 2.506628482030354e-10],
+      [studentSf(3, 1e8), 0.0013498983640187468],
+      [studentSf(9, 1e10), 1.1285885956156755e-19],
+      [studentQuantile(0.975, 1e10), 1.959963984777281],
+      [studentQuantile(1e-10, 1e8), -6.361341561862986],
+      [chiSquareSf(1e7, 1e7), 0.4999405291960622],
+      [chiSquareSf(10_010_000, 1e7), 0.012693185164478446],
+    ];
+    for (const [actual, value] of expected) expect(actual / value).toBeCloseTo(1, 11);
+  });
+
+  it('know nothing of what is not a number', () => {
+    expect([studentCdf(NaN, 3), chiSquareSf(NaN, 3), fSf(NaN, 2, 3), normalCdf(NaN)]).toEqual([NaN, NaN, NaN, NaN]);
+  });
+
   it('noncentral t without noncentrality is Student’s', () => {
     for (const df of [3, 12.5, 200]) expect(noncentralStudentSf(1.7, df, 0)).toBeCloseTo(studentSf(1.7, df), 9);
   });
