@@ -44,8 +44,12 @@ export function rocAuc(positive: readonly boolean[], scores: readonly number[]):
   return area;
 }
 
-/** Average precision: precision at each distinct score, weighted by the recall gained there (no interpolation). */
+/**
+ * Average precision: precision at each distinct score, weighted by the recall gained there (no interpolation); 0 without
+ * a positive.
+ */
 export function averagePrecision(positive: readonly boolean[], scores: readonly number[]): number {
+  if (!positive.includes(true)) return 0;
   const { negatives, positives } = cumulativeCounts(positive, scores);
   let result = 0;
   for (let point = 1; point < positives.length; point++) {

@@ -20,6 +20,8 @@ export interface ImportancesFixture {
 
 /** Forests of other random draws differ by this much (README-methods.md). */
 const FOREST_TOLERANCE = 0.15;
+/** A PED-ANOVA importance below this is none. */
+const NO_IMPORTANCE = 1e-12;
 
 /** importances.json: PED-ANOVA to 1e-9; forests by their leading parameter and within the statistical tolerance. */
 export function checkImportances(fixture: ImportancesFixture, record: CaseRecorder): void {
@@ -54,7 +56,9 @@ export function checkImportances(fixture: ImportancesFixture, record: CaseRecord
 }
 
 function largestRelative(ours: Importances, theirs: Importances): number {
-  return Math.max(...Object.entries(theirs).map(([key, value]) => Math.abs(ours[key]! - value) / Math.abs(value)));
+  // Where the best trials are spread as all are, the reference has 0 or the square of a rounding error.
+  const relative = (own: number, value: number) => Math.abs(own - value) / Math.max(Math.abs(value), NO_IMPORTANCE);
+  return Math.max(...Object.entries(theirs).map(([key, value]) => relative(ours[key]!, value)));
 }
 
 function meanOf(all: readonly Importances[]): Importances {

@@ -45,14 +45,14 @@ interface Classification extends Json {
   proba: number[][];
 }
 
-/** The first place where two JSON values differ: numbers by more than the tolerance, NaN written as null. */
+/** The first place where two JSON values differ: numbers by more than the tolerance, NaN and infinity written as null. */
 function difference(actual: unknown, expected: unknown, path: string): string | undefined {
   if (typeof expected === 'number' || typeof actual === 'number') {
     const same =
       typeof actual === 'number' &&
       (typeof expected === 'number'
         ? Math.abs(actual - expected) <= TOLERANCE * Math.max(1, Math.abs(expected))
-        : expected === null && Number.isNaN(actual));
+        : expected === null && !Number.isFinite(actual));
     return same ? undefined : `${path} is ${String(actual)}, expected ${String(expected)}`;
   }
   if (typeof expected === 'object' && expected !== null && typeof actual === 'object' && actual !== null) {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { corpusBleu, formatBleu, sentenceBleu } from '../../../learning/metrics/bleu.js';
 import { corpusChrf } from '../../../learning/metrics/chrf.js';
 import { classificationReport } from '../../../learning/metrics/classification.js';
+import { averagePrecision } from '../../../learning/metrics/ranking.js';
 import { porterStem } from '../../../learning/metrics/porter-stemmer.js';
 import { SimilarityCalculator } from '../../../learning/metrics/similarity-calculator.js';
 import { splitWords } from '../../../learning/metrics/tokenize.js';
@@ -33,6 +34,13 @@ describe('text metrics against sacreBLEU, rouge-score, rapidfuzz, scikit-learn',
     );
     expect(wrong).toMatchObject({ passed: 1, failed: 1, unknown: 1 });
     expect(wrong.failures).toEqual([{ case: 'x/perplexity/0/perplexity', why: 'it is 7.38905609893065, expected 7' }]);
+  });
+
+  it('E1: takes null for an infinite value as for one that is not a number', () => {
+    const infinite: ParityReport = { passed: 0, failed: 0, unknown: 0, failures: [], cases: [] };
+    const recorder = new CaseRecorder(infinite, 'x');
+    checkTextMetrics({ perplexity: [{ token_logprobs: [[-2000]], perplexity: null }] }, recorder);
+    expect(infinite).toMatchObject({ passed: 1, failed: 0 });
   });
 });
 
@@ -110,6 +118,13 @@ describe('classification', () => {
     expect(report.macro.f1).toBeCloseTo((0.8 + 2 / 3) / 2, 12);
     expect(report.weighted.f1).toBeCloseTo(0.75 * 0.8 + 0.25 * (2 / 3), 12);
     expect(classificationReport([0, 0], [0, 0], 1).cohenKappa).toBeNaN();
+  });
+});
+
+describe('ranking', () => {
+  it('without a positive, the average precision is 0, as scikit-learn has it', () => {
+    expect(averagePrecision([false, false], [0.2, 0.7])).toBe(0);
+    expect(averagePrecision([false, true], [0.2, 0.7])).toBe(1);
   });
 });
 

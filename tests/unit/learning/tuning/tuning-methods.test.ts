@@ -10,6 +10,8 @@ import { createRandomSampler } from '../../../../learning/tuning/random-sampler.
 import { SEARCH_SPACE } from '../../../../learning/tuning/search-space.js';
 import { createStudy, finishTrial, reportValue, startTrial, type Study } from '../../../../learning/tuning/study.js';
 import { createSuccessiveHalvingPruner } from '../../../../learning/tuning/successive-halving-pruner.js';
+import { checkImportances } from '../../../../scripts/parity/importances.js';
+import { CaseRecorder, type ParityReport } from '../../../../scripts/parity/report.js';
 
 describe('normal distribution', () => {
   it('agrees with tabled values, from the centre into the tails', () => {
@@ -62,6 +64,17 @@ describe('importances', () => {
     for (const evaluate of [pedAnovaImportances, functionalAnovaImportances, impurityDecreaseImportances]) {
       expect(new Set(Object.values(normaliseImportances(evaluate(few))))).toEqual(new Set([1 / 6]));
     }
+  });
+
+  it('that are 0 agree with a reference of 0', () => {
+    const report: ParityReport = { passed: 0, failed: 0, unknown: 0, failures: [], cases: [] };
+    const space = [{ name: 'x', type: 'float' as const, low: 0, high: 1, log: false }];
+    const trials = [0, 1].map((x) => ({ params: { x }, value: x }));
+    const none = { x: 0 };
+    const ped_anova = { 'target=0.9,region=1.0,local=True': { raw: none, normalized: { x: 1 } } };
+    const studies = [{ objective: 'any', trials, ped_anova, fanova_mean: { x: 1 }, mdi_mean: { x: 1 } }];
+    checkImportances({ space, studies }, new CaseRecorder(report, 'importances'));
+    expect(report.failures).toEqual([]);
   });
 });
 
