@@ -3,14 +3,15 @@ import { incompleteBeta } from './incomplete-beta.js';
 import { normalQuantile, normalSf } from './normal.js';
 import { midRanks } from './ranks.js';
 
-/** Pearson's r, its two-sided p-value and Fisher's interval (null below 4 pairs). */
+/** Pearson's r, its two-sided p-value and Fisher's interval (null below 4 pairs); NaN where x or y is constant. */
 export function pearson(
   x: readonly number[],
   y: readonly number[],
   level = 0.95,
 ): { r: number; p: number; interval: [number, number] | null } {
   const n = x.length;
-  const r = coefficient(x, y);
+  const [dx, dy] = [standardised(x), standardised(y)];
+  const r = Math.max(-1, Math.min(1, product(dx, dy)));
   if (n < 4) return { r, p: correlationP(r, n), interval: null };
   const half = normalQuantile(0.5 + level / 2) / Math.sqrt(n - 3);
   return { r, p: correlationP(r, n), interval: [Math.tanh(Math.atanh(r) - half), Math.tanh(Math.atanh(r) + half)] };
@@ -18,8 +19,14 @@ export function pearson(
 
 /** Spearman's ρ with the t approximation of its p-value (scipy.stats.spearmanr). */
 export function spearman(x: readonly number[], y: readonly number[]): { rho: number; p: number } {
-  const rho = coefficient(midRanks(x).ranks, midRanks(y).ranks);
-  return { rho, p: correlationP(rho, x.length) };
+  const n = x.length;
+  const [ranksX, ranksY] = [midRanks(x).ranks, midRanks(y).ranks];
+  const deviations = (ranks: readonly number[]) => ranks.map((rank) => rank - (n + 1) / 2);
+  const [dx, dy] = [deviations(ranksX), deviations(ranksY)];
+  // Ranks and their squares are exact, so perfect agreement is exactly 1 this way.
+  const ratio = product(dx, dy) / Math.sqrt(product(dx, dx) * product(dy, dy));
+  const rho = Math.max(-1, Math.min(1, ratio));
+  return { rho, p: correlationP(rho, n) };
 }
 
 export interface Kendall {
@@ -30,7 +37,7 @@ export interface Kendall {
   asymptoticP: number;
 }
 
-/** Kendall's τ (scipy.stats.kendalltau). */
+/** Kendall's τ (scipy.stats.kendalltau); NaN where x or y is constant. */
 export function kendall(x: readonly number[], y: readonly number[]): Kendall {
   const n = x.length;
   let score = 0;
@@ -49,14 +56,15 @@ export function kendall(x: readonly number[], y: readonly number[]): Kendall {
     (m * (2 * n + 5) - tiesX.spread - tiesY.spread) / 18 +
     (2 * tiesX.pairs * tiesY.pairs) / m +
     (n > 2 ? (tiesX.triples * tiesY.triples) / (9 * m * (n - 2)) : 0);
-  const asymptoticP = Math.min(1, 2 * normalSf(Math.abs(score) / Math.sqrt(variance)));
+  const constant = tiesX.pairs === pairs || tiesY.pairs === pairs;
+  const asymptoticP = constant ? NaN : Math.min(1, 2 * normalSf(Math.abs(score) / Math.sqrt(variance)));
   const smaller = Math.min(discordant, pairs - discordant);
   const exact = tiesX.pairs === 0 && tiesY.pairs === 0 && (n <= 33 || smaller <= 1);
   const classes = Math.min(new Set(x).size, new Set(y).size);
   return {
     tauB: score / Math.sqrt(pairs - tiesX.pairs) / Math.sqrt(pairs - tiesY.pairs),
     tauC: (2 * score * classes) / (n * n * (classes - 1)),
-    p: exact ? exactKendallP(n, smaller) : asymptoticP,
+    p: exact && !Number.isNaN(score) ? exactKendallP(n, smaller) : asymptoticP,
     asymptoticP,
   };
 }
@@ -87,20 +95,24 @@ function tieSums(values: readonly number[]): { pairs: number; triples: number; s
   return sums;
 }
 
-function coefficient(x: readonly number[], y: readonly number[]): number {
-  const [centreX, centreY] = [mean(x), mean(y)];
-  let [products, squaresX, squaresY] = [0, 0, 0];
-  x.forEach((value, index) => {
-    const [dx, dy] = [value - centreX, y[index]! - centreY];
-    products += dx * dy;
-    squaresX += dx * dx;
-    squaresY += dy * dy;
-  });
-  return Math.max(-1, Math.min(1, products / Math.sqrt(squaresX * squaresY)));
+const product = (a: readonly number[], b: readonly number[]): number =>
+  a.reduce((sum, value, index) => sum + value * b[index]!, 0);
+
+/** Deviations from the mean with length 1; NaN for equal values, whose deviations are rounding at most. */
+function standardised(values: readonly number[]): number[] {
+  if (values.every((value) => value === values[0])) return values.map(() => NaN);
+  const centre = mean(values);
+  const deviations = values.map((value) => value - centre);
+  // Divided by the largest first: squares of huge or tiny values are no numbers.
+  const largest = deviations.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const scaled = deviations.map((value) => value / largest);
+  const length = Math.sqrt(product(scaled, scaled));
+  return scaled.map((value) => value / length);
 }
 
 /** Two-sided p of r = 0: 1 − r² follows Beta(n/2 − 1, ½); two pairs always correlate perfectly. */
 function correlationP(r: number, n: number): number {
+  if (Number.isNaN(r)) return NaN;
   if (n === 2) return 1;
   return incompleteBeta(n / 2 - 1, 0.5, (1 - r) * (1 + r), r * r).lower;
 }

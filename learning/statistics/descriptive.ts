@@ -3,9 +3,9 @@ export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** Quantile with linear interpolation (type 7, numpy's default), `share` 0–1; NaN for an empty list. */
+/** Quantile with linear interpolation (type 7, numpy's default), `share` 0–1; NaN for an empty list or with a NaN in it. */
 export function quantile(values: readonly number[], share: number): number {
-  if (values.length === 0) return NaN;
+  if (values.length === 0 || values.some(Number.isNaN)) return NaN;
   const sorted = [...values].sort((a, b) => a - b);
   const position = share * (sorted.length - 1);
   const below = sorted[Math.floor(position)]!;
@@ -73,20 +73,32 @@ export function trimmedMean(values: readonly number[], share: number): number {
   return mean([...values].sort((a, b) => a - b).slice(cut, values.length - cut));
 }
 
-/** m₃ / m₂^1.5; `unbiased` multiplies by √(n(n−1)) / (n−2), NaN below three values (scipy.stats.skew). */
+/**
+ * m₃ / m₂^1.5; `unbiased` multiplies by √(n(n−1)) / (n−2), NaN below three values; NaN for a sample that is constant but
+ * for rounding (scipy.stats.skew).
+ */
 export function skewness(values: readonly number[], unbiased = false): number {
   const n = values.length;
-  const biased = centralMoment(values, 3) / centralMoment(values, 2) ** 1.5;
+  const biased = centralMoment(values, 3) / scatter(values) ** 1.5;
   if (!unbiased) return biased;
   return n < 3 ? NaN : (biased * Math.sqrt(n * (n - 1))) / (n - 2);
 }
 
-/** Excess kurtosis m₄ / m₂² − 3; `unbiased` is Fisher's k-statistic ratio, NaN below four values. */
+/**
+ * Excess kurtosis m₄ / m₂² − 3; `unbiased` is Fisher's k-statistic ratio, NaN below four values; NaN for a sample that is
+ * constant but for rounding (scipy.stats.kurtosis).
+ */
 export function excessKurtosis(values: readonly number[], unbiased = false): number {
   const n = values.length;
-  const biased = centralMoment(values, 4) / centralMoment(values, 2) ** 2 - 3;
+  const biased = centralMoment(values, 4) / scatter(values) ** 2 - 3;
   if (!unbiased) return biased;
   return n < 4 ? NaN : ((n - 1) / ((n - 2) * (n - 3))) * ((n + 1) * biased + 6);
+}
+
+/** m₂, or NaN where it is no more than the rounding of the mean. */
+function scatter(values: readonly number[]): number {
+  const second = centralMoment(values, 2);
+  return second <= (Number.EPSILON * mean(values)) ** 2 ? NaN : second;
 }
 
 function centralMoment(values: readonly number[], order: number): number {

@@ -26,8 +26,9 @@ export function hedgesG(
   return d * factor;
 }
 
-/** Cliff's δ: mean sign of x_i − y_j over all pairs, −1 … 1. */
+/** Cliff's δ: mean sign of x_i − y_j over all pairs, −1 … 1; NaN with a NaN in a sample. */
 export function cliffsDelta(x: readonly number[], y: readonly number[]): number {
+  if (x.some(Number.isNaN) || y.some(Number.isNaN)) return NaN;
   const sorted = [...y].sort((a, b) => a - b);
   let sum = 0;
   for (const value of x) {

@@ -8,12 +8,27 @@ export interface KSampleTest {
   p: number;
 }
 
-/** One-way analysis of variance: F of equal means (scipy.stats.f_oneway). */
+/**
+ * One-way analysis of variance: F of equal means (scipy.stats.f_oneway); infinite where every group is constant, NaN
+ * where all of them are the same constant.
+ */
 export function anova(groups: readonly (readonly number[])[]): KSampleTest {
-  const all = groups.flat();
+  // Said of the values: the mean of equal values may round, and then the variance is not 0.
+  if (groups.every((group) => group.every((value) => value === group[0]))) {
+    const same = groups.every((group) => group[0] === groups[0]![0]);
+    return same ? { statistic: NaN, p: NaN } : { statistic: Infinity, p: 0 };
+  }
+  return varianceRatio(groups);
+}
+
+function varianceRatio(groups: readonly (readonly number[])[]): KSampleTest {
+  const offset = mean(groups.flat());
+  // A common offset would cost the means' differences their digits.
+  const centred = groups.map((group) => group.map((value) => value - offset));
+  const all = centred.flat();
   const centre = mean(all);
-  const between = groups.reduce((sum, group) => sum + group.length * (mean(group) - centre) ** 2, 0);
-  const within = groups.reduce((sum, group) => sum + sumOfSquares(group), 0);
+  const between = centred.reduce((sum, group) => sum + group.length * (mean(group) - centre) ** 2, 0);
+  const within = centred.reduce((sum, group) => sum + sumOfSquares(group), 0);
   const [d1, d2] = [groups.length - 1, all.length - groups.length];
   const statistic = between / d1 / (within / d2);
   return { statistic, p: fSf(statistic, d1, d2) };
@@ -21,7 +36,7 @@ export function anova(groups: readonly (readonly number[])[]): KSampleTest {
 
 /** Levene's test of equal variances around the medians (Brown & Forsythe 1974; scipy.stats.levene). */
 export function leveneTest(groups: readonly (readonly number[])[]): KSampleTest {
-  return anova(
+  return varianceRatio(
     groups.map((group) => {
       const centre = median(group);
       return group.map((value) => Math.abs(value - centre));

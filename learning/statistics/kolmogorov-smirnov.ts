@@ -5,12 +5,13 @@ export interface KolmogorovSmirnov {
   distance: number;
   /** Value at which it occurs (the first in x, then in y). */
   location: number;
-  /** 1 where the distribution function of x is the larger one. */
-  sign: 1 | -1;
+  /** 1 where the distribution function of x is the larger one, else −1. */
+  sign: number;
 }
 
-/** Two-sample Kolmogorov–Smirnov statistic with its location and sign (scipy.stats.ks_2samp). */
+/** Two-sample Kolmogorov–Smirnov statistic with its location and sign (scipy.stats.ks_2samp); NaN with a NaN in a sample. */
 export function kolmogorovSmirnov(x: readonly number[], y: readonly number[]): KolmogorovSmirnov {
+  if (x.some(Number.isNaN) || y.some(Number.isNaN)) return { distance: NaN, location: NaN, sign: NaN };
   const sortedX = [...x].sort((a, b) => a - b);
   const sortedY = [...y].sort((a, b) => a - b);
   let largest: [difference: number, at: number] = [-Infinity, NaN];

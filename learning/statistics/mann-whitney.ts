@@ -1,6 +1,6 @@
 import { RatchetError } from '../../config/errors.js';
 import { normalSf } from './normal.js';
-import { doubledPValues, type PValues } from './p-values.js';
+import { doubledPValues, UNDEFINED_P, type PValues } from './p-values.js';
 import { midRanks, tieTerm } from './ranks.js';
 
 export interface MannWhitney {
@@ -16,6 +16,7 @@ const EXACT_UP_TO = 8;
 /**
  * Mann–Whitney U test (scipy.stats.mannwhitneyu): exact distribution, or normal approximation with tie correction and,
  * by default, continuity correction.
+ * A value that is not a number makes U and p NaN.
  * @throws RatchetError E_USAGE for `exact` with ties, whose distribution it is not
  */
 export function mannWhitneyTest(
@@ -26,6 +27,7 @@ export function mannWhitneyTest(
   const { method = 'auto', continuity = true } = options;
   const { ranks, groupSizes } = midRanks([...x, ...y]);
   const u = ranks.slice(0, x.length).reduce((sum, rank) => sum + rank, 0) - (x.length * (x.length + 1)) / 2;
+  if (Number.isNaN(u)) return { u, method: 'asymptotic', p: UNDEFINED_P };
   const pairs = x.length * y.length;
   const hasTies = groupSizes.some((size) => size > 1);
   const exact = method === 'exact' || (method === 'auto' && !hasTies && Math.min(x.length, y.length) <= EXACT_UP_TO);

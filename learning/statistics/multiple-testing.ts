@@ -3,10 +3,16 @@ export type Correction = 'bonferroni' | 'holm' | 'holm-sidak' | 'simes-hochberg'
 /**
  * Adjusted p-values, in the order given; reject where one is at most α. Names and results as statsmodels'
  * `multipletests`: the first five control the family-wise error, fdr_bh (Benjamini & Hochberg 1995) and fdr_by
- * (Benjamini & Yekutieli 2001) the false discovery rate.
+ * (Benjamini & Yekutieli 2001) the false discovery rate. A p that is NaN counts as the largest, so that the methods which
+ * step up from there give NaN for all.
  */
 export function adjustPValues(pValues: readonly number[], method: Correction): number[] {
-  const order = pValues.map((_, index) => index).sort((a, b) => pValues[a]! - pValues[b]!);
+  const order = pValues
+    .map((_, index) => index)
+    .sort((a, b) => {
+      const [first, second] = [pValues[a]!, pValues[b]!];
+      return Number(Number.isNaN(first)) - Number(Number.isNaN(second)) || first - second;
+    });
   const adjusted = adjustSorted(
     order.map((index) => pValues[index]!),
     method,

@@ -7,6 +7,9 @@ export interface PValues {
   greater: number;
 }
 
+/** Of a sample with a value that is not a number. */
+export const UNDEFINED_P: Readonly<PValues> = { twoSided: NaN, less: NaN, greater: NaN };
+
 /** Two-sided as twice the smaller one-sided, at most 1: the rule of SciPy's exact tests. */
 export function doubledPValues(less: number, greater: number): PValues {
   return { twoSided: Math.min(1, 2 * Math.min(less, greater)), less: Math.min(1, less), greater: Math.min(1, greater) };

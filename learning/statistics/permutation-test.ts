@@ -1,7 +1,7 @@
 import { RatchetError } from '../../config/errors.js';
 import { mean } from './descriptive.js';
 import { logChoose } from './gamma-functions.js';
-import { doubledPValues, type PValues } from './p-values.js';
+import { doubledPValues, UNDEFINED_P, type PValues } from './p-values.js';
 import { RELATIVE_TOLERANCE } from './sign-flip-test.js';
 
 export interface PermutationTest {
@@ -28,6 +28,8 @@ export function permutationTest(x: readonly number[], y: readonly number[]): Per
     });
   }
   const statistic = mean(x) - mean(y);
+  // As in signFlipTest: no split reaches NaN, and p = 0 would be a finding.
+  if (Number.isNaN(statistic)) return { statistic, splits, p: UNDEFINED_P };
   const tolerance = Math.abs(statistic) * RELATIVE_TOLERANCE;
   let less = 0;
   let greater = 0;

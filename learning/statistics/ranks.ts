@@ -4,8 +4,9 @@ export interface Ranks {
   groupSizes: number[];
 }
 
-/** Mid-ranks of the values (scipy.stats.rankdata, method 'average'). */
+/** Mid-ranks of the values (scipy.stats.rankdata, method 'average'); with a NaN among them no value has a rank: all NaN. */
 export function midRanks(values: readonly number[]): Ranks {
+  if (values.some(Number.isNaN)) return { ranks: values.map(() => NaN), groupSizes: values.map(() => 1) };
   const order = values.map((_, index) => index).sort((a, b) => values[a]! - values[b]!);
   const ranks: number[] = [];
   const groupSizes: number[] = [];

@@ -1,6 +1,8 @@
 import { RatchetError } from '../../config/errors.js';
-import { median, sumOfSquares } from './descriptive.js';
+import { median } from './descriptive.js';
 import { normalQuantile, normalSf } from './normal.js';
+
+const LEAST_RANGE = 1e-19;
 
 /** Σ coefficients[i] · x^i. */
 function polynomial(coefficients: readonly number[], x: number): number {
@@ -19,11 +21,30 @@ export function shapiroWilkTest(values: readonly number[]): { w: number; p: numb
   // Shifting by the median keeps digits when all values share a large offset.
   const centre = median(values);
   const sorted = values.map((value) => value - centre).sort((a, b) => a - b);
-  const spread = sumOfSquares(sorted);
-  if (spread === 0) return { w: 1, p: 1 };
-  const sum = weights(n).reduce((total, weight, i) => total + weight * (sorted[n - 1 - i]! - sorted[i]!), 0);
-  const w = Math.min(1, (sum * sum) / spread);
-  return { w, p: pValue(w, n) };
+  const range = sorted[n - 1]! - sorted[0]!;
+  // Differences this small count as none in the reference, which calls such a sample normal.
+  if (range < LEAST_RANGE) return { w: 1, p: 1 };
+  const lack = lackOfFit(
+    sorted.map((value) => value / range),
+    weights(n),
+  );
+  return { w: 1 - lack, p: pValue(lack, n) };
+}
+
+/** 1 − W, the share of the variance that the weights do not explain; the difference of squares keeps its digits near 0. */
+function lackOfFit(sorted: readonly number[], ofDifferences: readonly number[]): number {
+  const n = sorted.length;
+  const weightOf = (i: number) => (2 * i < n - 1 ? -(ofDifferences[i] ?? 0) : (ofDifferences[n - 1 - i] ?? 0));
+  const centre = sorted.reduce((total, value) => total + value, 0) / n;
+  let [ofWeights, ofValues, products] = [0, 0, 0];
+  sorted.forEach((value, i) => {
+    const [weight, deviation] = [weightOf(i), value - centre];
+    ofWeights += weight * weight;
+    ofValues += deviation * deviation;
+    products += weight * deviation;
+  });
+  const whole = Math.sqrt(ofWeights * ofValues);
+  return Math.max(0, ((whole - products) * (whole + products)) / (ofWeights * ofValues));
 }
 
 /** Weights of the differences x(n) − x(1), x(n−1) − x(2), …; ⌊n/2⌋ of them. */
@@ -42,9 +63,9 @@ function weights(n: number): number[] {
   return scores.map((score, i) => fixed[i] ?? -score / scale);
 }
 
-function pValue(w: number, n: number): number {
-  if (n === 3) return Math.max(0, (6 / Math.PI) * (Math.asin(Math.sqrt(w)) - Math.asin(Math.sqrt(0.75))));
-  const y = Math.log1p(-w);
+function pValue(lack: number, n: number): number {
+  if (n === 3) return Math.max(0, 1 - (6 / Math.PI) * Math.acos(Math.sqrt(1 - lack)));
+  const y = Math.log(lack);
   const x = Math.log(n);
   if (n <= 11) {
     const gamma = polynomial([-2.273, 0.459], n);

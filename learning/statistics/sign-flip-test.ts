@@ -1,4 +1,5 @@
 import { RatchetError } from '../../config/errors.js';
+import { UNDEFINED_P } from './p-values.js';
 
 export interface SignFlipResult {
   /** Mean of the differences. */
@@ -26,6 +27,8 @@ export function signFlipTest(differences: readonly number[]): SignFlipResult {
     });
   }
   const observed = differences.reduce((sum, value) => sum + value, 0);
+  // SciPy finds no pattern that reaches NaN and reports p = 0; a diverged run must not pass for a significant one.
+  if (Number.isNaN(observed)) return { statistic: NaN, ...UNDEFINED_P };
   const tolerance = Math.abs(observed) * RELATIVE_TOLERANCE;
   let greater = 0;
   let less = 0;

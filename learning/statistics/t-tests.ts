@@ -15,7 +15,10 @@ export interface TTest {
 export function welchTest(x: readonly number[], y: readonly number[], level = 0.95): TTest {
   const [ofX, ofY] = [variance(x) / x.length, variance(y) / y.length];
   const df = (ofX + ofY) ** 2 / (ofX ** 2 / (x.length - 1) + ofY ** 2 / (y.length - 1));
-  return fromError(mean(x) - mean(y), Math.sqrt(ofX + ofY), df, level);
+  const difference = mean(x) - mean(y);
+  // Two constant samples have no df, but a t that is 0/0 or infinite whatever it is: SciPy takes 1.
+  const known = Number.isNaN(df) && !Number.isNaN(difference) ? 1 : df;
+  return fromError(difference, Math.sqrt(ofX + ofY), known, level);
 }
 
 /** t-test of mean(x) − mean(y) with pooled variance (Student; scipy.stats.ttest_ind). */

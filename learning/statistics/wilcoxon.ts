@@ -1,6 +1,6 @@
 import { RatchetError } from '../../config/errors.js';
 import { normalSf } from './normal.js';
-import { doubledPValues, type PValues } from './p-values.js';
+import { doubledPValues, UNDEFINED_P, type PValues } from './p-values.js';
 import { midRanks, tieTerm } from './ranks.js';
 
 /**
@@ -54,6 +54,7 @@ export function wilcoxonApproximate(
  */
 export function wilcoxonExact(differences: readonly number[]): Wilcoxon {
   const { positive, negative, ranks } = signedRanks(differences, 'wilcox');
+  if (Number.isNaN(positive)) return { positive, statistic: NaN, z: null, p: UNDEFINED_P };
   // Mid-ranks are halves: doubled they are whole, and the sums can be counted.
   const doubled = ranks.map((rank) => Math.round(2 * rank));
   let mass: Float64Array = new Float64Array([1]);
@@ -77,7 +78,7 @@ export function wilcoxonExact(differences: readonly number[]): Wilcoxon {
 
 /**
  * Wilcoxon's signed-rank test of paired differences: exact for small samples, else the normal approximation without
- * continuity correction (SciPy's method='auto').
+ * continuity correction (SciPy's method='auto'). A difference that is not a number makes the sums and p NaN.
  * @throws RatchetError E_DATA_INVALID when every difference is zero
  */
 export function wilcoxonTest(differences: readonly number[]): Wilcoxon {
@@ -104,6 +105,7 @@ function signedRanks(differences: readonly number[], zeros: ZeroRule) {
     else if (value < 0) negative += ranks[index]!;
     else ofZeros += ranks[index]!;
   });
+  if (differences.some(Number.isNaN)) [positive, negative] = [NaN, NaN];
   if (zeros === 'zsplit') {
     positive += ofZeros / 2;
     negative += ofZeros / 2;
