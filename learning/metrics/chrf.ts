@@ -86,7 +86,8 @@ function scoreOf(counts: readonly OrderCounts[], { beta = 2, epsilonSmoothing = 
   if (epsilonSmoothing) return (100 * smoothed) / counts.length;
   if (precisionSum + recallSum === 0) return 0;
   const [precision, recall] = [precisionSum / orders, recallSum / orders];
-  return (100 * (1 + factor) * precision * recall) / (factor * precision + recall);
+  // In sacreBLEU's order of operations: of two references that are equally near, rounding decides which one counts.
+  return 100 * (((1 + factor) * precision * recall) / (factor * precision + recall));
 }
 
 /**

@@ -76,6 +76,12 @@ describe('BLEU and chrF', () => {
     expect(corpusChrf([], [])).toBe(0);
   });
 
+  it('E1: of two references that score the same, chrF takes the one that sacreBLEU takes', () => {
+    const near = ['.o4 A 0 :aA00A! A 1t0A .A', '015 =t.'];
+    const score = corpusChrf(['i0goi  ΥΊ. 한a/A.tnag', 'abcdef'], [near, ['abcxef']], { whitespace: true });
+    expect(score).toBeCloseTo(10.76017145024393, 10);
+  });
+
   it('splits words where Python does: at U+0085 and U+001C, not at U+FEFF', () => {
     expect(splitWords('a\u0085b\u001cc\ufeffd ')).toEqual(['a', 'b', 'c\ufeffd']);
   });
