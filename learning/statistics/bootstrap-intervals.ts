@@ -42,7 +42,8 @@ export interface BcaInterval {
 
 /**
  * Bias-corrected and accelerated interval (Efron 1987; scipy.stats.bootstrap(method='BCa')): the bias from the mean of
- * P(b < θ) and P(b ≤ θ), the acceleration by the jackknife. Null where every resample lies on one side.
+ * P(b < θ) and P(b ≤ θ), the acceleration by the jackknife. Null where every resample lies on one side or the jackknife's
+ * deviations are too small to cube.
  */
 export function bcaInterval(
   values: readonly number[],
@@ -65,6 +66,7 @@ export function bcaInterval(
     return normalCdf(biasCorrection + shifted / (1 - acceleration * shifted));
   };
   const shares: [number, number] = [share((1 - level) / 2), share((1 + level) / 2)];
+  if (shares.some(Number.isNaN)) return null;
   return {
     biasCorrection,
     acceleration,

@@ -120,6 +120,14 @@ describe('what cannot be answered', () => {
     expect(shapiroWilkTest([2, 2, 2])).toEqual({ w: 1, p: 1 });
     const summary = bootstrap([1, 2, 3], mean, [[2, 2, 2]]);
     expect(bcaInterval([1, 2, 3], mean, summary, 0.9)).toBeNull();
+    // scipy.stats.bootstrap gives NaN here: the cubes of the jackknife's deviations are 0, and so is what they go by.
+    const tiny = [1e-140, 2e-140, 4e-140];
+    const resamples = [
+      [0, 0, 1],
+      [1, 2, 2],
+      [0, 0, 2],
+    ];
+    expect(bcaInterval(tiny, mean, bootstrap(tiny, mean, resamples), 0.9)).toBeNull();
   });
 });
 
