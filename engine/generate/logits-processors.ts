@@ -1,13 +1,14 @@
-import { distribution } from './distribution.js';
+import { exponential } from './distribution.js';
 
 /**
  * Makes tokens that occurred less likely (Keskar et al. 2019): a negative score is multiplied by the penalty, another
- * divided, once per distinct id. In place.
+ * divided, once per distinct id. In place, with the penalty in float32 as PyTorch takes it.
  */
 export function penaliseRepetition(scores: Float32Array, history: Iterable<number>, penalty: number): void {
+  const factor = Math.fround(penalty);
   for (const id of new Set(history)) {
     const score = scores[id]!;
-    scores[id] = score < 0 ? score * penalty : score / penalty;
+    scores[id] = score < 0 ? score * factor : score / factor;
   }
 }
 
@@ -21,9 +22,10 @@ export function banRepeatedNgrams(scores: Float32Array, history: readonly number
   }
 }
 
-/** Divides by the temperature, > 0. In place. */
+/** Divides by the temperature, > 0, in float32 as PyTorch takes it. In place. */
 export function applyTemperature(scores: Float32Array, temperature: number): void {
-  for (let i = 0; i < scores.length; i++) scores[i] = scores[i]! / temperature;
+  const divisor = Math.fround(temperature);
+  for (let i = 0; i < scores.length; i++) scores[i] = scores[i]! / divisor;
 }
 
 /** Keeps every score at least as large as the k-th largest (ties survive); the others become −∞. In place. */
@@ -35,15 +37,18 @@ export function keepTopK(scores: Float32Array, k: number): void {
 
 /**
  * Nucleus filtering (Holtzman et al. 2019) as in transformers: drops tokens from the least likely up while their
- * cumulative probability is ≤ 1 − p; the most likely one always stays. In place.
+ * cumulative probability is ≤ 1 − p; the most likely one always stays. Probabilities and bound are float32 as there, so
+ * that of equal ones as many stay; which of them is the smallest ids' turn. In place.
  */
 export function keepTopP(scores: Float32Array, p: number): void {
   const order = Array.from(scores.keys()).sort((a, b) => scores[a]! - scores[b]! || b - a);
-  const { logNormalizer } = distribution(scores);
+  const largest = scores[order.at(-1)!]!;
+  const total = scores.reduce((sum, score) => sum + exponential(score - largest), 0);
+  const bound = Math.fround(1 - p);
   let cumulative = 0;
   for (const id of order.slice(0, -1)) {
-    cumulative += Math.exp(scores[id]! - logNormalizer);
-    if (cumulative > 1 - p) break;
+    cumulative += Math.fround(exponential(scores[id]! - largest) / total);
+    if (Math.fround(cumulative) > bound) break;
     scores[id] = -Infinity;
   }
 }

@@ -1,7 +1,14 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { argmax, distribution } from '../../../engine/generate/distribution.js';
-import { banRepeatedNgrams, keepMinP, keepTopK, keepTopP } from '../../../engine/generate/logits-processors.js';
+import {
+  applyTemperature,
+  banRepeatedNgrams,
+  keepMinP,
+  keepTopK,
+  keepTopP,
+  penaliseRepetition,
+} from '../../../engine/generate/logits-processors.js';
 import { chooseToken } from '../../../engine/generate/sampling.js';
 
 const row = fc.array(fc.float({ min: -30, max: 30, noNaN: true }), { minLength: 2, maxLength: 40 });
@@ -71,6 +78,24 @@ describe('chooseToken', () => {
 });
 
 describe('processors', () => {
+  it('top-p keeps as many of equal tokens as transformers 5.23 does', () => {
+    const keptOf = (size: number, p: number) => {
+      const scores = new Float32Array(size).fill(0.25);
+      keepTopP(scores, p);
+      return kept(scores).length;
+    };
+    expect([keptOf(5, 0.4), keptOf(5, 0.8), keptOf(6, 5 / 6), keptOf(40, 0.5)]).toEqual([2, 4, 5, 20]);
+  });
+
+  it('temperature and repetition penalty are float32 numbers, as in torch 2.15', () => {
+    const divided = Float32Array.of(100.3, -7.77);
+    applyTemperature(divided, 0.01);
+    expect([...divided]).toEqual([10030.0009765625, -777.0]);
+    const penalised = Float32Array.of(100.3, -7.77);
+    penaliseRepetition(penalised, [0, 1], 1.3);
+    expect([...penalised]).toEqual([77.15385437011719, -10.10099983215332]);
+  });
+
   it('min-p keeps what is at least that share as likely as the best', () => {
     const scores = Float32Array.from([0.5, 0.3, 0.04, 0.06].map(Math.log));
     keepMinP(scores, 0.1);
