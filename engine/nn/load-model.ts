@@ -68,12 +68,15 @@ export function assembleModel(
   return { config, ...selectWeights(folder, config, tensors, { ...options, keep }, packed) };
 }
 
-/** T5's file, not its config, says whether the head is tied: transformers 5 always writes that it is. */
+/**
+ * The file can tell more of the head than the config does: as in transformers 5, one that differs from the embedding is
+ * the model's own whatever the config says. T5's config says nothing: transformers 5 always writes that the head is tied.
+ */
 function withFoundHead(config: ModelConfig, tensors: ReadonlyMap<string, HostTensor>): ModelConfig {
-  if (config.kind !== 'encoder-decoder') return config;
+  if (config.kind === 'classifier' || (config.kind === 'decoder' && !config.tiedHead)) return config;
   const head = tensors.get('lm_head.weight');
-  const embedding = tensors.get(embeddingName(config));
-  return { ...config, tiedHead: !head || (embedding !== undefined && sameBytes(head, embedding)) };
+  const embedding = findTensor(tensors, embeddingName(config));
+  return { ...config, tiedHead: !head || !embedding || sameBytes(head, embedding) };
 }
 
 function sameBytes(a: HostTensor, b: HostTensor): boolean {
@@ -94,13 +97,22 @@ function withNewHead(folder: string, config: ModelConfig, { newHead }: LoadOptio
   return { ...config, labels: [...newHead.labels] };
 }
 
+/** T5's embedding is one parameter with three names; a file without duplicates may have kept any of them. */
+const SHARED: Readonly<Record<string, string[]>> = {
+  'shared.weight': ['encoder.embed_tokens.weight', 'decoder.embed_tokens.weight'],
+};
+
 /** Names under which older checkpoints, or those of the body alone, keep a parameter. */
 function* spellings(name: string): Generator<string> {
   for (const full of [name, name.replace(/^(transformer|model|bert|roberta|distilbert)\./, '')]) {
     yield full;
     if (full.includes('LayerNorm.')) yield full.replace(/weight$/, 'gamma').replace(/bias$/, 'beta');
   }
+  yield* SHARED[name] ?? [];
 }
+
+const findTensor = (tensors: ReadonlyMap<string, HostTensor>, name: string): HostTensor | undefined =>
+  [...spellings(name)].map((spelling) => tensors.get(spelling)).find((tensor) => tensor !== undefined);
 
 function selectWeights(
   folder: string,
@@ -113,9 +125,11 @@ function selectWeights(
   const newModules = new Set<string>();
   const faults: string[] = [];
   const head = headModules(config).map((module) => module.name);
+  const tiedName = config.tiedHead ? embeddingName(config) : null;
   for (const [name, shape] of parameterShapes(config)) {
     if (packed.has(name)) continue;
-    const found = [...spellings(name)].map((spelling) => tensors.get(spelling)).find((tensor) => tensor !== undefined);
+    // Of a tied pair safetensors' save_model keeps the name that sorts first, which is the head's.
+    const found = findTensor(tensors, name) ?? (name === tiedName ? tensors.get('lm_head.weight') : undefined);
     const module = name.replace(/\.(weight|bias)$/, '');
     // The classifier is new even where the file has one: it was for other classes.
     const fresh = newHead && (module === head.at(-1) || (!found && head.includes(module)));

@@ -72,6 +72,26 @@ describe('a model folder', () => {
     expect((await loadModel(await folderWith(extra))).weights).toEqual(weights);
   });
 
+  it('has a head of its own where the file has one that differs, whatever config.json says', async () => {
+    const weights = tinyWeights();
+    const { shape, data, dtype } = weights.get('model.embed_tokens.weight')!;
+    const own = new Map(weights).set('lm_head.weight', {
+      dtype,
+      shape,
+      data: (data as Float32Array).map((x) => x + 1),
+    });
+    const loaded = await loadModel(await folderWith(own));
+    expect(headName(loaded.config)).toBe('lm_head.weight');
+    expect(loaded.weights.get('lm_head.weight')).toEqual(own.get('lm_head.weight'));
+  });
+
+  it('may keep a tied embedding under the name of the head alone', async () => {
+    const weights = tinyWeights();
+    const renamed = new Map(weights).set('lm_head.weight', weights.get('model.embed_tokens.weight')!);
+    renamed.delete('model.embed_tokens.weight');
+    expect((await loadModel(await folderWith(renamed))).weights).toEqual(weights);
+  });
+
   it('is refused with every tensor named that is missing or does not fit', async () => {
     const weights = tinyWeights();
     weights.delete('model.layers.1.mlp.up_proj.weight');
