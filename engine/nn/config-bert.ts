@@ -15,9 +15,11 @@ export function bertConfig(read: ConfigReader): ClassifierConfig {
   const hiddenSize = read.count(size);
   const heads = read.count(headCount);
   const headSize = read.headSize(hiddenSize, heads, size, headCount);
-  const padId = read.token('pad_token_id', architecture === 'roberta' ? 1 : 0) ?? 0;
+  const roberta = architecture === 'roberta';
+  // Null is no padding for BERT: then every row of the embedding learns. RoBERTa's positions need the id.
+  const padId = read.token('pad_token_id', roberta ? 1 : 0);
   const positions = read.count('max_position_embeddings', 512);
-  if (padId < 0 || (architecture === 'roberta' && padId + 1 >= positions))
+  if ((padId ?? 0) < 0 || (roberta && (padId === null || padId + 1 >= positions)))
     read.fail('pad_token_id', 'a token id with room for positions after it');
   return {
     kind: 'classifier',
@@ -34,7 +36,7 @@ export function bertConfig(read: ConfigReader): ClassifierConfig {
     // DistilBERT's is not in its config: transformers has it in the code.
     normEpsilon: distil ? 1e-12 : read.positive('layer_norm_eps', 1e-12),
     // RoBERTa's table starts with rows that no token uses.
-    maxPositions: architecture === 'roberta' ? positions - padId - 1 : positions,
+    maxPositions: roberta ? positions - padId! - 1 : positions,
     activation: read.activation(distil ? 'activation' : 'hidden_act', 'gelu'),
     tokenTypes: distil ? 0 : read.count('type_vocab_size', 2),
     labels: labels(read),
@@ -42,7 +44,7 @@ export function bertConfig(read: ConfigReader): ClassifierConfig {
     attentionBias: true,
     attentionOutputBias: true,
     mlpBias: true,
-    beginId: read.token('bos_token_id', architecture === 'roberta' ? 0 : null),
+    beginId: read.token('bos_token_id', roberta ? 0 : null),
     endIds: read.endIds(),
     padId,
   };

@@ -27,10 +27,12 @@ export function llamaConfig(read: ConfigReader): DecoderConfig {
   if (headSize % 2 !== 0) read.invalid(`head_dim ${headSize} is odd.`, 'Rotary embedding needs an even one.');
   const maxPositions = read.count('max_position_embeddings', defaults.maxPositions);
   const llama = architecture === 'llama';
+  const vocabularySize = read.count('vocab_size');
+  const padId = read.token('pad_token_id', defaults.pad);
   return {
     kind: 'decoder',
     architecture,
-    vocabularySize: read.count('vocab_size'),
+    vocabularySize,
     hiddenSize,
     intermediateSize: read.count('intermediate_size'),
     layers,
@@ -50,7 +52,8 @@ export function llamaConfig(read: ConfigReader): DecoderConfig {
     mlpBias: llama && read.flag('mlp_bias', false),
     beginId: read.token('bos_token_id'),
     endIds: read.endIds(),
-    padId: read.token('pad_token_id', defaults.pad),
+    // The first LLaMA checkpoints have −1, which PyTorch's embedding counts from the end.
+    padId: padId !== null && padId < 0 ? padId + vocabularySize : padId,
   };
 }
 
@@ -60,8 +63,9 @@ function windows(read: ConfigReader, layers: number): (number | null)[] {
   if (read.type === 'llama') return every(null);
   const given = read.optionalCount('sliding_window');
   if (read.type === 'phi3') return every(given);
-  if (read.type === 'mistral') return every(given ?? (read.has('sliding_window') ? null : 4096));
-  const window = read.flag('use_sliding_window', false) ? (given ?? 4096) : null;
+  const orDefault = given ?? (read.has('sliding_window') ? null : 4096);
+  if (read.type === 'mistral') return every(orDefault);
+  const window = read.flag('use_sliding_window', false) ? orDefault : null;
   const first = Number(read.field('max_window_layers') ?? 28);
   const types = read.field('layer_types');
   if (types === undefined) return every(window).map((size, layer) => (layer >= first ? size : null));

@@ -48,8 +48,17 @@ export function t5Config(read: ConfigReader): EncoderDecoderConfig {
   };
 }
 
-/** `relu`, `gated-gelu` and the like; the gated GELU is the tanh form. */
+/** What `feed_forward_proj` says, unless `dense_act_fn` and `is_gated_act` say something else: they win in transformers. */
 function feedForward(read: ConfigReader): [activation: Activation, gated: boolean] {
+  const [activation, gated] = projection(read);
+  return [
+    read.field('dense_act_fn') === undefined ? activation : read.activation('dense_act_fn', 'relu'),
+    read.flag('is_gated_act', gated),
+  ];
+}
+
+/** `relu`, `gated-gelu` and the like; the gated GELU is the tanh form. */
+function projection(read: ConfigReader): [activation: Activation, gated: boolean] {
   const text = read.field('feed_forward_proj') ?? 'relu';
   if (text === 'gated-gelu') return ['gelu-tanh', true];
   const parts = /^(gated-)?(relu|silu|gelu|gelu_new)$/.exec(String(text));

@@ -22,6 +22,32 @@ describe('config.json', () => {
     expect(theta({ rope_theta: undefined })).toBe(10000);
   });
 
+  it('counts a negative padding id from the end, as PyTorch does', () => {
+    expect(parse({ pad_token_id: -1 }).padId).toBe(15);
+  });
+
+  it('of Qwen2 has no sliding window where it is null', () => {
+    const windows = (changes: object) => {
+      const config = parse({ model_type: 'qwen2', use_sliding_window: true, max_window_layers: 1, ...changes });
+      return config.kind === 'decoder' ? config.windows : undefined;
+    };
+    expect(windows({ sliding_window: null })).toEqual([null, null]);
+    expect(windows({ sliding_window: 4 })).toEqual([null, 4]);
+    expect(windows({})).toEqual([null, 4096]);
+  });
+
+  it("of T5 names its activation in dense_act_fn and is_gated_act before feed_forward_proj, as in transformers' own class", () => {
+    const mlp = (changes: object) => {
+      const sizes = { d_model: 8, d_ff: 8, num_heads: 2, num_layers: 1, vocab_size: 8 };
+      const config = parseModelConfig('config.json', JSON.stringify({ model_type: 't5', ...sizes, ...changes }));
+      return config.kind === 'encoder-decoder' ? [config.activation, config.gated] : undefined;
+    };
+    expect(mlp({})).toEqual(['relu', false]);
+    expect(mlp({ feed_forward_proj: 'gated-gelu' })).toEqual(['gelu-tanh', true]);
+    expect(mlp({ feed_forward_proj: 'gated-gelu', dense_act_fn: 'relu' })).toEqual(['relu', true]);
+    expect(mlp({ dense_act_fn: 'gelu_new', is_gated_act: true })).toEqual(['gelu-tanh', true]);
+  });
+
   it('decides between a tied head and one of its own', () => {
     expect(headName(parse({}))).toBe('model.embed_tokens.weight');
     const untied = parse({ tie_word_embeddings: false });
