@@ -25,7 +25,11 @@ export function llamaConfig(read: ConfigReader): DecoderConfig {
   if (heads % keyValueHeads !== 0)
     read.invalid(`${heads} heads cannot share ${keyValueHeads} key/value heads.`, 'Check num_key_value_heads.');
   if (headSize % 2 !== 0) read.invalid(`head_dim ${headSize} is odd.`, 'Rotary embedding needs an even one.');
-  const maxPositions = read.count('max_position_embeddings', defaults.maxPositions);
+  const positions = read.count('max_position_embeddings', defaults.maxPositions);
+  const rotary = rotaryConfig(read, headSize, positions);
+  const { scaling } = rotary;
+  // Past the original positions LongRoPE turns all keys anew, those of a cache too: texts end there.
+  const maxPositions = scaling.kind === 'longrope' ? Math.min(positions, scaling.originalMaxPositions) : positions;
   const llama = architecture === 'llama';
   const vocabularySize = read.count('vocab_size');
   const padId = read.token('pad_token_id', defaults.pad);
@@ -44,7 +48,7 @@ export function llamaConfig(read: ConfigReader): DecoderConfig {
     normEpsilon: read.positive('rms_norm_eps', defaults.epsilon),
     maxPositions,
     activation: read.activation('hidden_act', 'silu'),
-    rotary: rotaryConfig(read, headSize, maxPositions),
+    rotary,
     windows: windows(read, layers),
     tiedHead: read.flag('tie_word_embeddings', false),
     attentionBias: architecture === 'qwen2' || (llama && read.flag('attention_bias', false)),

@@ -1,7 +1,7 @@
 import { tf } from '../trace/index.js';
 import { rotaryFrequencies, type RotaryConfig } from './rotary-config.js';
 
-/** Of the angles of each row's feature pairs, `[batch · time, pairs]`. */
+/** Of the angles of each row's feature pairs, `[batch · time, pairs]`; both times the amplitude. */
 export interface RotaryTables {
   cosine: tf.Tensor;
   sine: tf.Tensor;
@@ -14,9 +14,26 @@ export interface RotaryTables {
  */
 export function rotaryTables(rotary: RotaryConfig, positions: tf.Tensor): RotaryTables {
   const plain = tf.tensor2d([rotaryFrequencies(rotary)]);
-  const frequencies = rotary.scaling.kind === 'dynamic' ? tf.mul(plain, dynamicSlowing(rotary, positions)) : plain;
+  const { amplitude, scaling } = rotary;
+  const frequencies =
+    scaling.kind === 'dynamic'
+      ? tf.mul(plain, dynamicSlowing(rotary, positions))
+      : scaling.kind === 'longrope'
+        ? tf.mul(plain, longSlowing(scaling, positions))
+        : plain;
   const angles = tf.mul(tf.reshape(tf.cast(positions, 'float32'), [positions.size, 1]), frequencies);
-  return { cosine: tf.cos(angles), sine: tf.sin(angles) };
+  const [cosine, sine] = [tf.cos(angles), tf.sin(angles)];
+  return amplitude === 1 ? { cosine, sine } : { cosine: tf.mul(cosine, amplitude), sine: tf.mul(sine, amplitude) };
+}
+
+/** LongRoPE: the long factors instead of the short ones, for all rows, where one is longer than the original positions. */
+function longSlowing(
+  { shortFactors, longFactors, originalMaxPositions }: Extract<RotaryConfig['scaling'], { kind: 'longrope' }>,
+  positions: tf.Tensor,
+): tf.Tensor {
+  const isLong = tf.cast(tf.greaterEqual(tf.max(positions), tf.scalar(originalMaxPositions, 'int32')), 'float32');
+  const change = tf.tensor2d([shortFactors.map((factor, i) => factor / longFactors[i]! - 1)]);
+  return tf.add(tf.mul(change, isLong), 1);
 }
 
 /**

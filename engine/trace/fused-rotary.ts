@@ -37,7 +37,7 @@ const runRotary = defineFusedKernel({
     return tf.reshape(tf.concat(turned, 2), [rows, features]);
   },
   inputsToSave: ['cosine', 'sine'],
-  // Turning back undoes a rotation.
+  // The transpose of a rotation turns back; an amplitude in both tables stays as it is.
   gradient: (dy, [cosine, sine], { heads }) => ({ x: () => rotate(dy, cosine!, tf.neg(sine!), heads as number) }),
 });
 

@@ -22,6 +22,41 @@ describe('config.json', () => {
     expect(theta({ rope_theta: undefined })).toBe(10000);
   });
 
+  it('takes rotary scaling from where transformers 5.23 does', () => {
+    const rope_parameters = { rope_theta: 1e6, rope_type: 'default' };
+    expect(theta({ rope_theta: undefined, rope_scaling: {}, rope_parameters })).toBe(1e6);
+    const llama3 = { rope_type: 'llama3', factor: 4, low_freq_factor: 1, high_freq_factor: 4 };
+    const beside = { original_max_position_embeddings: 8 };
+    const original = (rope_scaling: object, changes = {}) => {
+      const config = parse({ rope_scaling, ...changes });
+      return config.kind === 'decoder' ? config.rotary?.scaling : undefined;
+    };
+    const within = { ...llama3, original_max_position_embeddings: 32 };
+    expect(original(within, beside)).toMatchObject({ originalMaxPositions: 8 });
+    expect(original(within)).toMatchObject({ originalMaxPositions: 32 });
+    expect(original(llama3)).toMatchObject({ originalMaxPositions: 64 });
+  });
+
+  it('may stretch rotary positions by YaRN or LongRoPE, with the amplitude of transformers 5.23', () => {
+    const rotary = (rope_scaling: object, changes = {}) => {
+      const config = parse({ rope_scaling, ...changes });
+      return config.kind === 'decoder' ? config : undefined;
+    };
+    const yarn = { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 16 };
+    expect(rotary(yarn)?.rotary?.amplitude).toBeCloseTo(1.138629436111989, 12);
+    expect(rotary({ ...yarn, attention_factor: 1.25 })?.rotary?.amplitude).toBe(1.25);
+    expect(rotary({ ...yarn, mscale: 0.7, mscale_all_dim: 1.1 })?.rotary?.amplitude).toBeCloseTo(
+      0.9518853439550599,
+      12,
+    );
+    const draft = { type: 'su', short_factor: [1, 2], long_factor: [3, 4] };
+    const phi3 = rotary(draft, { model_type: 'phi3', original_max_position_embeddings: 16 });
+    expect(phi3?.rotary?.amplitude).toBeCloseTo(1.224744871391589, 12);
+    expect(phi3?.rotary?.scaling).toMatchObject({ kind: 'longrope', shortFactors: [1, 2] });
+    // Longer texts would need all keys of the cache anew.
+    expect(phi3?.maxPositions).toBe(16);
+  });
+
   it('counts a negative padding id from the end, as PyTorch does', () => {
     expect(parse({ pad_token_id: -1 }).padId).toBe(15);
   });
@@ -70,7 +105,11 @@ describe('config.json', () => {
     [{ hidden_size: 'big' }, /field hidden_size is "big"/],
     [{ num_hidden_layers: undefined }, /field num_hidden_layers is missing/],
     [{ hidden_act: 'mish' }, /field hidden_act is "mish"/],
-    [{ rope_scaling: { rope_type: 'yarn' } }, /rope type "yarn"/],
+    [{ rope_scaling: { rope_type: 'axial' } }, /rope type "axial"/],
+    [
+      { rope_scaling: { rope_type: 'longrope', short_factor: [1], long_factor: [1, 1] } },
+      /short_factor .* does not fit/,
+    ],
     [{ num_key_value_heads: 3 }, /4 heads cannot share 3/],
     [{ head_dim: 3 }, /head_dim 3 is odd/],
   ])('is refused with the field named: %j', (changes, message) => {
