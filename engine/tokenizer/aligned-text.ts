@@ -86,13 +86,13 @@ export class AlignedText {
   /** Replaces each match by `content`, which is aligned with the last character that it replaces. */
   replace(matches: Iterable<[number, number]>, content: string): AlignedText {
     const builder = new AlignmentBuilder(this.starts, this.ends);
-    let last = 0;
+    let [last, found] = [0, false];
     for (const [from, to] of matches) {
       builder.addRange(this.text, last, from);
       builder.add(content, to - 1);
-      last = to;
+      [last, found] = [to, true];
     }
-    if (last === 0) return this;
+    if (!found) return this;
     builder.addRange(this.text, last, this.text.length);
     return builder.build();
   }

@@ -8,7 +8,9 @@ const CLASSES: Record<string, string> = {
   D: '\\P{Nd}',
   h: '0-9a-fA-F',
 };
-const WORD = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}';
+/** With the superscripts and fractions of Latin-1, which Oniguruma has as words from older tables. */
+const WORD = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\u00b2\u00b3\u00b9\u00bc-\u00be';
+const BOUNDARY = `(?:(?<=[${WORD}])(?![${WORD}])|(?<![${WORD}])(?=[${WORD}]))`;
 /** Letters outside ASCII that are the same letter when case is ignored. */
 const FOLDED: Record<string, string> = { s: 'ſ', k: '\u212A' };
 const SYNTAX = '^$\\.*+?()[]{}|/';
@@ -28,6 +30,7 @@ export function translateRegularExpression(pattern: string, path: string): RegEx
     const rest = pattern.slice(index);
     const character = String.fromCodePoint(pattern.codePointAt(index)!);
     if (character === '\\') {
+      if (inClass > 0) checkClassEscape(rest, ignoreCase, pattern, path);
       const [text, length] = translateEscape(rest, inClass > 0);
       output += text;
       index += length;
@@ -37,7 +40,14 @@ export function translateRegularExpression(pattern: string, path: string): RegEx
     if (inClass > 0) {
       if (character === ']') inClass--;
       else if (character === '[') throw invalid(path, `uses a class inside a class: ${pattern}`);
-      output += ignoreCase ? foldCase(character, true) : character;
+      else if (rest.startsWith('&&')) throw invalid(path, `uses an intersection of classes: ${pattern}`);
+      const range = ignoreCase && character !== ']' ? /^.-([^\]])/u.exec(rest) : null;
+      if (range === null) output += ignoreCase ? foldCase(character, true) : character;
+      else {
+        if (range[1] === '\\') throw invalid(path, `uses a range with an escape under the option i: ${pattern}`);
+        output += range[0] + foldRange(character, range[1]!);
+        index += range[0].length - character.length;
+      }
     } else if (character === '[') {
       inClass++;
       output += '[';
@@ -46,8 +56,12 @@ export function translateRegularExpression(pattern: string, path: string): RegEx
       const flags = /^\(\?([imx]*)(-[imx]+)?(:|\))/.exec(rest);
       if (flags !== null && flags[0] !== '(?:') {
         if (flags[1] !== 'i' || flags[2] !== undefined) throw invalid(path, `uses the option ${flags[0]}: ${pattern}`);
-        if (flags[3] === ')') ignoreCase = true;
-        else {
+        if (flags[3] === ')') {
+          // Elsewhere it would begin a group that reaches over the alternatives behind it.
+          if (!/(?:^|(?<!\\)(?:\||\(|\(\?:))$/.test(output))
+            throw invalid(path, `uses the option (?i) within a sequence: ${pattern}`);
+          ignoreCase = true;
+        } else {
           groups.push(ignoreCase);
           ignoreCase = true;
           output += '(?:';
@@ -61,8 +75,8 @@ export function translateRegularExpression(pattern: string, path: string): RegEx
     } else if (character === ')') {
       ignoreCase = groups.pop() ?? false;
       output += ')';
-    } else if (character === '^') output += '(?<![^\\n])';
-    else if (character === '$') output += '(?![^\\n])';
+    } else if (character === '^') output += '(?<=^|\\n)';
+    else if (character === '$') output += '(?=\\n|$)';
     else if (character === '.') output += '[^\\n]';
     else output += ignoreCase ? foldCase(character, false) : character;
   }
@@ -88,11 +102,22 @@ function translateEscape(rest: string, inClass: boolean): [text: string, length:
   if (letter === 'W' && !inClass) return [`[^${WORD}]`, 2];
   if (letter === 'h') return [inClass ? CLASSES['h']! : `[${CLASSES['h']!}]`, 2];
   if (Object.hasOwn(CLASSES, letter)) return [CLASSES[letter]!, 2];
-  if (letter === 'A') return ['(?<![\\s\\S])', 2];
-  if (letter === 'z') return ['(?![\\s\\S])', 2];
+  if (letter === 'A') return ['^', 2];
+  if (letter === 'z') return ['$', 2];
+  if (letter === 'b' && !inClass) return [BOUNDARY, 2];
+  if (letter === 'B') return [`(?!${BOUNDARY})`, 2];
   if (/[a-zA-Z0-9]/.test(letter) || SYNTAX.includes(letter)) return [`\\${letter}`, 2];
   if (letter === '-' && inClass) return ['\\-', 2];
   return [letter, 1 + letter.length];
+}
+
+/** Refuses escapes inside a class that JavaScript would read in another way. */
+function checkClassEscape(rest: string, ignoreCase: boolean, pattern: string, path: string): void {
+  if (rest[1] === 'W') throw invalid(path, `uses \\W inside a class: ${pattern}`);
+  const point = /^\\(?:x\{[0-9a-fA-F]+\}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[^pPsSdDwhxu])-[^\]]/;
+  if (ignoreCase && point.test(rest)) {
+    throw invalid(path, `uses a range with an escape under the option i: ${pattern}`);
+  }
 }
 
 function isProperty(name: string): boolean {
@@ -109,6 +134,19 @@ function foldCase(character: string, inClass: boolean): string {
   if (lower === upper || [...lower, ...upper].length !== 2) return character;
   const members = lower + upper + (FOLDED[lower] ?? '');
   return inClass ? members : `[${members}]`;
+}
+
+/** What a range of a class matches besides when case is ignored, as more members of the class. */
+function foldRange(first: string, last: string): string {
+  const [from, to] = [first.codePointAt(0)!, last.codePointAt(0)!];
+  const outside = new Set<string>();
+  for (let point = from; point <= to; point++) {
+    if (point >= 0xd800 && point <= 0xdfff) continue;
+    for (const member of foldCase(String.fromCodePoint(point), true)) {
+      if (member.codePointAt(0)! < from || member.codePointAt(0)! > to) outside.add(member);
+    }
+  }
+  return [...outside].join('');
 }
 
 /** Escapes a literal text for use inside an expression with the `u` flag. */

@@ -10,13 +10,22 @@ export type SplitBehavior = (typeof BEHAVIORS)[number];
 /** Finds delimiters: [from, to) in UTF-16 units, in order, without overlap. */
 export type Finder = (text: string) => Iterable<[number, number]>;
 
-/** Finds the matches of a global expression. */
+/** Finds the matches of a global expression, empty ones included except right after another match (Oniguruma). */
 export function findExpression(expression: RegExp): Finder {
   return function* (text) {
+    let last = -1;
     for (const match of text.matchAll(expression)) {
-      if (match[0] !== '') yield [match.index, match.index + match[0].length];
+      const end = match.index + match[0].length;
+      // V8 finds empty matches between the halves of a surrogate pair, too.
+      if (match[0] === '' && (end === last || isInsidePair(text, end))) continue;
+      yield [match.index, end];
+      last = end;
     }
   };
+}
+
+function isInsidePair(text: string, unit: number): boolean {
+  return unit > 0 && text.codePointAt(unit - 1)! > 0xffff;
 }
 
 /** The `pattern` field of a part: `{"String": …}` or `{"Regex": …}`. */
@@ -47,7 +56,7 @@ export function splitText(piece: AlignedText, find: Finder, behavior: SplitBehav
     last = to;
   }
   if (last < text.length) spans.push({ from: last, to: text.length, delimiter: invert });
-  return merge(spans, behavior).map(({ from, to }) => piece.slice(from, to));
+  return merge(spans, behavior).flatMap(({ from, to }) => (to > from ? [piece.slice(from, to)] : []));
 }
 
 function merge(
