@@ -1,5 +1,6 @@
 import type { AlignedText, Change } from './aligned-text.js';
 import { JsonPart } from './json-part.js';
+import { COMBINING_MARK, NONSPACING_MARK, OTHER } from './older-unicode.js';
 import { readPrecompiled } from './precompiled.js';
 import { readPattern } from './split-text.js';
 import { normalizeWithChanges, type NormalizationForm } from './unicode-normalization.js';
@@ -9,9 +10,7 @@ export type Normalizer = (text: AlignedText) => AlignedText;
 
 /** Such texts need none of the slow paths. */
 const ASCII = /^[\0-\x7f]*$/;
-const MARK = /^\p{Mn}$/u;
 const WHITE_SPACE = /^\p{White_Space}$/u;
-const CONTROL = /^[\p{Cc}\p{Cf}\p{Co}]$/u;
 
 /** The normaliser of a tokenizer.json part; null is none. Semantics of Rust `tokenizers` 0.23. */
 export function readNormalizer(value: unknown, path: string): Normalizer | null {
@@ -32,7 +31,7 @@ function fromPart(part: JsonPart): Normalizer {
     case 'Lowercase':
       return lowercase;
     case 'StripAccents':
-      return (text) => text.filter((character) => !MARK.test(character));
+      return (text) => text.filter((character) => !COMBINING_MARK.test(character));
     case 'BertNormalizer':
       return bertNormalizer(part);
     case 'Prepend': {
@@ -91,7 +90,7 @@ function bertNormalizer(part: JsonPart): Normalizer {
   if (part.flag('clean_text', true)) steps.push(cleanText);
   if (part.flag('handle_chinese_chars', true)) steps.push(spaceIdeographs);
   if (part.flag('strip_accents', lower)) {
-    steps.push(unicodeForm('NFD'), (text) => text.filter((character) => !MARK.test(character)));
+    steps.push(unicodeForm('NFD'), (text) => text.filter((character) => !NONSPACING_MARK.test(character)));
   }
   if (lower) steps.push(lowercase);
   return (text) => steps.reduce((current, step) => step(current), text);
@@ -100,7 +99,7 @@ function bertNormalizer(part: JsonPart): Normalizer {
 const cleanText: Normalizer = (text) => {
   const kept = text.filter(
     (character) =>
-      character !== '\0' && character !== '\ufffd' && (/[\t\n\r]/.test(character) || !CONTROL.test(character)),
+      character !== '\0' && character !== '\ufffd' && (/[\t\n\r]/.test(character) || !OTHER.test(character)),
   );
   return kept.withText(kept.text.replace(/\p{White_Space}/gu, ' '));
 };

@@ -1,6 +1,7 @@
 import type { AlignedText } from './aligned-text.js';
 import { BYTE_CHARACTERS } from './byte-level.js';
 import { JsonPart } from './json-part.js';
+import { PUNCTUATION as PUNCTUATION_CHARACTER } from './older-unicode.js';
 import { findExpression, readBehavior, readPattern, splitText, type Finder } from './split-text.js';
 import { escapeLiteral, translateRegularExpression } from './regular-expression.js';
 
@@ -14,7 +15,7 @@ const GPT2 = findExpression(
   ),
 );
 const WHITE_SPACE = findExpression(/\p{White_Space}/gu);
-const PUNCTUATION = findExpression(/[\p{P}!-/:-@[-`{-~]/gu);
+const PUNCTUATION = findExpression(PUNCTUATION_CHARACTER);
 const DIGIT = findExpression(/\p{N}/gu);
 /** Words as Rust's regular expressions know them (UTS 18), then runs of what is neither word nor white space. */
 const WORDS = findExpression(

@@ -1,13 +1,28 @@
 import type { Change } from './aligned-text.js';
+import { UNKNOWN_TO_NORMALIZATION } from './older-unicode.js';
 
 export type NormalizationForm = 'NFC' | 'NFD' | 'NFKC' | 'NFKD';
 
 /**
  * The normalised characters with their relation to the source (see {@link Change}), as the reference's aligned
  * normalisation gives them: of a decomposition the first character replaces, the others are inserted; a composition
- * adds up the changes of its parts and removes one less than their number.
+ * adds up the changes of its parts and removes one less than their number. Characters newer than the reference's tables
+ * stay as they are, and nothing moves across or joins with them.
  */
 export function normalizeWithChanges(text: string, form: NormalizationForm): Change[] {
+  const parts: Change[][] = [];
+  let last = 0;
+  for (const match of text.matchAll(UNKNOWN_TO_NORMALIZATION)) {
+    parts.push(
+      normalizeKnown(text.slice(last, match.index), form),
+      Array.from(match[0], (character) => ({ character, change: 0 })),
+    );
+    last = match.index + match[0].length;
+  }
+  return parts.length === 0 ? normalizeKnown(text, form) : [...parts, normalizeKnown(text.slice(last), form)].flat();
+}
+
+function normalizeKnown(text: string, form: NormalizationForm): Change[] {
   const compatible = form === 'NFKC' || form === 'NFKD';
   const decomposed = decompose(text, compatible ? 'NFKD' : 'NFD');
   return form === 'NFC' || form === 'NFKC' ? compose(decomposed, form) : decomposed;
