@@ -40,6 +40,11 @@ export function readAddedTokens(file: JsonPart): AddedToken[] {
   }));
 }
 
+/** What a token is found as and decoded to: the content, normalised where the token is looked for in normalised text. */
+export function textInPipeline({ content, normalized }: AddedToken, normalizer: Normalizer | null): string {
+  return normalized && normalizer !== null ? normalizer(AlignedText.from(content)).text : content;
+}
+
 /**
  * Takes the added tokens out of a text and normalises what lies between: first those matched in the original, then,
  * after normalisation, the others (`AddedVocabulary` of Rust `tokenizers`). Longest match first.
@@ -50,9 +55,7 @@ export function createTokenFinder(
 ): (text: string) => Segment[] {
   const inOriginal = matcher(tokens.filter((token) => !token.normalized).map((token) => [token.content, token]));
   const inNormalized = matcher(
-    tokens
-      .filter((token) => token.normalized)
-      .map((token) => [normalizer?.(AlignedText.from(token.content)).text ?? token.content, token]),
+    tokens.filter((token) => token.normalized).map((token) => [textInPipeline(token, normalizer), token]),
   );
   return (text) =>
     inOriginal(AlignedText.from(text)).flatMap((segment) =>
@@ -61,7 +64,8 @@ export function createTokenFinder(
 }
 
 function matcher(patterns: [string, AddedToken][]): (piece: AlignedText) => Segment[] {
-  const known = new Map(patterns.filter(([pattern]) => pattern !== ''));
+  // Of tokens with one pattern the first is found.
+  const known = new Map(patterns.filter(([pattern]) => pattern !== '').reverse());
   if (known.size === 0) return (piece) => (piece.text === '' ? [] : [{ piece, token: null }]);
   const longestFirst = [...known.keys()].sort((a, b) => b.length - a.length);
   const expression = new RegExp(longestFirst.map(escapeLiteral).join('|'), 'gu');
@@ -78,6 +82,8 @@ function matcher(patterns: [string, AddedToken][]): (piece: AlignedText) => Segm
       if (token.singleWord && (ENDS_WITH_WORD.test(before) || STARTS_WITH_WORD.test(after))) continue;
       if (token.stripsLeft) {
         while (start > last && /\p{White_Space}/u.test(piece.text[start - 1]!)) start--;
+        // The token before may have taken along more than lies between the two.
+        start = Math.max(start, last);
       }
       if (token.stripsRight) stop += /^\p{White_Space}*/u.exec(after)![0].length;
       put(last, start, null);

@@ -1,4 +1,4 @@
-import { createTokenFinder, readAddedTokens, type AddedToken } from './added-tokens.js';
+import { createTokenFinder, readAddedTokens, textInPipeline, type AddedToken } from './added-tokens.js';
 import { readDecoder } from './decoders.js';
 import {
   emptyEncoding,
@@ -47,7 +47,8 @@ export function buildPipeline(json: unknown, path: string): TokenizerPipeline {
   const part = (name: string): [unknown, string] => [file.value[name], `${path}: ${name}`];
   const model = readModel(JsonPart.from(...part('model')));
   const added = readAddedTokens(file);
-  const segment = createTokenFinder(added, readNormalizer(...part('normalizer')));
+  const normalizer = readNormalizer(...part('normalizer'));
+  const segment = createTokenFinder(added, normalizer);
   const split = readPreTokenizer(...part('pre_tokenizer'));
   const post = readPostProcessor(...part('post_processor'));
   const decodeTokens = readDecoder(...part('decoder'));
@@ -55,10 +56,11 @@ export function buildPipeline(json: unknown, path: string): TokenizerPipeline {
   const names = new Map<number, string>();
   let vocabularySize = 0;
   for (const [text, id] of model.vocabulary) names.set(id, text);
-  for (const { id, content } of added) names.set(id, content);
+  for (const token of added) names.set(token.id, textInPipeline(token, normalizer));
   for (const id of names.keys()) vocabularySize = Math.max(vocabularySize, id + 1);
   const addedByText = new Map<string, AddedToken>(added.map((token) => [token.content, token]));
-  const specialIds = new Set(added.filter((token) => token.special).map((token) => token.id));
+  // As in the reference by text: a special token that decodes to something else than its content is not skipped.
+  const specialTexts = new Set(added.filter((token) => token.special).map((token) => token.content));
 
   const encodeOne = (text: string, sequence: number): Encoding => {
     const encoding = emptyEncoding();
@@ -99,7 +101,7 @@ export function buildPipeline(json: unknown, path: string): TokenizerPipeline {
       const tokens: string[] = [];
       for (const id of ids) {
         const name = names.get(id);
-        if (name !== undefined && !(skipSpecialTokens && specialIds.has(id))) tokens.push(name);
+        if (name !== undefined && !(skipSpecialTokens && specialTexts.has(name))) tokens.push(name);
       }
       return decodeTokens(tokens);
     },
