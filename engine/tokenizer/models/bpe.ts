@@ -1,7 +1,7 @@
 import { invalid, type JsonPart } from '../json-part.js';
 import { byteTokens, type ModelToken, type TokenModel } from './model.js';
 
-/** A stretch of the word in the linked list of symbols. */
+/** A stretch of the word in the linked list of symbols, [start, end) in UTF-8 bytes of the symbols. */
 interface Symbol {
   id: number;
   start: number;
@@ -75,10 +75,11 @@ class Bpe implements TokenModel {
     if (whole !== undefined) return [{ id: whole, text: word, start: 0, end: word.length }];
     const symbols = this.symbolsOf(word);
     this.mergeAll(symbols);
+    const units = unitsOfBytes(word);
     const tokens: ModelToken[] = [];
     for (let at = symbols.length > 0 ? 0 : -1; at >= 0; at = symbols[at]!.next) {
       const { id, start, end } = symbols[at]!;
-      tokens.push({ id, text: this.names[id]!, start, end });
+      tokens.push({ id, text: this.names[id]!, ...units(start, end) });
     }
     return tokens;
   }
@@ -96,16 +97,22 @@ class Bpe implements TokenModel {
     this.merges.set(left, known);
   }
 
+  /**
+   * The characters as symbols. Their positions add up the lengths of the symbols, as in the reference, so a character
+   * that is dropped (unknown, without an unknown token) moves all that follow.
+   */
   private symbolsOf(word: string): Symbol[] {
     const symbols: Symbol[] = [];
-    const add = (id: number, start: number, end: number): void => {
-      symbols.push({ id, start, end, previous: symbols.length - 1, next: -1 });
+    let position = 0;
+    const add = (id: number, bytes: number): void => {
+      symbols.push({ id, start: position, end: position + bytes, previous: symbols.length - 1, next: -1 });
       if (symbols.length > 1) symbols[symbols.length - 2]!.next = symbols.length - 1;
+      position += bytes;
     };
-    let pending: { start: number; end: number } | null = null;
+    let pending = 0;
     const flush = (): void => {
-      if (pending !== null) add(this.unknown!.id, pending.start, pending.end);
-      pending = null;
+      if (pending > 0) add(this.unknown!.id, pending);
+      pending = 0;
     };
     let start = 0;
     for (const character of word) {
@@ -115,16 +122,13 @@ class Bpe implements TokenModel {
       const bytes = id === undefined && this.byteFallback ? byteTokens(text, this.vocabulary) : null;
       if (id !== undefined) {
         flush();
-        add(id, start, end);
+        add(id, Buffer.byteLength(character));
       } else if (bytes !== null) {
         // The reference leaves an unknown before these bytes pending: it comes out after them.
-        for (const token of bytes) add(token.id, start, end);
+        for (const token of bytes) add(token.id, 1);
       } else if (this.unknown !== null) {
-        if (pending !== null && this.fuseUnknown) pending = { start: (pending as { start: number }).start, end };
-        else {
-          flush();
-          pending = { start, end };
-        }
+        if (!this.fuseUnknown) flush();
+        pending += Buffer.byteLength(character);
       }
       start = end;
     }
@@ -157,6 +161,27 @@ class Bpe implements TokenModel {
       queue.push(this.candidate(symbols, best.position));
     }
   }
+}
+
+/** Turns [start, end) in UTF-8 bytes of the word into UTF-16 units; parts of a character count as all of it. */
+function unitsOfBytes(word: string): (start: number, end: number) => { start: number; end: number } {
+  const size = Buffer.byteLength(word);
+  // Byte fallback of a continuing prefix or an end suffix counts beyond the word.
+  if (size === word.length) return (start, end) => ({ start: Math.min(start, size), end: Math.min(end, size) });
+  const starts = new Int32Array(size);
+  const ends = new Int32Array(size);
+  let [unit, byte] = [0, 0];
+  for (const character of word) {
+    const next = byte + Buffer.byteLength(character);
+    starts.fill(unit, byte, next);
+    ends.fill(unit + character.length, byte, next);
+    unit += character.length;
+    byte = next;
+  }
+  return (start, end) => ({
+    start: starts[start] ?? word.length,
+    end: ends[Math.min(end, size) - 1] ?? word.length,
+  });
 }
 
 /** Binary heap: lowest rank first, then leftmost. */
