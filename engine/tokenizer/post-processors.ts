@@ -27,17 +27,12 @@ function fromPart(part: JsonPart): PostProcessor {
       return template(readPieces(part, 'single'), readPieces(part, 'pair'));
     case 'ByteLevel':
       return part.flag('trim_offsets', true) ? trimOffsets(part.flag('add_prefix_space', true)) : untouched;
-    case 'BertProcessing': {
-      const [begin, end] = [readPair(part, 'cls'), readPair(part, 'sep')];
-      const single = [begin, text(0, 0), end];
-      return template(single, [...single, text(1, 1), { ...end, typeId: 1 }]);
-    }
+    case 'BertProcessing':
+      return around(readPair(part, 'cls'), readPair(part, 'sep'), false);
     case 'RobertaProcessing': {
-      const [begin, end] = [readPair(part, 'cls'), readPair(part, 'sep')];
-      const single = [begin, text(0, 0), end];
-      const around = template(single, [...single, end, text(1, 0), end]);
-      if (!part.flag('trim_offsets', true)) return around;
-      return chain([trimOffsets(part.flag('add_prefix_space', true)), around]);
+      const inner = around(readPair(part, 'cls'), readPair(part, 'sep'), true);
+      if (!part.flag('trim_offsets', true)) return inner;
+      return chain([trimOffsets(part.flag('add_prefix_space', true)), inner]);
     }
     case 'Sequence':
       return chain(part.parts('processors').map(fromPart));
@@ -45,8 +40,6 @@ function fromPart(part: JsonPart): PostProcessor {
       throw part.unsupported('post-processor');
   }
 }
-
-const text = (sequence: number, typeId: number): Piece => ({ sequence, typeId });
 
 const untouched: PostProcessor = { process: (encodings) => encodings, addedTokens: () => 0 };
 
@@ -58,10 +51,37 @@ function chain(steps: PostProcessor[]): PostProcessor {
   };
 }
 
-function readPair(part: JsonPart, name: string): { special: SpecialToken; typeId: number } {
+/**
+ * BERT's `[begin] A [end] B [end]` and RoBERTa's `[begin] A [end] [end] B [end]`, where all is of type 0. Each text and
+ * the tokens around it are one encoding for a processor that follows.
+ */
+function around(begin: SpecialToken, end: SpecialToken, isRoberta: boolean): PostProcessor {
+  const added = isRoberta ? 4 : 3;
+  return {
+    process(encodings, addSpecialTokens) {
+      return encodings.map((encoding, index) => {
+        const zeros = encoding.ids.map(() => 0);
+        const own = isRoberta ? { ...encoding, typeIds: zeros } : encoding;
+        if (!addSpecialTokens) return own;
+        // Tokens that an earlier processor put there count as text.
+        const inner = { ...own, specialTokensMask: zeros };
+        const type = isRoberta || index === 0 ? 0 : 1;
+        const before = index === 0 ? [begin] : isRoberta ? [end] : [];
+        return joinEncodings([
+          ...before.map((token) => specialEncoding(token, type)),
+          inner,
+          specialEncoding(end, type),
+        ]);
+      });
+    },
+    addedTokens: (isPair) => (isPair ? added : 2),
+  };
+}
+
+function readPair(part: JsonPart, name: string): SpecialToken {
   const [token, id] = part.list(name);
   if (typeof token !== 'string' || !Number.isSafeInteger(id)) throw invalid(`${part.path}.${name}`, 'is no token');
-  return { special: { ids: [id as number], tokens: [token] }, typeId: 0 };
+  return { ids: [id as number], tokens: [token] };
 }
 
 function readPieces(part: JsonPart, name: string): Piece[] {
@@ -117,7 +137,8 @@ function trimOffsets(hasPrefixSpace: boolean): PostProcessor {
     if (leading < 0) leading = characters.length;
     const trailing = characters.length - 1 - characters.findLastIndex((character) => !isSpace(character));
     if (leading > 0) {
-      if (hasPrefixSpace && (index === 0 || start === 0)) leading--;
+      // One space may be the one that was put in front; more than one are the text's own.
+      if (leading === 1 && hasPrefixSpace && (index === 0 || start === 0)) leading = 0;
       start = Math.min(start + leading, end);
     }
     if (trailing > 0 && end >= trailing) end = Math.max(end - trailing, start);
