@@ -1,5 +1,6 @@
 import { Environment, parse, tokenize } from '@huggingface/jinja';
 import { RatchetError } from '../../config/errors.js';
+import { formatTime } from './format-time.js';
 import { createInterpreter } from './interpreter.js';
 
 export interface ChatMessage {
@@ -58,7 +59,7 @@ export function compileChatTemplate(
         ...GLOBALS,
         ...specialTokens,
         ...variables,
-        messages,
+        messages: messages.map(nameReasoning),
         tools: tools ?? null,
         documents: documents ?? null,
         add_generation_prompt: addGenerationPrompt,
@@ -76,6 +77,12 @@ export function compileChatTemplate(
   };
 }
 
+/** Reasoning under any of its names is `reasoning_content` and `thinking` as well, as transformers hands it on. */
+function nameReasoning(message: ChatMessage): ChatMessage {
+  const reasoning = message['reasoning_content'] ?? message['thinking'] ?? message['reasoning'] ?? null;
+  return reasoning === null ? message : { thinking: reasoning, ...message, reasoning_content: reasoning };
+}
+
 const GLOBALS: Readonly<Record<string, unknown>> = {
   true: true,
   True: true,
@@ -86,6 +93,7 @@ const GLOBALS: Readonly<Record<string, unknown>> = {
   raise_exception: (message: string) => {
     throw new Error(message);
   },
+  strftime_now: (format: string) => formatTime(new Date(), format),
   range: (start: number, stop?: number, step = 1): number[] => {
     const [from, to] = stop === undefined ? [0, start] : [start, stop];
     return Array.from({ length: Math.max(0, Math.ceil((to - from) / step)) }, (_, index) => from + index * step);

@@ -1,12 +1,8 @@
 import { Environment, Interpreter } from '@huggingface/jinja';
-import {
-  pythonCapitalize,
-  pythonEquals,
-  pythonStrip,
-  pythonText,
-  templateValue,
-  type TemplateValue,
-} from './python-values.js';
+import { applyFilter, itemsOf, type FilterCall } from './python-filters.js';
+import { callTextMethod, type Arguments } from './python-methods.js';
+import { contains, findTest, pythonCompare } from './python-tests.js';
+import { floatValue, listValue, pythonEquals, pythonText, templateValue, type TemplateValue } from './python-values.js';
 
 /** A node of the library's syntax tree, as far as it is read here. */
 interface Node {
@@ -23,12 +19,19 @@ interface Node {
   args?: Node[];
   value?: unknown;
   body?: Node[];
+  iterable?: Node;
+  lhs?: Node;
+  test?: Node;
+  negate?: boolean;
+  /** Of a node that is none of the library's, see {@link computed}. */
+  result?: TemplateValue;
 }
 
 /** The library's own methods that are replaced below; it is pinned to an exact version for that. */
 interface Internals {
   evaluate(node: Node | undefined, environment: Environment): TemplateValue;
   evaluateBlock(nodes: Node[], environment: Environment): TemplateValue;
+  evaluateArguments(args: Node[], environment: Environment): Arguments;
   run(program: unknown): TemplateValue;
 }
 
@@ -47,24 +50,31 @@ class LoopControl extends Error {
 /**
  * The interpreter of @huggingface/jinja with what differs from Jinja2 on Python set right: values print and compare as
  * in Python, white space is Python's, texts count in code points, `capitalize` lowers the rest, a round of a loop
- * neither passes on what it set nor loses what it wrote before `break` or `continue`.
+ * passes on what it set nor loses what it wrote before `break` or `continue`.
  */
 export function createInterpreter(environment: Environment): { run(program: unknown): string } {
   const interpreter = new Interpreter(environment) as unknown as Internals;
   const original = interpreter.evaluate.bind(interpreter);
   const loopBodies = new WeakSet<Node[]>();
+  const loopSources = new WeakSet<Node>();
   /** What the round that ended its loop had written. */
   let brokenOff = '';
   interpreter.evaluate = (node, scope) => {
     if (node?.type === 'Break' || node?.type === 'Continue') throw new LoopControl(node);
     if (node?.type === 'For' && node.body !== undefined) {
       loopBodies.add(node.body);
+      const { iterable } = node;
+      loopSources.add(iterable?.type === 'SelectExpression' ? iterable.lhs! : iterable!);
       const text = pythonText(original(node, scope)) + brokenOff;
       brokenOff = '';
       return templateValue(text);
     }
     const own = node === undefined ? null : evaluateAsPython(interpreter, node, scope);
-    return own ?? original(node, scope);
+    const value = own === null ? original(node, scope) : isValue(own) ? own : original(own, scope);
+    if (node === undefined || !loopSources.has(node) || value.type === 'ObjectValue') return value;
+    // Texts are looped over by character, and an undefined value not at all.
+    const items = itemsOf(value);
+    return items === null ? value : listValue(items);
   };
   interpreter.evaluateBlock = (nodes, outer) => {
     // What one round of a loop sets, the next does not see.
@@ -92,75 +102,133 @@ export function createInterpreter(environment: Environment): { run(program: unkn
   return { run: (program) => pythonText(interpreter.run(program)) };
 }
 
-function evaluateAsPython(interpreter: Internals, node: Node, scope: Environment): TemplateValue | null {
-  if (node.type === 'BinaryExpression') return evaluateOperator(interpreter, node, scope);
-  if (node.type === 'CallExpression') return evaluateMethod(interpreter, node, scope);
-  if (node.type === 'MemberExpression') return evaluateMember(interpreter, node, scope);
-  if (node.type === 'FilterExpression') return evaluateFilter(interpreter, node, scope);
-  return null;
+const isValue = (own: TemplateValue | Node): own is TemplateValue => '__bool__' in own;
+
+/** A node that stands for a value computed already, so that the library does not evaluate its source again. */
+const computed = (result: TemplateValue): Node => ({ type: 'Computed', result });
+
+/** What to do instead of the library: a value, or a node for it whose parts are computed; null leaves the node to it. */
+function evaluateAsPython(interpreter: Internals, node: Node, scope: Environment): TemplateValue | Node | null {
+  switch (node.type) {
+    case 'Computed':
+      return node.result!;
+    case 'BinaryExpression':
+      return evaluateOperator(interpreter, node, scope);
+    case 'CallExpression':
+      return evaluateMethod(interpreter, node, scope);
+    case 'MemberExpression':
+      return evaluateMember(interpreter, node, scope);
+    case 'FilterExpression':
+      return evaluateFilter(interpreter, node, scope);
+    case 'TestExpression':
+      return evaluateTest(interpreter, node, scope);
+    default:
+      return null;
+  }
 }
 
-const OPERATORS: ReadonlySet<string> = new Set(['==', '!=', '~', 'in', 'not in', '<', '>', '<=', '>=', '*', '%']);
+const NUMBERS: ReadonlySet<string> = new Set(['IntegerValue', 'FloatValue']);
 
-/** Operators whose meaning differs; null leaves the rest of them to the library, which evaluates its operands again. */
-function evaluateOperator(interpreter: Internals, node: Node, scope: Environment): TemplateValue | null {
+function evaluateOperator(interpreter: Internals, node: Node, scope: Environment): TemplateValue | Node | null {
   const name = node.operator!.value;
-  if (!OPERATORS.has(name)) return null;
+  // These two need not evaluate their right side.
+  if (name === 'and' || name === 'or') return null;
   const [left, right] = [interpreter.evaluate(node.left, scope), interpreter.evaluate(node.right, scope)];
-  if (name === '~') return templateValue(pythonText(left) + pythonText(right));
-  if (name === '==' || name === '!=') return templateValue(pythonEquals(left, right) === (name === '=='));
-  if (name === 'in' || name === 'not in') {
-    if (right.type !== 'ArrayValue' && right.type !== 'TupleValue') return null;
-    const found = (right.value as TemplateValue[]).some((item) => pythonEquals(left, item));
-    return templateValue(found === (name === 'in'));
-  }
   const [a, b] = [left.value, right.value];
-  if (name === '%' && left.type === 'IntegerValue' && right.type === 'IntegerValue' && b !== 0) {
-    // The remainder has the sign of the divisor.
-    return templateValue((((a as number) % (b as number)) + (b as number)) % (b as number));
+  switch (name) {
+    case '~':
+      return templateValue(pythonText(left) + pythonText(right));
+    case '==':
+    case '!=':
+      return templateValue(pythonEquals(left, right) === (name === '=='));
+    case 'in':
+    case 'not in':
+      return templateValue(contains(right, left) === (name === 'in'));
+    case '<':
+      return templateValue(pythonCompare(left, right) < 0);
+    case '>':
+      return templateValue(pythonCompare(left, right) > 0);
+    case '<=':
+      return templateValue(pythonCompare(left, right) <= 0);
+    case '>=':
+      return templateValue(pythonCompare(left, right) >= 0);
+    case '+':
+      if ((left.type === 'StringValue') !== (right.type === 'StringValue')) {
+        throw new Error(`${left.type} and ${right.type} cannot be added`);
+      }
+      break;
+    case '*':
+      if (left.type === 'StringValue' && right.type === 'IntegerValue') {
+        return templateValue((a as string).repeat(Math.max(0, b as number)));
+      }
+      break;
+    case '/':
+    case '//':
+    case '%':
+      if (NUMBERS.has(left.type) && NUMBERS.has(right.type)) {
+        if (b === 0) throw new Error('division by zero');
+        if (name !== '%') break;
+        // The remainder has the sign of the divisor.
+        const rest = (((a as number) % (b as number)) + (b as number)) % (b as number);
+        return left.type === 'IntegerValue' && right.type === 'IntegerValue' ? templateValue(rest) : floatValue(rest);
+      }
   }
-  if (left.type !== 'StringValue') return null;
-  if (name === '*' && right.type === 'IntegerValue')
-    return templateValue((a as string).repeat(Math.max(0, b as number)));
-  if (right.type !== 'StringValue' || name === '*' || name === '%') return null;
-  const order = Buffer.compare(Buffer.from(a as string), Buffer.from(b as string));
-  return templateValue(name === '<' ? order < 0 : name === '>' ? order > 0 : name === '<=' ? order <= 0 : order >= 0);
+  return { ...node, left: computed(left), right: computed(right) };
 }
 
-/** `text[i]` by code point. */
-function evaluateMember(interpreter: Internals, node: Node, scope: Environment): TemplateValue | null {
-  if (node.computed !== true || node.property!.type === 'SliceExpression') return null;
+/** Methods of Python's `dict`: `value.items` is the method, also where the dictionary has such a key. */
+const DICTIONARY_METHODS: ReadonlySet<string> = new Set(['items', 'keys', 'values', 'get']);
+
+/** `value.name` and `value[index]`: an error for an undefined value, code points of a text. */
+function evaluateMember(interpreter: Internals, node: Node, scope: Environment): TemplateValue | Node | null {
   const object = interpreter.evaluate(node.object, scope);
-  if (object.type !== 'StringValue') return null;
-  const index = interpreter.evaluate(node.property, scope);
-  return index.type === 'IntegerValue' ? templateValue([...(object.value as string)].at(index.value as number)) : null;
+  const name = node.computed === true ? null : String(node.property!.value);
+  if (object.type === 'UndefinedValue') {
+    const { type, value, property } = node.object!;
+    throw new Error(`'${String(type === 'Identifier' ? value : (property?.value ?? 'value'))}' is undefined`);
+  }
+  if (name !== null && object.type === 'ObjectValue' && DICTIONARY_METHODS.has(name)) {
+    return object.builtins.get(name) ?? null;
+  }
+  if (name === null && node.property!.type !== 'SliceExpression' && object.type === 'StringValue') {
+    const index = interpreter.evaluate(node.property, scope);
+    if (index.type === 'IntegerValue') return templateValue([...(object.value as string)].at(index.value as number));
+    return { ...node, object: computed(object), property: computed(index) };
+  }
+  return { ...node, object: computed(object) };
 }
 
-/** `text.strip(…)`, `text.lstrip(…)`, `text.rstrip(…)` and `text.capitalize()`. */
-function evaluateMethod(interpreter: Internals, node: Node, scope: Environment): TemplateValue | null {
+function evaluateMethod(interpreter: Internals, node: Node, scope: Environment): TemplateValue | Node | null {
   const callee = node.callee!;
   if (callee.type !== 'MemberExpression' || callee.computed === true) return null;
-  const name = callee.property!.value;
-  if (name !== 'strip' && name !== 'lstrip' && name !== 'rstrip' && name !== 'capitalize') return null;
   const object = interpreter.evaluate(callee.object, scope);
-  if (object.type !== 'StringValue') return null;
-  const text = object.value as string;
-  if (name === 'capitalize') return templateValue(pythonCapitalize(text));
-  const [argument] = node.args ?? [];
-  const characters = argument === undefined ? undefined : interpreter.evaluate(argument, scope).value;
-  return templateValue(pythonStrip(text, name, typeof characters === 'string' ? characters : undefined));
+  if (object.type === 'StringValue') {
+    const args = interpreter.evaluateArguments(node.args ?? [], scope);
+    const result = callTextMethod(String(callee.property!.value), object.value as string, args);
+    if (result !== null) return result;
+  }
+  // An undefined value keeps its node: the error names it.
+  return object.type === 'UndefinedValue' ? null : { ...node, callee: { ...callee, object: computed(object) } };
 }
 
-/** `text | trim`, `text | length`, `text | capitalize` and `value | string`. */
-function evaluateFilter(interpreter: Internals, node: Node, scope: Environment): TemplateValue | null {
-  if (node.filter!.type !== 'Identifier') return null;
-  const name = node.filter!.value as string;
-  if (!['trim', 'length', 'count', 'capitalize', 'string'].includes(name)) return null;
+function evaluateFilter(interpreter: Internals, node: Node, scope: Environment): TemplateValue | Node | null {
+  const filter = node.filter!;
+  const name = String(filter.type === 'CallExpression' ? filter.callee!.value : filter.value);
   const operand = interpreter.evaluate(node.operand, scope);
-  if (name === 'string') return templateValue(pythonText(operand));
-  if (operand.type !== 'StringValue') return null;
-  const text = operand.value as string;
-  if (name === 'trim') return templateValue(pythonStrip(text, 'strip'));
-  if (name === 'capitalize') return templateValue(pythonCapitalize(text));
-  return templateValue([...text].length);
+  const args: Arguments =
+    filter.type === 'CallExpression' ? interpreter.evaluateArguments(filter.args ?? [], scope) : [[], new Map()];
+  const call: FilterCall = (other, value, given) =>
+    applyFilter(other, value, given, call) ??
+    interpreter.evaluate(
+      { type: 'FilterExpression', operand: computed(value), filter: { type: 'Identifier', value: other } },
+      scope,
+    );
+  return applyFilter(name, operand, args, call) ?? { ...node, operand: computed(operand) };
+}
+
+function evaluateTest(interpreter: Internals, node: Node, scope: Environment): TemplateValue | Node | null {
+  const operand = interpreter.evaluate(node.operand, scope);
+  const test = findTest(String(node.test!.value));
+  if (test === null) return { ...node, operand: computed(operand) };
+  return templateValue(test(operand, undefined) !== node.negate);
 }

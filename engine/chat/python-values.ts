@@ -32,10 +32,36 @@ function pythonRepresentation(value: TemplateValue): string {
       const entries = [...(value.value as Map<string, TemplateValue>)];
       return `{${entries.map(([key, item]) => `${quote(key)}: ${pythonRepresentation(item)}`).join(', ')}}`;
     }
+    case 'FloatValue':
+      return pythonFloat(value.value as number);
     default:
       return value.toString();
   }
 }
+
+/** Python's `repr` of a float: the shortest digits, with an exponent below 1e-4 and from 1e16 on. */
+export function pythonFloat(number: number): string {
+  if (Number.isNaN(number)) return 'nan';
+  if (!Number.isFinite(number)) return number > 0 ? 'inf' : '-inf';
+  if (Object.is(number, -0)) return '-0.0';
+  const [digits, exponent] = number.toExponential().split('e') as [string, string];
+  const power = Number(exponent);
+  if (number !== 0 && (power < -4 || power >= 16)) {
+    return `${digits}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`;
+  }
+  return Number.isInteger(number) ? `${number}.0` : String(number);
+}
+
+const [ArrayClass, FloatClass] = [templateValue([]).constructor, templateValue(0.5).constructor] as unknown as [
+  new (items: readonly TemplateValue[]) => TemplateValue,
+  new (value: number) => TemplateValue,
+];
+
+/** A list of values as one of the interpreter's. */
+export const listValue = (items: readonly TemplateValue[]): TemplateValue => new ArrayClass(items);
+
+/** A number that is a float even when it is whole. */
+export const floatValue = (value: number): TemplateValue => new FloatClass(value);
 
 function quote(text: string): string {
   const mark = text.includes("'") && !text.includes('"') ? '"' : "'";
@@ -44,8 +70,16 @@ function quote(text: string): string {
     .replaceAll(mark, `\\${mark}`)
     .replaceAll('\n', '\\n')
     .replaceAll('\r', '\\r')
-    .replaceAll('\t', '\\t');
+    .replaceAll('\t', '\\t')
+    .replace(/(?! )[\p{C}\p{Z}]/gu, escapeCharacter);
   return mark + escaped + mark;
+}
+
+/** `\\x07`, `\\u200b`, `\\U000e0041`: characters that Python does not count as printable. */
+function escapeCharacter(character: string): string {
+  const point = character.codePointAt(0)!;
+  const digits = (size: number): string => point.toString(16).padStart(size, '0');
+  return point < 0x100 ? `\\x${digits(2)}` : point < 0x10000 ? `\\u${digits(4)}` : `\\U${digits(8)}`;
 }
 
 /** Python's `==`: values of different kinds are unequal, but True is 1 and False is 0. */
@@ -79,6 +113,36 @@ export function pythonStrip(text: string, side: 'strip' | 'lstrip' | 'rstrip', c
   if (side !== 'rstrip') while (from < to && drops(units[from]!)) from++;
   if (side !== 'lstrip') while (to > from && drops(units[to - 1]!)) to--;
   return units.slice(from, to).join('');
+}
+
+/** Python's `str.split` and `str.rsplit`: at runs of white space without a separator, at most `limit` times. */
+export function pythonSplit(text: string, separator: string | null, limit: number, fromRight: boolean): string[] {
+  if (separator === '') throw new Error('empty separator');
+  const pieces = separator === null ? splitAtSpace(text) : text.split(separator).map((piece) => ({ piece, rest: '' }));
+  const plain = pieces.map(({ piece }) => piece);
+  if (limit < 0 || plain.length <= limit + 1) return plain;
+  if (separator !== null) {
+    return fromRight
+      ? [plain.slice(0, plain.length - limit).join(separator), ...plain.slice(plain.length - limit)]
+      : [...plain.slice(0, limit), plain.slice(limit).join(separator)];
+  }
+  // What stays whole keeps its inner white space.
+  const whole = pieces.map(({ piece, rest }) => piece + rest);
+  return fromRight
+    ? [pythonStrip(whole.slice(0, whole.length - limit).join(''), 'strip'), ...plain.slice(plain.length - limit)]
+    : [...plain.slice(0, limit), pythonStrip(text, 'lstrip').slice(whole.slice(0, limit).join('').length)];
+}
+
+/** Words, each with the white space behind it. */
+function splitAtSpace(text: string): { piece: string; rest: string }[] {
+  const words: { piece: string; rest: string }[] = [];
+  for (const character of pythonStrip(text, 'lstrip')) {
+    const last = words.at(-1);
+    if (isSpace(character)) last!.rest += character;
+    else if (last === undefined || last.rest !== '') words.push({ piece: character, rest: '' });
+    else last.piece += character;
+  }
+  return words;
 }
 
 /** Python's `str.capitalize`: the first character upper case, all others lower case. */
