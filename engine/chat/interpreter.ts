@@ -190,9 +190,12 @@ function evaluateMember(interpreter: Internals, node: Node, scope: Environment):
   if (name !== null && object.type === 'ObjectValue' && DICTIONARY_METHODS.has(name)) {
     return object.builtins.get(name) ?? null;
   }
-  if (name === null && node.property!.type !== 'SliceExpression' && object.type === 'StringValue') {
+  const hasIndex = name === null && node.property!.type !== 'SliceExpression';
+  if (hasIndex && (object.type === 'StringValue' || object.type === 'ObjectValue')) {
     const index = interpreter.evaluate(node.property, scope);
-    if (index.type === 'IntegerValue') return templateValue([...(object.value as string)].at(index.value as number));
+    if (object.type === 'ObjectValue' && index.type !== 'StringValue') return templateValue(undefined);
+    if (object.type === 'StringValue' && index.type === 'IntegerValue')
+      return templateValue([...(object.value as string)].at(index.value as number));
     return { ...node, object: computed(object), property: computed(index) };
   }
   return { ...node, object: computed(object) };

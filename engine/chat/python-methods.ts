@@ -11,6 +11,8 @@ export type Arguments = [positional: TemplateValue[], named: Map<string, Templat
 
 type Method = (text: string, given: (place: number, name: string) => TemplateValue | undefined) => unknown;
 
+const LINE_END = new RegExp('\r\n|[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]');
+
 const strip =
   (side: 'strip' | 'lstrip' | 'rstrip'): Method =>
   (text, given) =>
@@ -28,7 +30,7 @@ const find =
     const sought = requiredText(given(0, 'sub'));
     const unit = last ? text.lastIndexOf(sought) : text.indexOf(sought, from);
     if (unit < from && required) throw new Error('substring not found');
-    return unit < from ? -1 : [...text.slice(0, unit)].length;
+    return unit < from ? -1 : Array.from(text.slice(0, unit)).length;
   };
 
 const startsOrEnds =
@@ -50,7 +52,7 @@ const METHODS: Readonly<Record<string, Method>> = {
   split: split(false),
   rsplit: split(true),
   splitlines: (text) => {
-    const lines = text.split(/\r\n|[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]/);
+    const lines = text.split(LINE_END);
     return lines.at(-1) === '' ? lines.slice(0, -1) : lines;
   },
   find: find(false, false),
