@@ -40,6 +40,8 @@ class RowParser {
   /** A quote inside a quoted field: its end, or the first of a doubled one. */
   private pendingQuote = false;
   private sawQuotes = false;
+  /** The last character of the field is a carriage return outside quotes: part of the line end, if one follows. */
+  private endsInReturn = false;
   private line = 1;
   private startLine = 1;
 
@@ -70,7 +72,10 @@ class RowParser {
       else if (character === '\n') {
         this.line++;
         yield* this.endRow(false);
-      } else this.field += character;
+      } else {
+        this.field += character;
+        this.endsInReturn = character === '\r';
+      }
     }
   }
 
@@ -83,10 +88,11 @@ class RowParser {
     this.fields.push(this.field);
     this.field = '';
     this.sawQuotes = false;
+    this.endsInReturn = false;
   }
 
   private *endRow(torn: boolean): Iterable<CsvRow> {
-    if (!torn && this.field.endsWith('\r')) this.field = this.field.slice(0, -1);
+    if (this.endsInReturn) this.field = this.field.slice(0, -1);
     const blank = this.fields.length === 0 && this.field === '' && !this.sawQuotes;
     this.endField();
     if (!blank) yield { line: this.startLine, fields: this.fields, torn };

@@ -11,7 +11,8 @@ export type Arguments = [positional: TemplateValue[], named: Map<string, Templat
 
 type Method = (text: string, given: (place: number, name: string) => TemplateValue | undefined) => unknown;
 
-const LINE_END = new RegExp('\r\n|[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]');
+/** CRLF, or a character at which Python ends lines. */
+const LINE_END = new RegExp(`\r\n|[\n\v\f\r\u2028\u2029${String.fromCharCode(0x1c, 0x1d, 0x1e, 0x85)}]`);
 
 const strip =
   (side: 'strip' | 'lstrip' | 'rstrip'): Method =>

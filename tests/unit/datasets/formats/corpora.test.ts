@@ -40,6 +40,13 @@ describe('Sentiment140', () => {
     expect(rows[0]!.time).toBe('2009-05-11T03:17:40Z');
   });
 
+  it('D2: keeps a carriage return at the end of a quoted text, not that of the line end', async () => {
+    const path = await tweets(tweet(0, 1, 'a\r') + tweet(4, 2, '\r').replace(/\n$/, '\r\n'));
+    const texts = [];
+    for await (const { text } of readSentiment140(path)) texts.push(text);
+    expect(texts).toEqual(['a\r', '\r']);
+  });
+
   it('D2: 500 samples of a file sorted by class hold both classes, the same ones for the same seed', async () => {
     let content = '';
     for (let index = 0; index < 3000; index++) content += tweet(index < 2400 ? 0 : 4, index, `text ${index}`);
@@ -70,6 +77,12 @@ describe('Sentiment140', () => {
 
   it('resolves character references once', () => {
     expect(unescapeHtml('&amp;amp; &lt;3 &#39;&#xE9;&#146;&unknown; &#0;')).toBe("&amp; <3 'é’&unknown; \ufffd");
+    // Expected: html.unescape of Python 3.11.
+    expect(unescapeHtml('&hearts;&eacute;&AMP;&frac12;&euro;&nbsp;x')).toBe('♥é&½€\u00a0x');
+    expect(unescapeHtml('&amp &ltx &copy2 &notit; &notanentity; &hearts &#39x &#x2Dz')).toBe(
+      "& <x ©2 ¬it; ¬anentity; &hearts 'x -z",
+    );
+    expect(unescapeHtml('&#1;&#11;&#127;&#xFFFE;&#xFDD0;&#x110000;&#xD800;&#13;&#x1F600;')).toBe('\ufffd\ufffd\r😀');
   });
 });
 
