@@ -18,26 +18,15 @@ export interface Nf4Codes {
   absmax: Float32Array;
 }
 
-/** Of each two neighbouring levels the smallest float32 that is nearer to the upper one, as bitsandbytes rounds. */
-const BOUNDARIES = Float32Array.from(NF4_LEVELS.slice(1), (upper, i) => firstNearer(NF4_LEVELS[i]!, upper));
-
-/** bitsandbytes compares differences in float32 and takes the lower level on a tie. */
-function firstNearer(lower: number, upper: number): number {
-  let [from, to] = [lower, upper];
-  for (;;) {
-    const middle = Math.fround((from + to) / 2);
-    if (middle === from || middle === to) return to;
-    if (Math.fround(upper - middle) < Math.fround(middle - lower)) to = middle;
-    else from = middle;
-  }
-}
+/** Halfway between two neighbouring levels, float32; what is equal takes the lower one, as bitsandbytes' `bucketize`. */
+const MIDPOINTS = Float32Array.from(NF4_LEVELS.slice(1), (upper, i) => Math.fround(NF4_LEVELS[i]! + upper) / 2);
 
 /** Index of the nearest level: a binary search written out, for it runs once for each weight. */
 function nearestLevel(x: number): number {
-  let code = x >= BOUNDARIES[7]! ? 8 : 0;
-  if (x >= BOUNDARIES[code + 3]!) code += 4;
-  if (x >= BOUNDARIES[code + 1]!) code += 2;
-  return x >= BOUNDARIES[code]! ? code + 1 : code;
+  let code = x > MIDPOINTS[7]! ? 8 : 0;
+  if (x > MIDPOINTS[code + 3]!) code += 4;
+  if (x > MIDPOINTS[code + 1]!) code += 2;
+  return x > MIDPOINTS[code]! ? code + 1 : code;
 }
 
 /** Largest magnitude of each block. */
@@ -51,19 +40,30 @@ export function blockMaxima(values: Float32Array, block: number): Float32Array {
   return maxima;
 }
 
+const withinOne = (x: number): number => Math.min(1, Math.max(-1, x));
+
 /** A value divided by its block's maximum as bitsandbytes does it: times the float32 reciprocal, kept in ±1. */
 export const normalised = (value: number, maximum: number): number =>
-  Math.min(1, Math.max(-1, Math.fround(value * Math.fround(1 / maximum))));
+  withinOne(Math.fround(value * Math.fround(1 / maximum)));
 
-/** Codes of weights in row-major order; blocks cross row boundaries. */
+/** What bitsandbytes divides by where a block's maximum is smaller, so that the reciprocal stays finite. */
+const LEAST_MAXIMUM = Math.fround(1e-38);
+
+/**
+ * Codes of weights in row-major order; blocks cross row boundaries. As in bitsandbytes 0.50 on a CPU a last block that is
+ * not full is divided by its maximum, which is not taken to be below {@link LEAST_MAXIMUM}.
+ */
 export function quantizeNf4(weights: Float32Array): Nf4Codes {
   const absmax = blockMaxima(weights, BLOCK);
   const packed = new Uint8Array(Math.ceil(weights.length / 2));
   for (let block = 0; block < absmax.length; block++) {
-    const maximum = absmax[block]!;
-    const end = Math.min(weights.length, (block + 1) * BLOCK);
-    for (let i = block * BLOCK; i < end; i++) {
-      const code = maximum === 0 ? ZERO_CODE : nearestLevel(normalised(weights[i]!, maximum));
+    const maximum = Math.max(absmax[block]!, LEAST_MAXIMUM);
+    const end = (block + 1) * BLOCK;
+    const full = end <= weights.length;
+    if (!full) absmax[block] = maximum;
+    for (let i = block * BLOCK; i < Math.min(weights.length, end); i++) {
+      const x = full ? normalised(weights[i]!, maximum) : withinOne(Math.fround(weights[i]! / maximum));
+      const code = nearestLevel(x);
       packed[i >> 1]! |= i % 2 === 0 ? code << 4 : code;
     }
   }

@@ -33,6 +33,35 @@ describe('NF4', () => {
   it('keeps a block of zeros at zero', () => {
     expect(dequantizeNf4(quantizeNf4(new Float32Array(70)), 70)).toEqual(new Float32Array(70));
   });
+
+  // Codes and maxima of bitsandbytes 0.50.2 (CPU).
+  describe('where the last bit decides, as bitsandbytes', () => {
+    const codesOf = (weights: Float32Array) => {
+      const { packed } = quantizeNf4(weights);
+      return Array.from(weights, (_, i) => codeAt(packed, i));
+    };
+    const full = (...weights: number[]) => Float32Array.from({ length: 64 }, (_, i) => weights[i] ?? 0);
+
+    it('compares with midpoints rounded to float32', () => {
+      const around = [1, -0.8480963706970215, -0.6106328964233398, -0.33967941999435425, -0.23460739850997925];
+      const weights = [...around, 0.5016634464263916, 0.8614784479141235];
+      expect(codesOf(full(...weights)).slice(0, 7)).toEqual([15, 0, 1, 3, 4, 12, 14]);
+    });
+
+    it('multiplies a full block by the reciprocal, and divides one that is not full', () => {
+      const weights = [3, -1.3799858093261719, -1.019038200378418, 1.1679376363754272];
+      expect(codesOf(full(...weights)).slice(0, 4)).toEqual([15, 2, 3, 12]);
+      expect(codesOf(Float32Array.from(weights))).toEqual([15, 2, 4, 11]);
+    });
+
+    it('divides by no less than 1e-38', () => {
+      const denormal = [5e-39, -2e-39];
+      expect(codesOf(full(...denormal)).slice(0, 3)).toEqual([12, 5, 7]);
+      expect(quantizeNf4(full(...denormal)).absmax).toEqual(Float32Array.of(5e-39));
+      expect(codesOf(Float32Array.from(denormal))).toEqual([12, 5]);
+      expect(quantizeNf4(Float32Array.from(denormal)).absmax).toEqual(Float32Array.of(1e-38));
+    });
+  });
 });
 
 describe('double quantisation', () => {
