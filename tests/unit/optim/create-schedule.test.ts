@@ -39,6 +39,19 @@ describe('schedules by their formulas', () => {
       4,
       [0.1, 0.1 + 0.9 * (0.5 - half / 2), 0.55, 0.1 + 0.9 * (0.5 + half / 2), 1, 0.1],
     ],
+    // transformers 5.23.0
+    [
+      { name: 'warmup_stable_decay', decaySteps: 4, stableSteps: 0, numCycles: 1.5, minimumRatio: 0.1 },
+      4,
+      0,
+      [1.0, 0.23180194846605365, 0.5499999999999999, 0.8681980515339465, 0.1],
+    ],
+    [
+      { name: 'cosine_with_restarts', numCycles: -0.5 },
+      4,
+      0,
+      [1.0, 0.03806023374435663, 0.14644660940672627, 0.30865828381745514, 0.0],
+    ],
   ])('%j over %i steps, %i of them warm-up', (spec, totalSteps, warmup, expected) => {
     expect(rates(spec, totalSteps, warmup)).toEqual(close(expected));
   });
@@ -76,6 +89,13 @@ describe('schedules by their formulas', () => {
     ['all steps are warm-up', { name: 'polynomial' }, /all 5 steps are warm-up/],
     ['the end is above the beginning', { name: 'polynomial', finalLearningRate: 2 }, /finalLearningRate 2/],
     ['no minimum is given', { name: 'cosine_with_min_lr' }, /either minimumLearningRate or minimumRatio/],
+    ['the power is negative', { name: 'polynomial', power: -1 }, /power -1 is below 0/],
+    ['the timescale is 0', { name: 'inverse_sqrt', timescale: 0 }, /timescale 0 is not above 0/],
+    [
+      'there is no such ramp',
+      { name: 'warmup_stable_decay', decaySteps: 1, decayType: 'exp' } as unknown as ScheduleSpec,
+      /decayType "exp" is none of linear, cosine, 1-sqrt/,
+    ],
     ['no fall is given', { name: 'warmup_stable_decay' }, /needs decaySteps/],
     ['there is no such schedule', { name: 'plateau' } as unknown as ScheduleSpec, /no schedule "plateau"/],
   ])('refuses when %s', (_, spec, message) => {
