@@ -12,7 +12,7 @@ import {
   type PreferenceLoss,
 } from '../../engine/objectives/preference-losses.js';
 import { preferenceObjective } from '../../engine/objectives/preference.js';
-import { createSchedule } from '../../engine/optim/schedules/create-schedule.js';
+import { createSchedule, type ScheduleName } from '../../engine/optim/schedules/create-schedule.js';
 import { loraFromPeft } from '../../engine/peft/from-peft.js';
 import { Executable, pickLogProbabilities, tf, trace } from '../../engine/trace/index.js';
 import type { MicroBatch } from '../../engine/train/loss.js';
@@ -173,8 +173,10 @@ interface Trajectory {
     steps: number;
     lr: number;
     weight_decay: number;
-    clip: number;
+    /** Null or 0: gradients are not clipped. */
+    clip: number | null;
     warmup: number;
+    schedule: ScheduleName;
     betas: [number, number];
     eps: number;
   };
@@ -208,10 +210,10 @@ export async function checkPreferenceTraining(folder: string, record: CaseRecord
     adapter: loraFromPeft(model.config, await readAdapter(join(folder, 'initial'))),
     objective: preferenceObjective(loss),
     weightDecay: meta.weight_decay,
-    maxGradientNorm: meta.clip,
+    maxGradientNorm: meta.clip || Infinity,
     optimizer: { name: 'adamw', beta1: meta.betas[0], beta2: meta.betas[1], epsilon: meta.eps },
   });
-  const schedule = createSchedule('linear', {
+  const schedule = createSchedule(meta.schedule, {
     learningRate: meta.lr,
     totalSteps: meta.steps,
     warmupSteps: meta.warmup,

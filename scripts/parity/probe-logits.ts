@@ -38,13 +38,14 @@ export async function probeLogits(
   const executable = await Executable.compile(
     trace(feeds, (tensors) => {
       const params = adaptedParameters(adapter ?? null, tensors);
+      const adapters = adapter && adapterInputs(adapter, tensors);
       const { hidden } = forward(config, params, {
         inputIds: tensors['in.ids']!,
         keyMask: tensors['in.mask']!,
-        ...(adapter && { adapters: adapterInputs(adapter, tensors) }),
+        ...(adapters && { adapters }),
         ...(tensors['in.decoder'] && { decoderIds: tensors['in.decoder'] }),
       });
-      if (config.kind === 'classifier') return { logits: classify(config, params, hidden) };
+      if (config.kind === 'classifier') return { logits: classify(config, params, hidden, adapters) };
       return { logits: logits(config, params, tf.reshape(hidden, [-1, config.hiddenSize])) };
     }),
   );
