@@ -4,6 +4,7 @@ import type { AdapterConfig } from '../formats/peft.js';
 import type { ModelConfig } from '../nn/config.js';
 import { embeddingName } from '../nn/parameters.js';
 import { savedKey } from './saved-modules.js';
+import { shortName } from './target-modules.js';
 
 type Tensors = ReadonlyMap<string, HostTensor>;
 
@@ -36,16 +37,23 @@ export function refuseUntied(model: ModelConfig, config: AdapterConfig, tensors:
   const embedding = tensors.get(savedKey(own));
   for (const name of embeddingCopies(model)) {
     const copy = tensors.get(savedKey(name));
-    if (copy ? isEqual(copy, embedding) : !embedding || config.ensureWeightTying) continue;
+    if (copy ? isEqual(copy, embedding) : !embedding || tiesEmbedding(config)) continue;
     throw new RatchetError(
       'E_MODEL_INVALID',
       `"${own}" and "${name}" are one weight in this model, but two in the adapter.`,
       {
-        hint: 'Train it with ensure_weight_tying. If Ratchet wrote it, it means both: set ensure_weight_tying to true in its adapter_config.json.',
+        hint: 'Train it with ensure_weight_tying. If Ratchet wrote it, it means both: set ensure_weight_tying to true in its adapter_config.json and add lm_head to modules_to_save.',
       },
     );
   }
 }
+
+/**
+ * Whether PEFT ties what it saves: it looks for these two names (`EMBEDDING_LAYER_NAMES`) and leaves others, such as GPT-2's
+ * `wte` and T5's `shared`, apart from the head whatever `ensure_weight_tying` says.
+ */
+const tiesEmbedding = ({ ensureWeightTying, modulesToSave }: AdapterConfig): boolean =>
+  ensureWeightTying && (modulesToSave ?? []).some((name) => ['embed_tokens', 'lm_head'].includes(shortName(name)));
 
 function isEqual(a: HostTensor, b: HostTensor | undefined): boolean {
   if (!b || a.dtype !== b.dtype || a.shape.join() !== b.shape.join()) return false;

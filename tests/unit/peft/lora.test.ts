@@ -154,6 +154,24 @@ describe('a saved embedding', () => {
     apart.delete(embedding);
     expect(() => loraFromPeft(llama, { config, tensors: apart })).toThrow(/two in the adapter/);
   });
+
+  it('is tied by ensure_weight_tying only under the names that PEFT 0.21.2 ties', () => {
+    const tied = { ...adapter.config, modulesToSave: ['model.embed_tokens'] };
+    expect(loraFromPeft(llama, { config: tied, tensors: adapter.tensors }).savedParameters).toEqual([
+      embeddingName(llama),
+    ]);
+    const zeros = new Map(
+      [...parameterShapes(gpt2)].map(([name, shape]) => [
+        name,
+        { dtype: 'float32' as const, shape, data: new Float32Array(shape.reduce((size, n) => size * n)) },
+      ]),
+    );
+    const { config, tensors } = createLora(gpt2, { ...settings, modulesToSave: ['wte'] }, 1, zeros);
+    expect(loraFromPeft(gpt2, { config, tensors }).savedParameters).toEqual([embeddingName(gpt2)]);
+    expect(() => loraFromPeft(gpt2, { config: { ...config, modulesToSave: ['wte'] }, tensors })).toThrow(
+      /two in the adapter/,
+    );
+  });
 });
 
 describe('a foreign adapter', () => {
