@@ -31,7 +31,7 @@ type Tensors = Record<string, tf.Tensor>;
 /** The loss a fixture names, with its settings from the name; null when there is none of this name. */
 function lossOf(name: string): PreferenceLoss | null {
   const setting = (letter: string) => {
-    const text = new RegExp(`_${letter}(\\d+(?:\\.\\d+)?(?:e-?\\d+)?)(?:_|$)`).exec(name)?.[1];
+    const text = new RegExp(`_${letter}(-?\\d+(?:\\.\\d+)?(?:e-?\\d+)?)(?:_|$)`).exec(name)?.[1];
     return text === undefined ? undefined : Number(text);
   };
   const beta = setting('b');
