@@ -59,10 +59,26 @@ export async function writeModelFolder(
 export async function modelConfigJson(modelDir: string, config: ModelConfig): Promise<string> {
   const file = join(modelDir, 'config.json');
   const text = await readFile(file, 'utf8');
-  const { torch_dtype: _, quantization_config: _packed, ...rest } = JSON.parse(text) as Record<string, unknown>;
+  const {
+    torch_dtype: _,
+    quantization_config: _packed,
+    ...rest
+  } = JSON.parse(keepNumbers(text)) as Record<string, unknown>;
   const classes = config.kind === 'classifier' ? newClasses(config, parseModelConfig(file, text)) : {};
-  return `${JSON.stringify({ ...rest, ...classes, dtype: 'float32' }, null, 2)}\n`;
+  return `${restoreNumbers(JSON.stringify({ ...rest, ...classes, dtype: 'float32' }, null, 2))}\n`;
 }
+
+/**
+ * JSON whose numbers that JavaScript would write otherwise are strings that begin with a NUL: transformers 5 refuses a T5
+ * whose `initializer_factor` of 1.0 has become 1.
+ */
+const keepNumbers = (json: string): string =>
+  json.replaceAll(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g, (token) =>
+    token.startsWith('"') || token === String(Number(token)) ? token : `"\\u0000${token}"`,
+  );
+
+/** Undoes {@link keepNumbers}. */
+const restoreNumbers = (json: string): string => json.replaceAll(/"\\u0000(-?\d[\d.eE+-]*)"/g, '$1');
 
 function newClasses({ architecture, labels }: ClassifierConfig, own: ModelConfig): Record<string, unknown> {
   if (own.kind === 'classifier' && own.labels.join('\n') === labels.join('\n')) return {};
