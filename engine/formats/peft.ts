@@ -91,6 +91,17 @@ export function adapterConfigJson(config: AdapterConfig): string {
   return JSON.stringify(Object.fromEntries(sorted), null, 2);
 }
 
+/** Fields that make more of an adapter than its tensors tell; each is null or false where it is of no effect. */
+const UNSUPPORTED = [
+  'alora_invocation_tokens',
+  'arrow_config',
+  'kasa_config',
+  'layer_replication',
+  'monteclora_config',
+  'use_bdlora',
+  'use_qalora',
+];
+
 function isStringList(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }
@@ -123,6 +134,9 @@ export function parseAdapterConfig(file: string, text: string): AdapterConfig {
     typeof value === 'number' && Number.isFinite(value) && value > 0;
   if (raw['peft_type'] !== 'LORA')
     throw invalidModel(file, `peft_type is ${JSON.stringify(raw['peft_type'])}; only "LORA" is supported.`);
+  for (const name of UNSUPPORTED)
+    if (raw[name] != null && raw[name] !== false)
+      throw invalidModel(file, `${name} is ${JSON.stringify(raw[name])}, which is not supported.`);
   return {
     peftType: 'LORA',
     baseModel: raw['base_model_name_or_path'] == null ? null : field('base_model_name_or_path', isString),

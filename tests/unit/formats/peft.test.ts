@@ -80,6 +80,23 @@ describe('PEFT folders', () => {
     expect(faultOf({ peft_type: 'IA3' })).toBe('adapter_config.json: peft_type is "IA3"; only "LORA" is supported.');
   });
 
+  // Fields of PEFT 0.21.2's LoraConfig that change what the same tensors compute.
+  it.each([
+    ['alora_invocation_tokens', [5, 6]],
+    ['layer_replication', [[0, 1]]],
+    ['use_bdlora', { nblocks: 2 }],
+    ['use_qalora', true],
+    ['kasa_config', {}],
+  ])('refuses %s, and takes it where it is off', async (name, value) => {
+    const text = await readFile(join(fixtures, 'llama', 'final', 'adapter_config.json'), 'utf8');
+    const config = JSON.parse(text) as object;
+    expect(() => parseAdapterConfig('a.json', JSON.stringify({ ...config, [name]: value }))).toThrow(
+      `${name} is ${JSON.stringify(value)}, which is not supported`,
+    );
+    for (const off of [null, false])
+      expect(parseAdapterConfig('a.json', JSON.stringify({ ...config, [name]: off })).r).toBe(4);
+  });
+
   it('says which file is missing', async () => {
     await expect(readAdapter(folder)).rejects.toMatchObject({
       code: 'E_NOT_FOUND',
