@@ -33,22 +33,23 @@ export function encodeBitsandbytes(quantized: QuantizedWeights): Map<string, Hos
   const floats = (data: Float32Array): HostTensor => ({ dtype: 'float32', shape: [data.length], data });
   const bytes = (data: Uint8Array, ...shape: number[]): HostTensor => ({ dtype: 'uint8', shape, data });
   for (const [name, { shape, packed, absmax }] of quantized) {
+    const plain = absmax instanceof Float32Array;
     const fields = {
       quant_type: 'nf4',
       blocksize: BLOCK,
       dtype: 'float32',
       shape,
-      nested_blocksize: NESTED_BLOCK,
-      nested_dtype: 'float32',
-      nested_offset: absmax.offset,
+      ...(!plain && { nested_blocksize: NESTED_BLOCK, nested_dtype: 'float32', nested_offset: absmax.offset }),
     };
     // Spaces as Python writes them, so that the files are the same.
     const state = Buffer.from(JSON.stringify(fields).replaceAll(/([,:])(?=["\d[-])/g, '$1 '));
     tensors.set(name, bytes(packed, packed.length, 1));
-    tensors.set(`${name}.absmax`, bytes(absmax.codes, absmax.codes.length));
+    tensors.set(`${name}.absmax`, plain ? floats(absmax) : bytes(absmax.codes, absmax.codes.length));
     tensors.set(`${name}.quant_map`, floats(Float32Array.from(NF4_LEVELS)));
-    tensors.set(`${name}.nested_absmax`, floats(absmax.nestedAbsmax));
-    tensors.set(`${name}.nested_quant_map`, floats(NESTED_CODE));
+    if (!plain) {
+      tensors.set(`${name}.nested_absmax`, floats(absmax.nestedAbsmax));
+      tensors.set(`${name}.nested_quant_map`, floats(NESTED_CODE));
+    }
     tensors.set(name + STATE, bytes(new Uint8Array(state), state.length));
   }
   return tensors;
@@ -95,32 +96,35 @@ function decodeOne(file: string, name: string, tensors: ReadonlyMap<string, Host
   } catch (error) {
     fail(`its quant_state is not JSON (${(error as Error).message})`);
   }
-  const wanted = { quant_type: 'nf4', blocksize: BLOCK, nested_blocksize: NESTED_BLOCK };
+  // transformers leaves double quantisation off unless asked for it.
+  const isNested = 'nested_blocksize' in state;
+  const wanted = { quant_type: 'nf4', blocksize: BLOCK, ...(isNested && { nested_blocksize: NESTED_BLOCK }) };
   for (const [field, value] of Object.entries(wanted))
     if (state[field] !== value) fail(`${field} is ${JSON.stringify(state[field])}, only ${value} is supported`);
   const shape = state['shape'];
-  const offset = state['nested_offset'];
   if (!Array.isArray(shape) || shape.length !== 2 || !shape.every((size) => Number.isSafeInteger(size) && size > 0))
     return fail(`its shape is ${JSON.stringify(shape)}`);
-  if (typeof offset !== 'number' || !Number.isFinite(offset)) return fail(`nested_offset is ${JSON.stringify(offset)}`);
   const [outputs, inputs] = shape as [number, number];
   const blocks = Math.ceil((outputs * inputs) / BLOCK);
   const same = (suffix: string, values: ArrayLike<number>) => {
     const found = part<Float32Array>(suffix, 'float32', values.length);
     if (found.some((value, i) => Math.abs(value - values[i]!) > 1e-6)) fail(`"${name}${suffix}" is another map`);
   };
+  const finite = (suffix: string, size: number): Float32Array => {
+    const values = part<Float32Array>(suffix, 'float32', size);
+    const at = values.findIndex((value) => !Number.isFinite(value));
+    return at < 0 ? values : fail(`"${name}${suffix}" holds ${values[at]} at element ${at}`);
+  };
   same('.quant_map', NF4_LEVELS);
+  const packed = part<Uint8Array>('', 'uint8', Math.ceil((outputs * inputs) / 2));
+  if (!isNested) return { shape: [outputs, inputs], packed, absmax: finite('.absmax', blocks) };
+  const offset = state['nested_offset'];
+  if (typeof offset !== 'number' || !Number.isFinite(offset)) return fail(`nested_offset is ${JSON.stringify(offset)}`);
   same('.nested_quant_map', NESTED_CODE);
-  const nestedAbsmax = part<Float32Array>('.nested_absmax', 'float32', Math.ceil(blocks / NESTED_BLOCK));
-  const notFinite = nestedAbsmax.findIndex((value) => !Number.isFinite(value));
-  if (notFinite >= 0) fail(`"${name}.nested_absmax" holds ${nestedAbsmax[notFinite]} at element ${notFinite}`);
+  const nestedAbsmax = finite('.nested_absmax', Math.ceil(blocks / NESTED_BLOCK));
   return {
     shape: [outputs, inputs],
-    packed: part<Uint8Array>('', 'uint8', Math.ceil((outputs * inputs) / 2)),
-    absmax: {
-      codes: part<Uint8Array>('.absmax', 'uint8', blocks),
-      nestedAbsmax,
-      offset,
-    },
+    packed,
+    absmax: { codes: part<Uint8Array>('.absmax', 'uint8', blocks), nestedAbsmax, offset },
   };
 }

@@ -11,12 +11,10 @@ export interface QuantizedTensors {
   shape: [outputs: number, inputs: number];
   /** Bytes of two codes, `[blocks · 32]`. */
   packed: tf.Tensor;
-  /** Absmax codes, `[nested blocks, 256]`. */
+  /** Absmax codes, `[nested blocks, 256]`; without `nested` the numbers, `[blocks]`. */
   absmax: tf.Tensor;
-  /** `[nested blocks, 1]` */
-  nestedAbsmax: tf.Tensor;
-  /** `[1]` */
-  offset: tf.Tensor;
+  /** Double quantisation's scales `[nested blocks, 1]` and offset `[1]`. */
+  nested?: { absmax: tf.Tensor; offset: tf.Tensor };
 }
 
 /** Input names of a quantised parameter's parts. */
@@ -26,11 +24,15 @@ const PARTS = { packed: 'packed', absmax: 'absmax', nestedAbsmax: 'nested_absmax
 export function quantizedFeeds(weights: QuantizedWeights): Record<string, HostTensor> {
   const feeds: Record<string, HostTensor> = {};
   for (const [name, { packed, absmax }] of weights) {
-    const blocks = absmax.codes.length;
-    const nested = absmax.nestedAbsmax.length;
     const put = (part: keyof typeof PARTS, tensor: HostTensor) => (feeds[`${name}.${PARTS[part]}`] = tensor);
+    const blocks = absmax instanceof Float32Array ? absmax.length : absmax.codes.length;
     const bytes = filled(packed, (blocks * BLOCK) / 2);
     put('packed', { dtype: 'uint8', shape: [bytes.length], data: bytes });
+    if (absmax instanceof Float32Array) {
+      put('absmax', { dtype: 'float32', shape: [blocks], data: absmax });
+      continue;
+    }
+    const nested = absmax.nestedAbsmax.length;
     put('absmax', {
       dtype: 'uint8',
       shape: [nested, NESTED_BLOCK],
@@ -58,23 +60,24 @@ export function findQuantized(
   const part = (key: keyof typeof PARTS) => tensor(`${name}.${PARTS[key]}`);
   const packed = part('packed');
   if (!packed) return undefined;
+  const [nestedAbsmax, offset] = [part('nestedAbsmax'), part('offset')];
   return {
     shape: shape(),
     packed,
     absmax: part('absmax')!,
-    nestedAbsmax: part('nestedAbsmax')!,
-    offset: part('offset')!,
+    ...(nestedAbsmax && offset && { nested: { absmax: nestedAbsmax, offset } }),
   };
 }
 
 const PAIRS = Float32Array.from({ length: 512 }, (_, i) => NF4_LEVELS[i % 2 === 0 ? i >> 5 : (i >> 1) & 15]!);
 
 /** Absmax of each block, `[blocks]`. */
-function absmaxOf({ shape, absmax, nestedAbsmax, offset }: QuantizedTensors): tf.Tensor {
+function absmaxOf({ shape, absmax, nested }: QuantizedTensors): tf.Tensor {
+  if (!nested) return absmax;
   const blocks = Math.ceil((shape[0] * shape[1]) / BLOCK);
   const codes = tf.gather(tf.tensor1d(NESTED_CODE), tf.reshape(absmax, [absmax.size]) as tf.Tensor1D);
-  const scaled = tf.mul(tf.reshape(codes, absmax.shape), nestedAbsmax);
-  return tf.slice(tf.reshape(tf.add(scaled, offset), [absmax.size]), [0], [blocks]);
+  const scaled = tf.mul(tf.reshape(codes, absmax.shape), nested.absmax);
+  return tf.slice(tf.reshape(tf.add(scaled, nested.offset), [absmax.size]), [0], [blocks]);
 }
 
 /** The weight as numbers, `[out, in]`. */
@@ -133,7 +136,11 @@ export function quantizedLinear(rows: tf.Tensor, weight: QuantizedTensors, bias?
     gradFunc: (dy: tf.Tensor) => {
       // Makes the unpacking wait for dy: done earlier, or shared with the forward pass, it would hold the whole weight.
       const barrier = tf.mul(tf.slice(tf.reshape(dy, [dy.size]), [0], [1]), 0);
-      return linear(dy, dequantized({ ...weight, offset: tf.add(weight.offset, barrier) }), null);
+      const { absmax, nested } = weight;
+      const waiting = nested
+        ? { ...weight, nested: { ...nested, offset: tf.add(nested.offset, barrier) } }
+        : { ...weight, absmax: tf.add(absmax, barrier) };
+      return linear(dy, dequantized(waiting), null);
     },
   })) as unknown as Parameters<typeof tf.customGrad>[0]);
   const y = product(rows);

@@ -4,13 +4,14 @@ import { linearModules, type LinearLayout, type LinearModule } from '../nn/param
 import { quantizeAbsmax, recoverAbsmax, type NestedAbsmax } from './double-quantization.js';
 import { dequantizeNf4, quantizeNf4 } from './nf4.js';
 
-/** A frozen weight as NF4 with double quantisation: 4.13 bits a number. */
+/** A frozen weight as NF4: 4.13 bits a number with double quantisation, 4.5 without. */
 export interface QuantizedWeight {
   /** `[out, in]`, whatever layout the model stores it in: blocks run along the inputs of one output. */
   shape: [outputs: number, inputs: number];
   /** Two codes a byte, the first in the high half. */
   packed: Uint8Array;
-  absmax: NestedAbsmax;
+  /** Quantised again, as we write it; plain numbers `[blocks]` in checkpoints without double quantisation. */
+  absmax: NestedAbsmax | Float32Array;
 }
 
 /** By parameter name. */
@@ -18,7 +19,10 @@ export type QuantizedWeights = ReadonlyMap<string, QuantizedWeight>;
 
 /** Bytes that a quantised weight takes. */
 export const quantizedBytes = ({ packed, absmax }: QuantizedWeight): number =>
-  packed.byteLength + absmax.codes.byteLength + absmax.nestedAbsmax.byteLength + Float32Array.BYTES_PER_ELEMENT;
+  packed.byteLength +
+  (absmax instanceof Float32Array
+    ? absmax.byteLength
+    : absmax.codes.byteLength + absmax.nestedAbsmax.byteLength + Float32Array.BYTES_PER_ELEMENT);
 
 /** @param weight in the module's layout */
 export function quantizeWeight(weight: Float32Array, module: LinearModule): QuantizedWeight {
@@ -30,7 +34,8 @@ export function quantizeWeight(weight: Float32Array, module: LinearModule): Quan
 /** The numbers that a quantised weight stands for, in the given layout. */
 export function dequantizeWeight({ shape, packed, absmax }: QuantizedWeight, layout: LinearLayout): HostTensor {
   const [outputs, inputs] = shape;
-  const values = dequantizeNf4({ packed, absmax: recoverAbsmax(absmax) }, outputs * inputs);
+  const plain = absmax instanceof Float32Array ? absmax : recoverAbsmax(absmax);
+  const values = dequantizeNf4({ packed, absmax: plain }, outputs * inputs);
   return layout === 'out-in'
     ? { dtype: 'float32', shape: [outputs, inputs], data: values }
     : { dtype: 'float32', shape: [inputs, outputs], data: transposed(values, outputs, inputs) };

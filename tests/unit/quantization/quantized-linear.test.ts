@@ -2,7 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { stream } from '../../../config/random.js';
 import type { HostTensor } from '../../../engine/api.js';
 import { findQuantized, quantizedFeeds, quantizedLinear } from '../../../engine/quantization/quantized-linear.js';
-import { dequantizeWeight, quantizeWeight } from '../../../engine/quantization/quantized-weight.js';
+import { quantizeNf4 } from '../../../engine/quantization/nf4.js';
+import {
+  dequantizeWeight,
+  quantizeWeight,
+  type QuantizedWeight,
+} from '../../../engine/quantization/quantized-weight.js';
 import { Executable, linear, runEagerly, tf, toOnnx, trace } from '../../../engine/trace/index.js';
 
 const draws = stream(2, 'quantized-linear-test');
@@ -16,13 +21,17 @@ const difference = (a: HostTensor, b: HostTensor) =>
 
 // Whole blocks; blocks that cross rows; a last block that is not full; more blocks than one nested one.
 describe.each([
-  [64, 64],
-  [32, 48],
-  [13, 33],
-  [256, 80],
-])('a product with NF4 weights [%i, %i]', (outputs, inputs) => {
+  [64, 64, 'double'],
+  [32, 48, 'double'],
+  [13, 33, 'double'],
+  [256, 80, 'double'],
+  [64, 64, 'plain'],
+  [13, 33, 'plain'],
+])('a product with NF4 weights [%i, %i] of %s quantisation', (outputs, inputs, scales) => {
   const module = { name: 'm', inputs, outputs, layout: 'out-in' as const, bias: true };
-  const weight = quantizeWeight(random(outputs, inputs).data as Float32Array, module);
+  const numbers = random(outputs, inputs).data as Float32Array;
+  const weight: QuantizedWeight =
+    scales === 'double' ? quantizeWeight(numbers, module) : { shape: [outputs, inputs], ...quantizeNf4(numbers) };
   const feeds = {
     x: random(5, inputs),
     bias: random(outputs),
