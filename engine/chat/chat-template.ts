@@ -18,7 +18,14 @@ export interface ChatOptions {
   documents?: readonly object[];
   /** More variables for the template. */
   variables?: Record<string, unknown>;
+  /**
+   * What `strftime_now` tells; default 26 July 2024, which Llama's templates write where they have no clock: a training
+   * that is resumed on another day must see the same text.
+   */
+  now?: Date;
 }
+
+const FIXED_DAY = new Date(2024, 6, 26);
 
 /** A compiled chat template with the special tokens that it may name (`bos_token`, …). */
 export interface ChatTemplate {
@@ -53,10 +60,11 @@ export function compileChatTemplate(
     });
   }
   return {
-    render(messages, { addGenerationPrompt = false, tools, documents, variables } = {}) {
+    render(messages, { addGenerationPrompt = false, tools, documents, variables, now = FIXED_DAY } = {}) {
       const environment = new Environment();
       const values: Record<string, unknown> = {
         ...GLOBALS,
+        strftime_now: (format: string) => formatTime(now, format),
         ...specialTokens,
         ...variables,
         messages: messages.map(nameReasoning),
@@ -93,7 +101,6 @@ const GLOBALS: Readonly<Record<string, unknown>> = {
   raise_exception: (message: string) => {
     throw new Error(message);
   },
-  strftime_now: (format: string) => formatTime(new Date(), format),
   range: (start: number, stop?: number, step = 1): number[] => {
     const [from, to] = stop === undefined ? [0, start] : [start, stop];
     return Array.from({ length: Math.max(0, Math.ceil((to - from) / step)) }, (_, index) => from + index * step);

@@ -16,6 +16,8 @@ export function bertConfig(read: ConfigReader): ClassifierConfig {
   const heads = read.count(headCount);
   const headSize = read.headSize(hiddenSize, heads, size, headCount);
   const roberta = architecture === 'roberta';
+  // A head for numbers, or for several labels at once, has another loss and other answers.
+  read.only('problem_type', 'single_label_classification');
   // Null is no padding for BERT: then every row of the embedding learns. RoBERTa's positions need the id.
   const padId = read.token('pad_token_id', roberta ? 1 : 0);
   const positions = read.count('max_position_embeddings', 512);

@@ -118,6 +118,11 @@ describe('what transformers gives to a template', () => {
     expect(formatTime(time, '%d %b %Y %B %A %H:%M:%S %y-%m %I%p %%')).toBe(
       '05 Jul 2024 July Friday 09:08:07 24-07 09AM %',
     );
-    expect(render('{% if strftime_now is defined %}{{ strftime_now("%Y") | length }}{% endif %}')).toBe('4');
+  });
+
+  it('has the same day on every day unless it is told one', () => {
+    const template = compileChatTemplate('{{ strftime_now("%d %b %Y") }}');
+    expect(template.render([])).toBe('26 Jul 2024');
+    expect(template.render([], { now: new Date(2026, 10, 23) })).toBe('23 Nov 2026');
   });
 });

@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -194,6 +194,15 @@ describe('a model folder', () => {
       await writeSafetensors(join(folder, 'model.safetensors'), new Map(renamed));
       return folder;
     }
+
+    it('is refused when it does not choose one class', async () => {
+      const config = JSON.parse(await readFile(join(source, 'config.json'), 'utf8')) as object;
+      const read = (problem_type: string | null) => () =>
+        parseModelConfig('config.json', JSON.stringify({ ...config, problem_type }));
+      expect(read('single_label_classification')).not.toThrow();
+      expect(read(null)).not.toThrow();
+      expect(read('regression')).toThrow(/field problem_type is "regression"/);
+    });
 
     it('may leave out the prefix and call its norms gamma and beta', async () => {
       const old = (name: string) =>
