@@ -56,7 +56,12 @@ const LoopSettings = z.strictObject({
         ),
       activeLearning: z.boolean().default(true).describe('Choose informative examples instead of random ones.'),
       augmentation: z.boolean().default(true).describe('Add label-preserving variants.'),
-      hardNegativeMining: z.boolean().default(true).describe('Mix failures (score < 60) into the batches.'),
+      hardNegativeMining: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Label the hardest failures (score < 60) first; off because it wins no edge case and costs score (docs/claims.md).',
+        ),
       tuning: z.boolean().default(false).describe('Search the training parameters of each round.'),
       tracking: z
         .boolean()

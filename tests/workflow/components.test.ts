@@ -188,7 +188,7 @@ describe('presets', () => {
         events: 240,
         discrete: false,
         fixedBatches: expect.any(Boolean),
-        traces: ['activeLearning', 'augmentation', 'hardNegativeMining', 'tracking'],
+        traces: ['activeLearning', 'augmentation', 'tracking'],
         heldOut: 0,
       },
     ]);

@@ -60,7 +60,7 @@ describe('the registration', () => {
         budget: 100,
       });
     }
-    expect(plan('v2-without-mining').components).toEqual({ ...plan('v2').components, hardNegativeMining: false });
+    expect(plan('v2-with-mining').components).toEqual({ ...plan('v2').components, hardNegativeMining: true });
     expect(plan('v1').components.tracking).toBe(false);
     expect(plan('v1', 2).name).not.toBe(plan('v1').name);
   });
