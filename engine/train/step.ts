@@ -96,7 +96,8 @@ export class TrainStep {
 
   constructor(private readonly options: TrainStepOptions) {
     const { weights, adapter } = options;
-    const groupOf = options.groupOf ?? (adapter ? loraPlusGroups(options.loraPlusRatio, options.config.norm) : undefined);
+    const groupOf =
+      options.groupOf ?? (adapter ? loraPlusGroups(options.loraPlusRatio, options.config.norm) : undefined);
     this.optimizer = createOptimizer(options.optimizer ?? 'adamw', { ...options, groupOf });
     this.graphs = options.graphs ?? createTrainingGraphs({ threads: options.threads });
     this.objective = options.objective ?? defaultObjective(options.config);
