@@ -50,7 +50,7 @@ class LoopControl extends Error {
 /**
  * The interpreter of @huggingface/jinja with what differs from Jinja2 on Python set right: values print and compare as
  * in Python, white space is Python's, texts count in code points, `capitalize` lowers the rest, a round of a loop
- * passes on what it set nor loses what it wrote before `break` or `continue`.
+ * neither passes on what it set nor loses what it wrote before `break` or `continue`.
  */
 export function createInterpreter(environment: Environment): { run(program: unknown): string } {
   const interpreter = new Interpreter(environment) as unknown as Internals;
