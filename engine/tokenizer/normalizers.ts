@@ -10,6 +10,7 @@ export type Normalizer = (text: AlignedText) => AlignedText;
 
 /** Such texts need none of the slow paths. */
 const ASCII = /^[\0-\x7f]*$/;
+const PRINTABLE_ASCII = /^[ -~]*$/;
 const WHITE_SPACE = /^\p{White_Space}$/u;
 
 /** The normaliser of a tokenizer.json part; null is none. Semantics of Rust `tokenizers` 0.23. */
@@ -31,7 +32,7 @@ function fromPart(part: JsonPart): Normalizer {
     case 'Lowercase':
       return lowercase;
     case 'StripAccents':
-      return (text) => text.filter((character) => !COMBINING_MARK.test(character));
+      return withoutMarks(COMBINING_MARK);
     case 'BertNormalizer':
       return bertNormalizer(part);
     case 'Prepend': {
@@ -84,19 +85,25 @@ function strip(text: AlignedText, left: boolean, right: boolean): AlignedText {
   return text.slice(start, end);
 }
 
+const withoutMarks =
+  (mark: RegExp): Normalizer =>
+  (text) =>
+    ASCII.test(text.text) ? text : text.filter((character) => !mark.test(character));
+
 function bertNormalizer(part: JsonPart): Normalizer {
   const lower = part.flag('lowercase', true);
   const steps: Normalizer[] = [];
   if (part.flag('clean_text', true)) steps.push(cleanText);
   if (part.flag('handle_chinese_chars', true)) steps.push(spaceIdeographs);
   if (part.flag('strip_accents', lower)) {
-    steps.push(unicodeForm('NFD'), (text) => text.filter((character) => !NONSPACING_MARK.test(character)));
+    steps.push(unicodeForm('NFD'), withoutMarks(NONSPACING_MARK));
   }
   if (lower) steps.push(lowercase);
   return (text) => steps.reduce((current, step) => step(current), text);
 }
 
 const cleanText: Normalizer = (text) => {
+  if (PRINTABLE_ASCII.test(text.text)) return text;
   const kept = text.filter(
     (character) =>
       character !== '\0' && character !== '\ufffd' && (/[\t\n\r]/.test(character) || !OTHER.test(character)),

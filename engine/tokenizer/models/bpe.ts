@@ -122,13 +122,13 @@ class Bpe implements TokenModel {
       const bytes = id === undefined && this.byteFallback ? byteTokens(text, this.vocabulary) : null;
       if (id !== undefined) {
         flush();
-        add(id, Buffer.byteLength(character));
+        add(id, bytesOf(character));
       } else if (bytes !== null) {
         // The reference leaves an unknown before these bytes pending: it comes out after them.
         for (const token of bytes) add(token.id, 1);
       } else if (this.unknown !== null) {
         if (!this.fuseUnknown) flush();
-        pending += Buffer.byteLength(character);
+        pending += bytesOf(character);
       }
       start = end;
     }
@@ -163,16 +163,23 @@ class Bpe implements TokenModel {
   }
 }
 
+/** UTF-8 bytes of one character; `Buffer.byteLength` costs more than all else that is done with it. */
+function bytesOf(character: string): number {
+  const point = character.codePointAt(0)!;
+  return point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+}
+
 /** Turns [start, end) in UTF-8 bytes of the word into UTF-16 units; parts of a character count as all of it. */
 function unitsOfBytes(word: string): (start: number, end: number) => { start: number; end: number } {
-  const size = Buffer.byteLength(word);
+  let size = 0;
+  for (const character of word) size += bytesOf(character);
   // Byte fallback of a continuing prefix or an end suffix counts beyond the word.
   if (size === word.length) return (start, end) => ({ start: Math.min(start, size), end: Math.min(end, size) });
   const starts = new Int32Array(size);
   const ends = new Int32Array(size);
   let [unit, byte] = [0, 0];
   for (const character of word) {
-    const next = byte + Buffer.byteLength(character);
+    const next = byte + bytesOf(character);
     starts.fill(unit, byte, next);
     ends.fill(unit + character.length, byte, next);
     unit += character.length;
