@@ -44,15 +44,15 @@ function iterate(value: TemplateValue): TemplateValue[] {
   return items;
 }
 
-/** `a.b.0` of an item, as Jinja's `attribute` arguments name it. */
-function attributeOf(item: TemplateValue, path: TemplateValue): TemplateValue {
+/** `a.b.0` of an item, as Jinja's `attribute` arguments name it; the item itself without one. */
+function attributeOf(item: TemplateValue, path: TemplateValue | undefined): TemplateValue {
+  if (path === undefined) return item;
   const missing = templateValue(undefined);
   return String(path.value)
     .split('.')
     .reduce<TemplateValue>((value, name) => {
       if (value.type === 'ObjectValue') return (value.value as Map<string, TemplateValue>).get(name) ?? missing;
-      if (itemsOf(value) !== null && /^\d+$/.test(name)) return itemsOf(value)![Number(name)] ?? missing;
-      return missing;
+      return (/^\d+$/.test(name) ? itemsOf(value)?.[Number(name)] : undefined) ?? missing;
     }, item);
 }
 
@@ -65,11 +65,7 @@ const choose =
     const [name, argument] = rest;
     const test = name === undefined ? isTrue : findTest(String(name.value));
     if (test === null) throw new Error(`Unknown test: ${String(name!.value)}`);
-    return listValue(
-      iterate(value).filter((item) => {
-        return test(attribute === undefined ? item : attributeOf(item, attribute), argument) === keeps;
-      }),
-    );
+    return listValue(iterate(value).filter((item) => test(attributeOf(item, attribute), argument) === keeps));
   };
 
 const end =
@@ -82,7 +78,7 @@ const extreme =
   (value, given) => {
     const attribute = given(1, 'attribute');
     const key = (item: TemplateValue): TemplateValue => {
-      const own = attribute === undefined ? item : attributeOf(item, attribute);
+      const own = attributeOf(item, attribute);
       return own.type === 'StringValue' ? templateValue((own.value as string).toLowerCase()) : own;
     };
     const items = iterate(value);
@@ -128,7 +124,7 @@ const FILTERS: Readonly<Record<string, Filter>> = {
   d: orDefault,
   join: (value, given) => {
     const [separator, attribute] = [given(0, 'd'), given(1, 'attribute')];
-    const items = iterate(value).map((item) => (attribute === undefined ? item : attributeOf(item, attribute)));
+    const items = iterate(value).map((item) => attributeOf(item, attribute));
     return templateValue(items.map(pythonText).join(separator === undefined ? '' : pythonText(separator)));
   },
   select: choose(true, false),
@@ -139,7 +135,7 @@ const FILTERS: Readonly<Record<string, Filter>> = {
   max: extreme(1),
   sum: (value, given) => {
     const attribute = given(0, 'attribute');
-    const items = iterate(value).map((item) => (attribute === undefined ? item : attributeOf(item, attribute)));
+    const items = iterate(value).map((item) => attributeOf(item, attribute));
     if (items.some(({ type }) => !['IntegerValue', 'FloatValue', 'BooleanValue'].includes(type))) {
       throw new Error('only numbers can be summed');
     }

@@ -22,6 +22,12 @@ export interface ReadOptions {
   convert?: ((name: string, tensor: HostTensor) => HostTensor) | undefined;
 }
 
+/** Whether two tensors are of one type and shape and the same to the bit. */
+export function isSameTensor(a: HostTensor, b: HostTensor): boolean {
+  const bytes = ({ data }: HostTensor) => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return a.dtype === b.dtype && a.shape.join() === b.shape.join() && bytes(a).equals(bytes(b));
+}
+
 export interface TensorFile {
   tensors: Map<string, HostTensor>;
   metadata: Record<string, string>;

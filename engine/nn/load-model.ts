@@ -1,7 +1,7 @@
 import { RatchetError } from '../../config/errors.js';
 import { stream } from '../../config/random.js';
 import type { HostTensor } from '../api.js';
-import { readModelTensors } from '../formats/safetensors.js';
+import { isSameTensor, readModelTensors } from '../formats/safetensors.js';
 import { unpackCheckpoint } from '../quantization/bitsandbytes.js';
 import { toRest, type WeightPrecision } from '../quantization/half-weights.js';
 import type { ModelConfig } from './config.js';
@@ -76,12 +76,7 @@ function withFoundHead(config: ModelConfig, tensors: ReadonlyMap<string, HostTen
   if (config.kind === 'classifier' || (config.kind === 'decoder' && !config.tiedHead)) return config;
   const head = tensors.get('lm_head.weight');
   const embedding = findTensor(tensors, embeddingName(config));
-  return { ...config, tiedHead: !head || !embedding || sameBytes(head, embedding) };
-}
-
-function sameBytes(a: HostTensor, b: HostTensor): boolean {
-  const bytes = ({ data }: HostTensor) => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  return a.dtype === b.dtype && bytes(a).equals(bytes(b));
+  return { ...config, tiedHead: !head || !embedding || isSameTensor(head, embedding) };
 }
 
 function withNewHead(folder: string, config: ModelConfig, { newHead }: LoadOptions): ModelConfig {

@@ -1,6 +1,7 @@
 import { RatchetError } from '../../config/errors.js';
 import type { HostTensor } from '../api.js';
 import type { AdapterConfig } from '../formats/peft.js';
+import { isSameTensor } from '../formats/safetensors.js';
 import type { ModelConfig } from '../nn/config.js';
 import { embeddingName } from '../nn/parameters.js';
 import { savedKey } from './saved-modules.js';
@@ -37,7 +38,7 @@ export function refuseUntied(model: ModelConfig, config: AdapterConfig, tensors:
   const embedding = tensors.get(savedKey(own));
   for (const name of embeddingCopies(model)) {
     const copy = tensors.get(savedKey(name));
-    if (copy ? isEqual(copy, embedding) : !embedding || tiesEmbedding(config)) continue;
+    if (copy ? embedding && isSameTensor(copy, embedding) : !embedding || tiesEmbedding(config)) continue;
     throw new RatchetError(
       'E_MODEL_INVALID',
       `"${own}" and "${name}" are one weight in this model, but two in the adapter.`,
@@ -54,9 +55,3 @@ export function refuseUntied(model: ModelConfig, config: AdapterConfig, tensors:
  */
 const tiesEmbedding = ({ ensureWeightTying, modulesToSave }: AdapterConfig): boolean =>
   ensureWeightTying && (modulesToSave ?? []).some((name) => ['embed_tokens', 'lm_head'].includes(shortName(name)));
-
-function isEqual(a: HostTensor, b: HostTensor | undefined): boolean {
-  if (!b || a.dtype !== b.dtype || a.shape.join() !== b.shape.join()) return false;
-  const bytes = ({ data }: HostTensor) => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  return bytes(a).equals(bytes(b));
-}

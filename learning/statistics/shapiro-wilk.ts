@@ -1,5 +1,5 @@
 import { RatchetError } from '../../config/errors.js';
-import { median } from './descriptive.js';
+import { mean, median } from './descriptive.js';
 import { normalQuantile, normalSf } from './normal.js';
 
 const LEAST_RANGE = 1e-19;
@@ -35,7 +35,7 @@ export function shapiroWilkTest(values: readonly number[]): { w: number; p: numb
 function lackOfFit(sorted: readonly number[], ofDifferences: readonly number[]): number {
   const n = sorted.length;
   const weightOf = (i: number) => (2 * i < n - 1 ? -(ofDifferences[i] ?? 0) : (ofDifferences[n - 1 - i] ?? 0));
-  const centre = sorted.reduce((total, value) => total + value, 0) / n;
+  const centre = mean(sorted);
   let [ofWeights, ofValues, products] = [0, 0, 0];
   sorted.forEach((value, i) => {
     const [weight, deviation] = [weightOf(i), value - centre];
