@@ -3,12 +3,13 @@ import type { ArtifactType, ExampleRow } from '../config/domain.js';
 import { stream, type Stream } from '../config/random.js';
 import {
   contextVariation,
+  ownConvention,
   paraphrase,
   permuteOutput,
   renameIdentifiers,
+  scoreByConvention,
   splitOf,
   taskId,
-  validateArtifact,
 } from '../datasets/index.js';
 import { DataAugmenter, type AugmentationOperator } from '../learning/augmentation/data-augmenter.js';
 import { heldOutRequests, type IsHeldOut } from '../learning/tracking/held-out.js';
@@ -75,13 +76,14 @@ export function createAugmentationActivities(deps: Dependencies): Pick<CpuActivi
             rewriter: openRewriter(provider, rewrites, Context.current().cancellationSignal),
           }),
       });
+      const convention = ownConvention(config.simulatedUsers);
       const giveWay = givingWay();
       const augmented = await augmenter.augmentTrainingData(
         examples,
         OPERATORS,
         async (row) => {
           await giveWay();
-          return validateArtifact(row.artifactType, row.input, row.target).score;
+          return scoreByConvention(convention, row.artifactType, row.input, row.target);
         },
         { seed: config.seed, isHeldOut: heldOut([...earlier, ...examples]) },
       );

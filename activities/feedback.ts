@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { ArtifactType, FeedbackEvent } from '../config/domain.js';
-import { formatPrompt, generateTasks, simulateFeedback, validateArtifact } from '../datasets/index.js';
+import { conventionAt, formatPrompt, generateTasks, scoreByConvention, simulateFeedback } from '../datasets/index.js';
 import type { Engine } from '../engine/index.js';
 import type { Store } from '../store/store.js';
 import { modelFolders, RoundFiles, type Dependencies } from './dependencies.js';
@@ -40,7 +40,7 @@ export function createFeedbackCpuActivities(
       return files.write(key, 'requests', rows);
     },
 
-    async simulateFeedback({ key, requestsRef, answersRef, users = key.loop }) {
+    async simulateFeedback({ key, config, requestsRef, answersRef, users = key.loop }) {
       const requests = await files.read<RequestRow>(requestsRef);
       const answers = new Map((await files.read<AnswerRow>(answersRef)).map((row) => [row.id, row.text]));
       const events = requests.map((request): FeedbackEvent => {
@@ -53,7 +53,13 @@ export function createFeedbackCpuActivities(
           specification: request.specification,
           output,
           modelUsed: key.round === 1 ? 'base' : `${key.loop}-champion`,
-          validationScore: validateArtifact(request.artifactType, request.specification, output).score,
+          validationScore: (ts) =>
+            scoreByConvention(
+              conventionAt(config.simulatedUsers, ts),
+              request.artifactType,
+              request.specification,
+              output,
+            ),
         });
       });
       return files.write(key, 'simulated-feedback', events);

@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import type { ArtifactRef, ExampleRow, FeedbackEvent, RewardRow } from '../config/domain.js';
 import { stream } from '../config/random.js';
 import type { LoopConfig } from '../config/loop.js';
-import { formatPrompt, validateArtifact } from '../datasets/index.js';
+import { formatPrompt, ownConvention, scoreByConvention } from '../datasets/index.js';
 import type { Engine } from '../engine/index.js';
 import { roundPairs } from '../learning/preference/round-pairs.js';
 import { SimilarityCalculator } from '../learning/metrics/similarity-calculator.js';
@@ -30,7 +30,7 @@ export function createPreferenceCpuActivities(deps: Dependencies): Pick<CpuActiv
           events,
           examples: await knownExamples(files, config, examplesRef, earlierExamplesRef),
           samples: samplesRef === null ? [] : await files.read<SampledAnswersRow>(samplesRef),
-          scoreOf: (artifactType, input, output) => validateArtifact(artifactType, input, output).score,
+          scoreOf: (...answer) => scoreByConvention(ownConvention(config.simulatedUsers), ...answer),
         },
         { minimumLead, maximumPairs, seed: config.seed + key.round, similarity },
       );

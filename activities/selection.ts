@@ -8,7 +8,7 @@ import type {
   SelectionRow,
 } from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
-import { annotate, groundedness, taskId, validateArtifact } from '../datasets/index.js';
+import { annotate, conventionAt, groundedness, ownConvention, scoreByConvention, taskId } from '../datasets/index.js';
 import { labelOf, labelTrust, type Label } from '../learning/feedback/label.js';
 import { candidateKey, QualityGates, type LabelCandidate } from '../learning/feedback/quality-gates.js';
 import { selectRandom, type SelectionCandidate } from '../learning/selection/active-learner.js';
@@ -93,14 +93,19 @@ export function createSelectionActivities(deps: Dependencies): Pick<CpuActivitie
           label?.text ??
           annotate(
             { artifactType: event.artifact_type, specification: event.input_data },
-            { wrongRate: config.simulatedUsers!.wrongLabels, seed: config.seed },
+            {
+              wrongRate: config.simulatedUsers!.wrongLabels,
+              seed: config.seed,
+              convention: conventionAt(config.simulatedUsers, event.ts),
+            },
           ).correctedOutput;
         return {
           id: event.id,
+          ts: event.ts,
           artifactType: event.artifact_type,
           input: event.input_data,
           target,
-          labelScore: validateArtifact(event.artifact_type, event.input_data, target).score,
+          labelScore: scoreAnswer(event, target, config),
           source: label?.source ?? ('correction' as const),
         };
       });
@@ -181,7 +186,7 @@ function toCandidate(
   // The simulated annotator is asked rather than an imperfect answer believed.
   if (config.simulatedUsers && label?.source === 'accepted' && event.validation_score < 100) label = null;
   if (label === null && !config.simulatedUsers) return null;
-  const labelScore = label && validateArtifact(event.artifact_type, event.input_data, label.text).score;
+  const labelScore = label && scoreAnswer(event, label.text, config);
   return {
     eventId: event.id,
     artifactType: event.artifact_type,
@@ -218,7 +223,7 @@ async function select(
   fallback: FallbackState | undefined,
 ): Promise<{ selected: Candidate[]; rows: SelectionRow[]; hardNegatives: Set<string> }> {
   const { budget, uncertainty, diversity, quality } = config.selection;
-  const mined = config.components.hardNegativeMining ? await mine(candidates, budget, difficultyOf) : [];
+  const mined = config.components.hardNegativeMining ? await mine(candidates, config, difficultyOf) : [];
   const taken = new Set(mined.map((candidate) => candidate.eventId));
   const open = candidates.filter((candidate) => !taken.has(candidate.eventId));
   const chosen = config.components.activeLearning
@@ -240,15 +245,17 @@ async function select(
   return { selected: [...mined, ...chosen.selected], rows, hardNegatives: taken };
 }
 
-const validated = (event: FeedbackEvent): number =>
-  validateArtifact(event.artifact_type, event.input_data, event.ai_output).score;
+/** The validator's score of an answer to an event's request. */
+const scoreAnswer = (event: FeedbackEvent, answer: string, { simulatedUsers }: LoopConfig): number =>
+  scoreByConvention(ownConvention(simulatedUsers), event.artifact_type, event.input_data, answer);
 
 /** The hardest failures that are true ones, the same number of each artifact type as far as there are any. */
 async function mine(
   candidates: readonly Candidate[],
-  budget: number,
+  config: LoopConfig,
   difficultyOf: (eventId: string) => number,
 ): Promise<Candidate[]> {
+  const validated = (event: FeedbackEvent) => scoreAnswer(event, event.ai_output, config);
   const miner = new HardNegativeMiner();
   const byId = new Map(candidates.map((candidate) => [candidate.eventId, candidate]));
   // Compares outputs with corrections, which takes seconds where they are long.
@@ -264,6 +271,6 @@ async function mine(
     });
   });
   const types = [...new Set(candidates.map((candidate) => candidate.artifactType))].sort();
-  const each = Math.floor((budget * HARD_NEGATIVE_SHARE) / Math.max(1, types.length));
+  const each = Math.floor((config.selection.budget * HARD_NEGATIVE_SHARE) / Math.max(1, types.length));
   return types.flatMap((type) => miner.getHardNegatives(type, Math.min(20, each)).map((row) => byId.get(row.id)!));
 }

@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import { BASE_TYPES } from '../config/domain.js';
 import type { CurriculumRow, EvaluationRow, FeedbackEvent, RejectedRow, RequestScoreRow } from '../config/domain.js';
 import { configHash } from '../config/hash.js';
-import { formatPrompt, generateTasks, validateArtifact } from '../datasets/index.js';
+import { conventionAt, formatPrompt, generateTasks, scoreByConvention } from '../datasets/index.js';
 import type { Engine } from '../engine/index.js';
 import { CurriculumLearner } from '../learning/curriculum/curriculum-learner.js';
 import { EnhancedRewardCalculator } from '../learning/reward/enhanced-reward-calculator.js';
@@ -51,8 +51,10 @@ export function createTrackingGpuActivities(
       );
       const latencyMs = (performance.now() - started) / tasks.length;
       const rewards = new EnhancedRewardCalculator(config.reward);
+      const convention = conventionAt(config.simulatedUsers);
       const rows = tasks.map((task, index): EvaluatedRow => {
-        const { score } = validateArtifact(task.artifactType, task.specification, generations[index]!.text);
+        const { text } = generations[index]!;
+        const score = scoreByConvention(convention, task.artifactType, task.specification, text);
         const { reward } = rewards.calculateReward({
           score,
           ageDays: 0,

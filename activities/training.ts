@@ -3,6 +3,7 @@ import type { BatchRow, ExampleRow } from '../config/domain.js';
 import { configHash } from '../config/hash.js';
 import { formatPrompt } from '../datasets/index.js';
 import type { Engine, TrainSpec } from '../engine/index.js';
+import { exampleWeights } from '../learning/reward/example-weights.js';
 import { stoppingPatience } from '../learning/tracking/validation-use.js';
 import { planTraining } from '../learning/training/plan-training.js';
 import type { Store } from '../store/store.js';
@@ -42,6 +43,7 @@ export function createTrainingCpuActivities(deps: Dependencies): Pick<CpuActivit
         parameters: { ...parameters },
         curriculum: config.components.curriculum,
         seed: config.seed + key.round,
+        ...(config.reward.weighExamples && { weightOf: exampleWeights(examples, config.reward) }),
       });
       return {
         planRef: await files.write(key, 'train', plan.train),

@@ -163,6 +163,8 @@ export interface RequestScoreRow {
 export interface ExampleRow {
   id: string;
   eventId: string;
+  /** When the event happened; examples of versions before 0.2 come without. */
+  ts?: string;
   artifactType: ArtifactType;
   input: string;
   target: string;

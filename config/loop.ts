@@ -99,6 +99,10 @@ const LoopSettings = z.strictObject({
       timeDecayRate: z.number().gt(0).max(1).default(0.95).describe('Reward kept per day of age.'),
       difficultyWeight: z.number().min(1).default(1.5).describe('Factor on a positive reward at difficulty 1.'),
       balanceThreshold: z.int().min(1).default(100).describe('Events of one artifact type above which rewards shrink.'),
+      weighExamples: z
+        .boolean()
+        .default(false)
+        .describe('Train on an example as often as its feedback counts: by its age, difficulty and type.'),
     })
     .prefault({})
     .describe('How an event is turned into a reward.'),
@@ -383,6 +387,10 @@ const LoopSettings = z.strictObject({
         .refine((types) => new Set(types).size === types.length, 'names a type twice')
         .default([...BASE_TYPES])
         .describe('Types that the simulated users ask for and the tracker evaluates on, each as often as the others.'),
+      changeConvention: z
+        .boolean()
+        .default(false)
+        .describe('Half of the first feedback is from before all users began to keep amounts as integers.'),
     })
     .optional()
     .describe("A simulated annotator (the validator and the generator's reference) plays the users."),

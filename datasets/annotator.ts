@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ArtifactType, FeedbackEvent } from '../config/domain.js';
 import { stream } from '../config/random.js';
+import { changeConvention, type Convention } from './tasks/convention.js';
 import { corruptArtifact } from './tasks/corrupt.js';
 import { referenceFor } from './tasks/families.js';
 import { taskId } from './tasks/task.js';
@@ -17,14 +18,14 @@ export interface AnnotationRequest {
  */
 export function annotate(
   { artifactType, specification }: AnnotationRequest,
-  { seed, wrongRate = 0.05 }: { seed: number; wrongRate?: number },
+  { seed, wrongRate = 0.05, convention = 'old' }: { seed: number; wrongRate?: number; convention?: Convention },
 ): { correctedOutput: string; wrong: boolean } {
   const source = stream(seed, 'simulated-annotator', taskId(artifactType, specification));
   const wrong = source.float() < wrongRate;
-  const correctedOutput = wrong
+  const output = wrong
     ? corruptArtifact(artifactType, specification, source, 1 + source.integer(2))
     : referenceFor(artifactType, specification);
-  return { correctedOutput, wrong };
+  return { correctedOutput: convention === 'new' ? changeConvention(artifactType, output) : output, wrong };
 }
 
 /** One answered request that a simulated user judges. */
@@ -37,8 +38,8 @@ export interface SimulatedFeedbackInput {
   /** The model's answer, as generated. */
   output: string;
   modelUsed: string;
-  /** The validator's score of the answer, 0–100. */
-  validationScore: number;
+  /** The validator's score of the answer, 0–100; of the time, where that matters. */
+  validationScore: number | ((ts: string) => number);
   /** A correction the simulated annotator attaches. */
   correctedOutput?: string;
 }
@@ -49,9 +50,38 @@ const DAY = 86_400_000;
 const SPREAD_DAYS = 60;
 const SUCCESS_SCORE = 70;
 
+/** When the simulated users change their convention, should they: half of the first round's feedback is older. */
+const CONVENTION_CHANGED = SIMULATED_START - 29 * DAY;
+
+/** Simulated users who may change what they hold to be right. */
+type ChangingUsers = { changeConvention: boolean } | undefined;
+
+/** What the simulated users held to be right at a time; today where none is given. */
+export const conventionAt = (users: ChangingUsers, ts?: string): Convention =>
+  users?.changeConvention && (ts === undefined || Date.parse(ts) >= CONVENTION_CHANGED) ? 'new' : 'old';
+
+/** What the loop itself takes for right: users tell it nothing of their conventions, so that it has no say in them. */
+export const ownConvention = (users: ChangingUsers): 'old' | 'either' => (users?.changeConvention ? 'either' : 'old');
+
 /** The simulated present of a round, ISO 8601: no feedback of the round is later. Ages are counted to this date. */
 export function simulatedNow(round: number): string {
   return new Date(SIMULATED_START + round * DAY).toISOString();
+}
+
+/** The id of an event, which says when it was as well. */
+function simulatedMoment({
+  loop,
+  round,
+  requestId,
+}: Pick<SimulatedFeedbackInput, 'loop' | 'round' | 'requestId'>): Pick<FeedbackEvent, 'id' | 'ts'> {
+  const digest = createHash('sha256')
+    .update(JSON.stringify([loop, round, requestId]))
+    .digest();
+  const age = (digest.readUInt32BE(0) / 0x1_0000_0000) * SPREAD_DAYS * DAY;
+  return {
+    id: `simulated-${digest.toString('hex').slice(0, 32)}`,
+    ts: new Date(Date.parse(simulatedNow(round)) - Math.floor(age)).toISOString(),
+  };
 }
 
 /**
@@ -60,19 +90,17 @@ export function simulatedNow(round: number): string {
  * correction is attached. `context.notes` says that it is simulated.
  */
 export function simulateFeedback(input: SimulatedFeedbackInput): FeedbackEvent {
-  const digest = createHash('sha256')
-    .update(JSON.stringify([input.loop, input.round, input.requestId]))
-    .digest();
-  const age = (digest.readUInt32BE(0) / 0x1_0000_0000) * SPREAD_DAYS * DAY;
-  const success = input.validationScore >= SUCCESS_SCORE;
+  const moment = simulatedMoment(input);
+  const validationScore =
+    typeof input.validationScore === 'number' ? input.validationScore : input.validationScore(moment.ts);
+  const success = validationScore >= SUCCESS_SCORE;
   const event: FeedbackEvent = {
-    id: `simulated-${digest.toString('hex').slice(0, 32)}`,
-    ts: new Date(Date.parse(simulatedNow(input.round)) - Math.floor(age)).toISOString(),
+    ...moment,
     input_data: input.specification,
     ai_output: input.output,
     artifact_type: input.artifactType,
     model_used: input.modelUsed,
-    validation_score: input.validationScore,
+    validation_score: validationScore,
     feedback_type: success ? 'SUCCESS' : 'VALIDATION_FAILURE',
     context: { notes: 'simulated' },
   };

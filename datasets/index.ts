@@ -1,5 +1,7 @@
 export {
   annotate,
+  conventionAt,
+  ownConvention,
   simulatedNow,
   simulateFeedback,
   type AnnotationRequest,
@@ -16,6 +18,7 @@ export {
 } from './program/run-isolated.js';
 export { makeSampleFeedback } from './make-sample-feedback.js';
 export { buildTokenizer, SPECIAL_TOKENS, type TokenizerJson } from './tokenizer/build-tokenizer.js';
+export { changeConvention, scoreByConvention, type Convention } from './tasks/convention.js';
 export { generateCopyTask, generateCopyTasks, type CopyTask } from './tasks/copy-task.js';
 export { corruptArtifact } from './tasks/corrupt.js';
 export { estimateDifficulty } from './tasks/difficulty.js';

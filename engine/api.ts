@@ -11,7 +11,13 @@ export interface HostTensor {
   data: Float32Array | Int32Array | Uint8Array | Uint16Array | BigInt64Array;
 }
 
-export interface TrainingRow {
+/** A row that is drawn more or less often than others. */
+export interface WeighedRow {
+  /** How often an epoch draws the row beside the others, above 0; 1 when left out. An epoch keeps its number of rows. */
+  weight?: number;
+}
+
+export interface TrainingRow extends WeighedRow {
   id: string;
   prompt: string;
   completion: string;
@@ -20,7 +26,7 @@ export interface TrainingRow {
 }
 
 /** A conversation: the model's chat template writes it, and what the assistant says is learned. */
-export interface ChatRow {
+export interface ChatRow extends WeighedRow {
   id: string;
   /** A turn with `weight` 0 is read, not learned. */
   messages: { role: string; content: unknown; weight?: number; [field: string]: unknown }[];
@@ -29,7 +35,7 @@ export interface ChatRow {
 }
 
 /** A text of which every token is learned. */
-export interface TextRow {
+export interface TextRow extends WeighedRow {
   id: string;
   text: string;
 }

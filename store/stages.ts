@@ -63,7 +63,7 @@ export function readExamples(
     `loop = $1 AND round <= $2 AND ${NOT_SUPERSEDED} QUALIFY row_number() OVER (PARTITION BY id ORDER BY round) = 1`,
     [loop, uptoRound],
     'round, position, id',
-    '* EXCLUDE (loop, position)',
+    '* EXCLUDE (loop, position), (SELECT ts FROM feedback_events event WHERE event.loop = examples.loop AND event.id = event_id) AS ts',
   );
 }
 

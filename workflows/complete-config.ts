@@ -5,7 +5,7 @@ const LATER_SETTINGS = {
   preset: 'v2',
   embeddings: false,
   components: { tuning: false, tracking: true },
-  reward: { scheme: 'continuous', similarity: 'combined', trust: true },
+  reward: { scheme: 'continuous', similarity: 'combined', trust: true, weighExamples: false },
   selection: { strategy: 'active-learner', ensemble: 3, keepAccepted: false, fallback: false },
   augmentation: { backTranslation: false },
   gate: { checks: ['non-empty', 'score', 'groundedness', 'duplicate'] },
@@ -40,7 +40,7 @@ const LATER_SETTINGS = {
 } as const;
 
 /** The same of the simulated users, for loops that have them. */
-const LATER_USERS = { artifactTypes: ['erd', 'code_prototype', 'architecture'] } as const;
+const LATER_USERS = { artifactTypes: ['erd', 'code_prototype', 'architecture'], changeConvention: false } as const;
 
 /**
  * A configuration with every setting of today. A loop keeps the one it was started with, perhaps by an earlier version:

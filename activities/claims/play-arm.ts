@@ -12,7 +12,7 @@ import type {
   TrainingParameters,
 } from '../../config/domain.js';
 import type { LoopConfig } from '../../config/loop.js';
-import { formatPrompt, renameIdentifiers, paraphrase, validateArtifact } from '../../datasets/index.js';
+import { conventionAt, formatPrompt, renameIdentifiers, paraphrase, scoreByConvention } from '../../datasets/index.js';
 import { stream } from '../../config/random.js';
 import { mean } from '../../learning/statistics/descriptive.js';
 import { preferenceTraining } from '../../learning/preference/preference-training.js';
@@ -340,8 +340,9 @@ async function reword(
     },
     { signal: context.cancellationSignal, onProgress: (done, total) => context.heartbeat({ done, total }) },
   );
-  const after = changed.map(
-    (row, place) => validateArtifact(row.artifactType, row.specification, generations[place]!.text).score,
+  const convention = conventionAt(config.simulatedUsers);
+  const after = changed.map((row, place) =>
+    scoreByConvention(convention, row.artifactType, row.specification, generations[place]!.text),
   );
   const rewordedScore = mean(after);
   return { rewordedScore, robustnessDrop: mean(changed.map((row) => row.score)) - rewordedScore };

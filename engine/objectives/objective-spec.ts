@@ -1,3 +1,4 @@
+import type { WeighedRow } from '../api.js';
 import type { DistillationSettings } from './distillation.js';
 import type { PreferenceLoss } from './preference-losses.js';
 
@@ -12,7 +13,7 @@ export type ObjectiveSpec =
   | ({ kind: 'distillation'; /** Model folder with the same vocabulary. */ teacherDir: string } & DistillationSettings);
 
 /** A prompt with a better and a worse answer. */
-export interface PreferenceRow {
+export interface PreferenceRow extends WeighedRow {
   id: string;
   prompt: string;
   chosen: string;

@@ -30,7 +30,7 @@ export const stepsPerEpoch = (rows: number, { batchSize, accumulation }: BatchPl
 
 /**
  * The micro-batches of each step of one epoch, a function of (seed, epoch) alone. The rows of a step are a random
- * sample: grouping whole steps by length would also group them by task, and a small model then swings from one task to
+ * sample, of those that the rows' weights leave in the epoch: grouping whole steps by length would also group them by task, and a small model then swings from one task to
  * the next; `lengthGrouping` does it all the same, in windows of 16 steps whose order is then drawn. Within a step rows
  * are sorted by length, so that its micro-batches are padded little.
  *
@@ -39,9 +39,29 @@ export const stepsPerEpoch = (rows: number, { batchSize, accumulation }: BatchPl
 export function planEpoch(rows: readonly TokenRow[], plan: BatchPlan, epoch: number): MicroBatch[][] {
   const perStep = plan.batchSize * plan.accumulation;
   const inOrder = epoch === 0 && !plan.shuffleFirstEpoch;
-  const order = inOrder ? rows : stream(plan.seed, epoch, 'order').shuffle(rows);
+  const drawn = drawByWeight(rows, plan.seed, epoch);
+  const order = inOrder ? drawn : stream(plan.seed, epoch, 'order').shuffle(drawn);
   const steps = plan.lengthGrouping && !inOrder ? grouped(order, perStep, plan.seed, epoch) : chunks(order, perStep);
   return steps.map((step) => microBatches(inOrder ? step : byLength(step), plan));
+}
+
+/**
+ * As many rows as there are, each as often as its share of all weights says, but for less than one draw (systematic
+ * resampling, Kitagawa 1996); over the epochs a row comes in proportion to its weight.
+ */
+function drawByWeight(rows: readonly TokenRow[], seed: number, epoch: number): readonly TokenRow[] {
+  if (rows.every(({ weight }) => weight === undefined)) return rows;
+  const total = rows.reduce((sum, { weight = 1 }) => sum + weight, 0);
+  const offset = stream(seed, epoch, 'weights').float();
+  let [drawn, passed] = [0, 0];
+  return rows.flatMap((row, place) => {
+    passed += row.weight ?? 1;
+    // The last one's end is where it must be, whatever the sums' rounding.
+    const end = place + 1 === rows.length ? rows.length : Math.floor((passed / total) * rows.length + offset);
+    const copies = end - drawn;
+    drawn = end;
+    return Array.from({ length: copies }, () => row);
+  });
 }
 
 const grouped = (rows: readonly TokenRow[], perStep: number, seed: number, epoch: number): TokenRow[][] =>

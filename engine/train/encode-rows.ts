@@ -55,7 +55,7 @@ export function tokenizeRows(
     if (encoded.truncated) truncated++;
     const learned = encoded.rows.filter((part) => learnedTokens(part) > 0);
     if (learned.length === 0) unsupervised++;
-    return learned;
+    return row.weight === undefined ? learned : learned.map((part) => ({ ...part, weight: row.weight! }));
   });
   return { rows: all, truncated, unsupervised };
 }

@@ -136,10 +136,11 @@ function pairRows(rows: readonly PreferenceRow[], encoder: Encoder): EncodedRows
   const side = (completion: 'chosen' | 'rejected') =>
     tokenizeRows(
       // Only what belongs to a pair: a field such as "text" would make another kind of row of it.
-      rows.map(({ id, prompt, fromTemplate, ...answers }) => ({
+      rows.map(({ id, prompt, fromTemplate, weight, ...answers }) => ({
         id,
         prompt,
         fromTemplate,
+        weight,
         completion: answers[completion],
       })),
       encoder,
@@ -196,7 +197,7 @@ function classRows(
 ): EncodedRows {
   const limit = Math.min(maxLength, config.maxPositions);
   let truncated = 0;
-  const loaded = rows.map(({ id, prompt, completion }): TargetRow => {
+  const loaded = rows.map(({ id, prompt, completion, weight }): TargetRow => {
     const label = classOf(config, completion);
     if (label === null)
       throw bad(`Row "${id}": the model has no class "${completion}".`, `Its classes are ${config.labels.join(', ')}.`);
@@ -205,7 +206,7 @@ function classRows(
       tokens = [...tokens.slice(0, limit - 1), tokens.at(-1)!];
       truncated++;
     }
-    return { id, tokens, promptLength: tokens.length, target: [label] };
+    return { id, tokens, promptLength: tokens.length, target: [label], ...(weight !== undefined && { weight }) };
   });
   return { rows: loaded, truncated, unsupervised: 0 };
 }
@@ -229,7 +230,7 @@ export function targetRows(
 ): { rows: TargetRow[]; truncated: number; unsupervised: number } {
   const end = endOf({ config, tokenizer });
   let truncated = 0;
-  const loaded = rows.map(({ id, prompt, completion }): TargetRow => {
+  const loaded = rows.map(({ id, prompt, completion, weight }): TargetRow => {
     let tokens = tokenizer.encode(prompt, { addSpecialTokens: true });
     const target = tokenizer.encode(completion);
     if (end !== null) target.push(end);
@@ -244,7 +245,7 @@ export function targetRows(
       truncated++;
     }
     for (const part of [tokens, target]) requireKnown(id, part, config.vocabularySize);
-    return { id, tokens, promptLength: tokens.length, target };
+    return { id, tokens, promptLength: tokens.length, target, ...(weight !== undefined && { weight }) };
   });
   return { rows: loaded, truncated, unsupervised: 0 };
 }

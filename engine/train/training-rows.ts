@@ -11,6 +11,7 @@ export interface TokenRow {
   promptLength: number;
   /** 1 for each token that is learned, where those are not simply all after the prompt. */
   learned?: readonly number[];
+  weight?: number;
 }
 
 /** The label of each token of a row: itself, or {@link IGNORED} where it is not learned. */
@@ -46,6 +47,14 @@ export const readCausalRows = (file: string): Promise<CausalRow[]> =>
 
 const MESSAGES = 'A conversation is {"id": …, "messages": [{"role": "user", "content": …}, …]}.';
 
+function weightFault(weight: unknown): Fault | null {
+  if (weight === undefined || (Number.isFinite(weight) && (weight as number) > 0)) return null;
+  return {
+    fault: 'field weight is not a number above 0',
+    hint: 'Leave it out for a row that is drawn as often as most.',
+  };
+}
+
 interface Fault {
   fault: string;
   hint: string;
@@ -71,7 +80,7 @@ async function readLines<Row>(file: string, check: (row: Record<string, unknown>
     } catch (error) {
       throw bad(`${where}: not valid JSON (${(error as Error).message}).`, 'Write one JSON object a line.');
     }
-    const wrong = check(Object(row) as typeof row);
+    const wrong = check(Object(row) as typeof row) ?? weightFault(row['weight']);
     if (wrong) throw bad(`${where}: ${wrong.fault}.`, wrong.hint);
     rows.push(row as Row);
   }

@@ -7,6 +7,8 @@ export interface TrainingRow {
   id: string;
   prompt: string;
   completion: string;
+  /** How often the row is drawn beside the others; 1 when absent. */
+  weight?: number;
 }
 
 export interface TrainingPlan {
@@ -27,6 +29,8 @@ export interface PlanOptions {
   /** True: the first epoch goes from easy to hard; false: a seeded shuffle. */
   curriculum: boolean;
   seed: number;
+  /** How often an example is drawn beside the others, above 0; all alike when absent. */
+  weightOf?: (row: ExampleRow) => number;
 }
 
 /**
@@ -54,14 +58,14 @@ export function planTraining(options: PlanOptions): TrainingPlan {
     : stream(options.seed, 'training', 'order').shuffle(train);
   const stepsPerEpoch = Math.ceil(Math.ceil(train.length / batchSize) / gradientAccumulationSteps);
   return {
-    train: ordered.map(toTrainingRow),
-    validation: rows.filter((row) => row.split === 'validation').map(toTrainingRow),
+    train: ordered.map((row) => toTrainingRow(row, options.weightOf?.(row))),
+    validation: rows.filter((row) => row.split === 'validation').map((row) => toTrainingRow(row)),
     shuffleFirstEpoch: !options.curriculum,
     stepsPerEpoch,
     totalSteps: Math.ceil(stepsPerEpoch * numEpochs),
   };
 }
 
-function toTrainingRow(row: ExampleRow): TrainingRow {
-  return { id: row.id, prompt: row.input, completion: row.target };
+function toTrainingRow(row: ExampleRow, weight?: number): TrainingRow {
+  return { id: row.id, prompt: row.input, completion: row.target, ...(weight !== undefined && { weight }) };
 }

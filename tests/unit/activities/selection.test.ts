@@ -78,3 +78,25 @@ it('chooses what users correct before what they accept, where the validator pass
   expect(selected.map(({ eventId }) => Number(eventId.slice(1)) % 2)).toEqual(Array(BUDGET).fill(0));
   for (const { uncertainty } of selected) expect(uncertainty).toBeGreaterThan(0.4);
 });
+
+it('the simulated annotator labels by the convention of the time, and both conventions pass', async () => {
+  const times = ['2025-11-05T00:00:00Z', '2025-12-30T00:00:00Z'];
+  const { examples } = await selectFrom(
+    { selection: { budget: 40 }, simulatedUsers: { wrongLabels: 0, changeConvention: true } },
+    (_, place) => ({
+      ts: times[place % 2]!,
+      ai_output: 'nothing',
+      validation_score: 0,
+      feedback_type: 'VALIDATION_FAILURE',
+    }),
+  );
+  expect(new Set(examples.map((row) => row.ts))).toEqual(new Set(times));
+  expect(examples.every((row) => row.labelScore === 100)).toBe(true);
+  const types = (time: string) =>
+    examples
+      .filter((row) => row.ts === time)
+      .flatMap(({ target }) => [...target.matchAll(/^(\w+) (?:price|total|weight|rating|salary|fee)$/gm)])
+      .map(([, type]) => type);
+  expect(new Set(types(times[0]!))).toEqual(new Set(['decimal']));
+  expect(new Set(types(times[1]!))).toEqual(new Set(['int']));
+});

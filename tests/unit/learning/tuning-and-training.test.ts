@@ -94,6 +94,14 @@ describe('planTraining', () => {
     expect([plan.stepsPerEpoch, plan.totalSteps]).toEqual([2, 6]);
   });
 
+  it('R1: rows carry the weights of their examples, where there are some', () => {
+    const weightOf = ({ difficulty }: { difficulty: number }) => 1 + difficulty;
+    const plan = planTraining({ examples: rows, parameters, curriculum: true, seed: 1, weightOf });
+    const difficultyOf = (id: string) => rows.find((row) => row.id === id)!.difficulty;
+    expect(plan.train.map(({ weight }) => weight)).toEqual(plan.train.map(({ id }) => 1 + difficultyOf(id)));
+    expect(plan.validation.every((row) => !('weight' in row))).toBe(true);
+  });
+
   it('R11: refuses an empty training split and a repeated example', () => {
     expect(() => planTraining({ examples: [], parameters, curriculum: true, seed: 1 })).toThrow('none of 0 examples');
     expect(() => planTraining({ examples: [rows[1]!, rows[1]!], parameters, curriculum: true, seed: 1 })).toThrow(

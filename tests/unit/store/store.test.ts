@@ -187,6 +187,12 @@ describe('stages', () => {
       ['c', 2],
     ]);
     expect(found[1]).toEqual({ ...example('a', 'event-1'), round: 1 });
+    await store.appendFeedback('main', [event(1)]);
+    expect((await store.allExamples('main', 2)).map(({ id, ts }) => [id, ts])).toEqual([
+      ['b', undefined],
+      ['a', event(1).ts],
+      ['c', undefined],
+    ]);
   });
 
   it('finds the trial with the lowest objective of its artifact type in the newest round', async () => {

@@ -45,6 +45,42 @@ it('is a function of seed and epoch', () => {
   expect(order(1)).not.toEqual(order(1, 2));
 });
 
+it('draws rows by their weights: as many an epoch as there are, each its share but for less than one', () => {
+  const weights = fc.array(fc.double({ min: 1e-3, max: 100, noNaN: true }), { minLength: 1, maxLength: 40 });
+  fc.assert(
+    fc.property(weights, fc.nat(5), fc.boolean(), (drawn, epoch, shuffleFirstEpoch) => {
+      const rows = rowsOf(drawn.map(() => 3)).map((row, place) => ({ ...row, weight: drawn[place]! }));
+      const tokens = firstTokens(planEpoch(rows, { ...plan, shuffleFirstEpoch }, epoch).flat());
+      expect(tokens).toHaveLength(rows.length);
+      const total = drawn.reduce((sum, weight) => sum + weight, 0);
+      for (const [place, weight] of drawn.entries()) {
+        const times = tokens.filter((token) => token === 1000 + place).length;
+        expect(Math.abs(times - (weight / total) * rows.length)).toBeLessThan(1 + 1e-9);
+      }
+      const ordered = tokens.every((token, place) => place === 0 || tokens[place - 1]! <= token);
+      expect(ordered || shuffleFirstEpoch || epoch > 0).toBe(true);
+    }),
+  );
+});
+
+it('over many epochs a row is drawn in proportion to its weight, and equal weights change nothing', () => {
+  const rows = rowsOf([3, 3, 3, 3]).map((row, place) => ({ ...row, weight: [0.1, 1, 1, 1.9][place]! }));
+  const drawn = Array.from({ length: 2000 }, (_, epoch) => firstTokens(planEpoch(rows, plan, epoch).flat())).flat();
+  const share = (place: number) => drawn.filter((token) => token === 1000 + place).length / 2000;
+  expect(share(0)).toBeGreaterThan(0.07);
+  expect(share(0)).toBeLessThan(0.13);
+  expect(share(3)).toBeGreaterThan(1.85);
+  expect(share(3)).toBeLessThan(1.95);
+  const alike = rowsOf([3, 9, 4, 8]);
+  expect(
+    planEpoch(
+      alike.map((row) => ({ ...row, weight: 0.3 })),
+      plan,
+      1,
+    ),
+  ).toEqual(planEpoch(alike, plan, 1));
+});
+
 it('keeps the order of the file in the first epoch when asked', () => {
   const rows = rowsOf([9, 1, 40, 3, 3, 120, 2, 8, 5]);
   const inOrder = { ...plan, shuffleFirstEpoch: false };

@@ -217,6 +217,27 @@ describe('preferences', () => {
   });
 });
 
+describe('weights of rows', () => {
+  it('a row that weighs much is learned sooner, and a weight that is none is refused', async () => {
+    const rows = tinyRows(8);
+    const weighed = (heavy: number) => rows.map((row, place) => ({ ...row, weight: place === heavy ? 50 : 1 }));
+    const lossOf = async (name: string, heavy: number) => {
+      const trainFile = await file(`${name}.jsonl`, weighed(heavy));
+      const validationFile = await file(`${name}-first.jsonl`, rows.slice(0, 1));
+      const { result } = await run(spec(name, { trainFile, validationFile, parameters: { numEpochs: 4 } }));
+      return result.validationLoss!;
+    };
+    expect(await lossOf('heavy-first', 0)).toBeLessThan(await lossOf('heavy-last', 7));
+    for (const weight of [0, -1, '2', null]) {
+      const trainFile = await file('bad-weight.jsonl', [{ ...rows[0], weight }]);
+      await expect(run(spec('bad-weight', { trainFile }))).rejects.toMatchObject({
+        code: 'E_DATA_INVALID',
+        message: expect.stringMatching(/bad-weight\.jsonl:1: field weight is not a number above 0/),
+      });
+    }
+  });
+});
+
 describe('other objectives', () => {
   it('distils a teacher: the student comes nearer to it than by labels alone', async () => {
     const { result: teacher } = await run(
