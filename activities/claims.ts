@@ -1,4 +1,4 @@
-import type { ArmResult, ClaimsReport, ClaimTier, Preregistration, ProbeResult } from '../config/claims.js';
+import type { ArmResult, ClaimsReport, ClaimTier, GateProbe, Preregistration, ProbeResult } from '../config/claims.js';
 import { configHash } from '../config/hash.js';
 import { merge, type Tree } from '../config/layers.js';
 import { LoopConfig } from '../config/loop.js';
@@ -10,7 +10,7 @@ import { mean } from '../learning/statistics/descriptive.js';
 import { generatorSha256, modelSha256 } from './claims/fingerprint.js';
 import { ComputeMeter } from './claims/compute-meter.js';
 import { forgetRun, playArm, type ArmPlan } from './claims/play-arm.js';
-import { probeComponents } from './claims/probe-components.js';
+import { PLANTED_SHARES, probeComponents } from './claims/probe-components.js';
 import { readState, resultFile, writeState } from './claims/result-files.js';
 import { baseModelFolder, type Dependencies } from './dependencies.js';
 import type { CpuActivities, GpuActivities } from './interfaces.js';
@@ -76,7 +76,23 @@ async function isContinued(dataFolder: string, input: ClaimsInput, plan: ArmPlan
 
 /** Key of a seed's probes, which train nothing. */
 export const probeKey = (input: ClaimsInput, seed: number) =>
-  configHash({ probe: seed, generator: input.preregistration.generatorSha256 });
+  configHash({ probe: seed, planted: PLANTED_SHARES, generator: input.preregistration.generatorSha256 });
+
+/** The gates as detectors, over the seeds; where no seed refused a label there is no precision. */
+function meanGates(probes: readonly ProbeResult[]): GateProbe[] {
+  if (probes.length === 0) return [];
+  return PLANTED_SHARES.map((planted, place) => {
+    const over = (side: 'v1' | 'v2') => {
+      const found = probes.map(({ gates }) => gates[place]![side]);
+      const precisions = found.flatMap(({ precision }) => precision ?? []);
+      return {
+        precision: precisions.length === 0 ? null : mean(precisions),
+        recall: mean(found.map(({ recall }) => recall)),
+      };
+    };
+    return { planted, v1: over('v1'), v2: over('v2') };
+  });
+}
 
 export function createClaimsGpuActivities(
   deps: Dependencies & { engine: Engine; cpu: CpuActivities; gpuOver(engine: Engine): GpuActivities },
@@ -149,6 +165,7 @@ export function createClaimsCpuActivities({ dataFolder }: Dependencies): ClaimsC
         machine:
           runs.length === 0 ? null : { cpus: runs[0]!.machine.cpus, load: [Math.min(...loads), Math.max(...loads)] },
         goodKept: probes.length === 0 ? null : mean(probes.map((probe) => probe.goodKept.v2)),
+        gates: meanGates(probes),
         complete: runs.length === wanted.length && probes.length === probeSeeds.length,
         claims: judgeClaims(preregistration.claims, {
           runs,

@@ -8,6 +8,7 @@ export type ClaimTier = (typeof CLAIM_TIERS)[number];
 /** A statistic of one run of one arm, or of one probe (which trains nothing). */
 export const CLAIM_MEASURES = [
   'labelsToTarget',
+  'labelsToSuccess',
   'secondsToTarget',
   'visitsToTarget',
   'operationsToTarget',
@@ -156,6 +157,21 @@ export interface ArmResult {
   machine: { cpus: number; loadAtStart: number; loadAtEnd: number };
 }
 
+/** Quality gates as a detector of planted boilerplate. */
+export interface GateDetection {
+  /** Share of the refused labels that had been planted; null where none was refused. */
+  precision: number | null;
+  /** Share of the planted labels that were refused. */
+  recall: number;
+}
+
+/** What the gates of V1 and V2 find where so large a share of the labels is planted. */
+export interface GateProbe {
+  planted: number;
+  v1: GateDetection;
+  v2: GateDetection;
+}
+
 /** Comparisons of components that need no training: V1's way and V2's way on the same rows. */
 export interface ProbeResult {
   key: string;
@@ -163,6 +179,7 @@ export interface ProbeResult {
   values: Partial<Record<ClaimMeasure, { v1: number; v2: number }>>;
   /** Share of the good labels that the gates keep. */
   goodKept: { v1: number; v2: number };
+  gates: GateProbe[];
 }
 
 export const VERDICTS = ['met', 'improved, below target', 'no effect', 'worse', 'not measured'] as const;
@@ -214,5 +231,7 @@ export interface ClaimsReport {
   note: string;
   /** Share of the good labels that V2's quality gates keep beside planted boilerplate. */
   goodKept: number | null;
+  /** Means over the seeds. */
+  gates: GateProbe[];
   claims: ClaimRow[];
 }

@@ -68,40 +68,27 @@ export function simulatedNow(round: number): string {
   return new Date(SIMULATED_START + round * DAY).toISOString();
 }
 
-/** The id of an event, which says when it was as well. */
-function simulatedMoment({
-  loop,
-  round,
-  requestId,
-}: Pick<SimulatedFeedbackInput, 'loop' | 'round' | 'requestId'>): Pick<FeedbackEvent, 'id' | 'ts'> {
-  const digest = createHash('sha256')
-    .update(JSON.stringify([loop, round, requestId]))
-    .digest();
-  const age = (digest.readUInt32BE(0) / 0x1_0000_0000) * SPREAD_DAYS * DAY;
-  return {
-    id: `simulated-${digest.toString('hex').slice(0, 32)}`,
-    ts: new Date(Date.parse(simulatedNow(round)) - Math.floor(age)).toISOString(),
-  };
-}
-
 /**
  * The feedback event of a simulated user: deterministic in loop, round and request. The time lies within the 60 days
  * before {@link simulatedNow}; `SUCCESS` from 70 points, else `VALIDATION_FAILURE`, `USER_CORRECTION` where a
  * correction is attached. `context.notes` says that it is simulated.
  */
 export function simulateFeedback(input: SimulatedFeedbackInput): FeedbackEvent {
-  const moment = simulatedMoment(input);
-  const validationScore =
-    typeof input.validationScore === 'number' ? input.validationScore : input.validationScore(moment.ts);
-  const success = validationScore >= SUCCESS_SCORE;
+  const digest = createHash('sha256')
+    .update(JSON.stringify([input.loop, input.round, input.requestId]))
+    .digest();
+  const age = (digest.readUInt32BE(0) / 0x1_0000_0000) * SPREAD_DAYS * DAY;
+  const ts = new Date(Date.parse(simulatedNow(input.round)) - Math.floor(age)).toISOString();
+  const score = typeof input.validationScore === 'number' ? input.validationScore : input.validationScore(ts);
   const event: FeedbackEvent = {
-    ...moment,
+    id: `simulated-${digest.toString('hex').slice(0, 32)}`,
+    ts,
     input_data: input.specification,
     ai_output: input.output,
     artifact_type: input.artifactType,
     model_used: input.modelUsed,
-    validation_score: validationScore,
-    feedback_type: success ? 'SUCCESS' : 'VALIDATION_FAILURE',
+    validation_score: score,
+    feedback_type: score >= SUCCESS_SCORE ? 'SUCCESS' : 'VALIDATION_FAILURE',
     context: { notes: 'simulated' },
   };
   if (input.correctedOutput === undefined) return event;

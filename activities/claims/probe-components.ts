@@ -1,4 +1,4 @@
-import type { ProbeResult } from '../../config/claims.js';
+import type { GateDetection, ProbeResult } from '../../config/claims.js';
 import { PRESETS } from '../../config/presets.js';
 import { stream } from '../../config/random.js';
 import { LoopConfig } from '../../config/loop.js';
@@ -24,6 +24,8 @@ import { OPERATORS } from '../augmentation.js';
 const REQUESTS = 200;
 /** Share of labels that are planted boilerplate: an input of the experiment, not a finding. */
 const PLANTED = 0.2;
+/** Shares at which the gates are looked at as detectors (requirements §3). */
+export const PLANTED_SHARES = [0.05, PLANTED, 0.4];
 /** Originals that are augmented. */
 const ORIGINALS = 60;
 /** Mistakes of the graded answers whose order a similarity has to find; more would leave nothing of a small artifact. */
@@ -38,8 +40,13 @@ export async function probeComponents(seed: number): Promise<Omit<ProbeResult, '
     distribution: 'target',
     split: 'pool',
   });
-  const v1 = probeGates(tasks, seed, 'v1');
-  const v2 = probeGates(tasks, seed, 'v2');
+  const gates = PLANTED_SHARES.map((planted) => ({
+    planted,
+    v1: probeGates(tasks, seed, 'v1', planted),
+    v2: probeGates(tasks, seed, 'v2', planted),
+  }));
+  const { v1, v2 } = gates.find(({ planted }) => planted === PLANTED)!;
+  const detection = ({ precision, recall }: GateDetection): GateDetection => ({ precision, recall });
   return {
     seed,
     values: {
@@ -48,16 +55,17 @@ export async function probeComponents(seed: number): Promise<Omit<ProbeResult, '
       ...probeSimilarity(tasks, seed),
     },
     goodKept: { v1: v1.goodKept, v2: v2.goodKept },
+    gates: gates.map((probe) => ({ planted: probe.planted, v1: detection(probe.v1), v2: detection(probe.v2) })),
   };
 }
 
 /** Labels with planted boilerplate through the gates of a preset: what share of the accepted was planted. */
-function probeGates(tasks: readonly Task[], seed: number, preset: keyof typeof PRESETS) {
+function probeGates(tasks: readonly Task[], seed: number, preset: keyof typeof PRESETS, share: number) {
   const { gate } = LoopConfig.parse(PRESETS[preset]);
   const random = stream(seed, 'claims', 'boilerplate');
   const planted = new Set<string>();
   const labelled = tasks.map(({ id, artifactType, specification }): LabelCandidate => {
-    const isPlanted = random.float() < PLANTED;
+    const isPlanted = random.float() < share;
     if (isPlanted) planted.add(id);
     const target = isPlanted
       ? boilerplate(artifactType, random)
@@ -73,9 +81,12 @@ function probeGates(tasks: readonly Task[], seed: number, preset: keyof typeof P
   const { accepted } = gates.apply(labelled);
   const generic = accepted.filter((row) => planted.has(row.id)).length;
   const good = labelled.length - planted.size;
+  const refused = labelled.length - accepted.length;
   return {
     generic: accepted.length === 0 ? 0 : generic / accepted.length,
-    goodKept: accepted.filter((row) => !planted.has(row.id)).length / good,
+    goodKept: (accepted.length - generic) / good,
+    precision: refused === 0 ? null : (planted.size - generic) / refused,
+    recall: (planted.size - generic) / planted.size,
   };
 }
 

@@ -27,6 +27,8 @@ export function measureArm(run: ArmResult, measure: ClaimMeasure, context: Measu
   switch (measure) {
     case 'labelsToTarget':
       return reach(run, context, (round) => round.labels);
+    case 'labelsToSuccess':
+      return reach(run, context, (round) => round.labels, hasSucceeded);
     case 'secondsToTarget':
       return reach(run, context, (round) => round.seconds);
     case 'visitsToTarget':
@@ -66,15 +68,23 @@ export function measureArm(run: ArmResult, measure: ClaimMeasure, context: Measu
   }
 }
 
-/** The cost at the first of two evaluations in a row that reach the score. */
-function reach(run: ArmResult, { targetScore, other }: MeasureContext, costOf: (round: ArmRound) => number): Measured {
+/** The cost at the first of two evaluations in a row that reach the score, or what is asked for instead. */
+function reach(
+  run: ArmResult,
+  { targetScore, other }: MeasureContext,
+  costOf: (round: ArmRound) => number,
+  reaches = (round: ArmRound) => round.score >= targetScore,
+): Measured {
   const { rounds } = run;
-  const reaches = (place: number) => (rounds[place]?.score ?? -1) >= targetScore;
-  const first = rounds.find((_, place) => reaches(place) && reaches(place + 1));
+  const first = rounds.find((round, place) => reaches(round) && rounds.slice(place + 1, place + 2).some(reaches));
   return first === undefined
     ? { value: Math.max(...budgets(run, other, costOf)), censored: true }
     : { value: costOf(first), censored: false };
 }
+
+/** Share of answers with at least 70 points. */
+const TARGET_SUCCESS = 0.8;
+const hasSucceeded = ({ successRate }: ArmRound): boolean => successRate >= TARGET_SUCCESS;
 
 const budgets = (run: ArmResult, other: ArmResult, costOf: (round: ArmRound) => number): number[] =>
   [run, other].map(({ rounds }) => costOf(rounds.at(-1)!));

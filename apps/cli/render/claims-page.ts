@@ -54,7 +54,14 @@ export function claimsPage(report: ClaimsReport, { command, registration, runs =
     ...(report.goodKept === null
       ? []
       : [
-          `Beside the planted boilerplate, V2's gates kept ${(100 * report.goodKept).toFixed(1)} % of the good labels.`,
+          `Beside the planted boilerplate, V2's gates kept ${(100 * report.goodKept).toFixed(1)} % of the good labels. As detectors of it:`,
+          '',
+          '| planted share | precision of V1 | recall of V1 | precision of V2 | recall of V2 |',
+          '|---|---|---|---|---|',
+          ...report.gates.map(
+            ({ planted, v1, v2 }) =>
+              `| ${[planted, v1.precision, v1.recall, v2.precision, v2.recall].map(percent).join(' | ')} |`,
+          ),
           '',
         ]),
     '## Components and controls',
@@ -88,6 +95,8 @@ function provisional(measured: readonly ClaimRow[], { tier }: ClaimsReport): str
     '',
   ];
 }
+
+const percent = (share: number | null): string => (share === null ? '–' : `${(100 * share).toFixed(1)} %`);
 
 function table(rows: readonly ClaimRow[]): string[] {
   return [

@@ -126,6 +126,7 @@ it('gates that throw good labels away do not meet their claim', () => {
       seed,
       values: { genericShare: { v1: 0.2, v2: 0.01 } },
       goodKept: { v1: 1, v2: goodKept },
+      gates: [],
     }));
   const verdict = (goodKept: number) =>
     judgeClaims([claim], { runs: [], probes: probes(goodKept), targetScore: 80 })[0]!.verdict;

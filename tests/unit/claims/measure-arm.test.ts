@@ -16,6 +16,13 @@ describe('the budget to a score', () => {
     expect(measure([70, 80, 85], 'operationsToTarget')).toEqual({ value: 2e6, censored: false });
   });
 
+  it('to success asks for 80 % of good answers instead of 80 points', () => {
+    expect(measure([79, 81, 79, 80, 80], 'labelsToSuccess')).toEqual({ value: 400, censored: false });
+    const late = run('v2', 1, [90, 90, 90]);
+    late.rounds[0]!.successRate = 0.79;
+    expect(measureArm(late, 'labelsToSuccess', { targetScore: 80, other })).toEqual({ value: 200, censored: false });
+  });
+
   it('is the whole one, censored, when the score is reached once or never', () => {
     expect(measure([70, 79.9, 80], 'labelsToTarget')).toEqual({ value: 300, censored: true });
     expect(measure([70, 79.9, 79.9], 'labelsToTarget')).toEqual({ value: 300, censored: true });
