@@ -1,4 +1,4 @@
-import type { GateDetection, ProbeResult } from '../../config/claims.js';
+import type { ProbeResult } from '../../config/claims.js';
 import { PRESETS } from '../../config/presets.js';
 import { stream } from '../../config/random.js';
 import { LoopConfig } from '../../config/loop.js';
@@ -46,7 +46,6 @@ export async function probeComponents(seed: number): Promise<Omit<ProbeResult, '
     v2: probeGates(tasks, seed, 'v2', planted),
   }));
   const { v1, v2 } = gates.find(({ planted }) => planted === PLANTED)!;
-  const detection = ({ precision, recall }: GateDetection): GateDetection => ({ precision, recall });
   return {
     seed,
     values: {
@@ -55,11 +54,11 @@ export async function probeComponents(seed: number): Promise<Omit<ProbeResult, '
       ...probeSimilarity(tasks, seed),
     },
     goodKept: { v1: v1.goodKept, v2: v2.goodKept },
-    gates: gates.map((probe) => ({ planted: probe.planted, v1: detection(probe.v1), v2: detection(probe.v2) })),
+    gates: gates.map((probe) => ({ planted: probe.planted, v1: probe.v1.detection, v2: probe.v2.detection })),
   };
 }
 
-/** Labels with planted boilerplate through the gates of a preset: what share of the accepted was planted. */
+/** Labels with planted boilerplate through the gates of a preset: what share of the accepted was planted, what was found. */
 function probeGates(tasks: readonly Task[], seed: number, preset: keyof typeof PRESETS, share: number) {
   const { gate } = LoopConfig.parse(PRESETS[preset]);
   const random = stream(seed, 'claims', 'boilerplate');
@@ -82,11 +81,11 @@ function probeGates(tasks: readonly Task[], seed: number, preset: keyof typeof P
   const generic = accepted.filter((row) => planted.has(row.id)).length;
   const good = labelled.length - planted.size;
   const refused = labelled.length - accepted.length;
+  const found = planted.size - generic;
   return {
     generic: accepted.length === 0 ? 0 : generic / accepted.length,
     goodKept: (accepted.length - generic) / good,
-    precision: refused === 0 ? null : (planted.size - generic) / refused,
-    recall: (planted.size - generic) / planted.size,
+    detection: { precision: refused === 0 ? null : found / refused, recall: found / planted.size },
   };
 }
 

@@ -54,12 +54,14 @@ describe('the registration', () => {
       const { training, simulatedUsers, selection, rounds, seed } = plan(arm);
       expect({ training, simulatedUsers, rounds, seed, budget: selection.budget }).toEqual({
         training: plan('v1').training,
-        simulatedUsers: plan('v1').simulatedUsers,
+        simulatedUsers: { ...plan('v1').simulatedUsers, changeConvention: arm.includes('-with-change') },
         rounds: arm.endsWith('-to-600') ? 6 : 4,
         seed: 1,
         budget: 100,
       });
     }
+    for (const { arm, against } of registered.claims)
+      expect(plan(arm).simulatedUsers).toEqual(plan(against).simulatedUsers);
     expect(plan('v2-with-mining').components).toEqual({ ...plan('v2').components, hardNegativeMining: true });
     expect(plan('v1').components.tracking).toBe(false);
     expect(plan('v1', 2).name).not.toBe(plan('v1').name);
