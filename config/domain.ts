@@ -163,7 +163,7 @@ export interface RequestScoreRow {
 export interface ExampleRow {
   id: string;
   eventId: string;
-  /** When the event happened; examples of versions before 0.2 come without. */
+  /** When the event happened; unknown where an earlier version began the round. */
   ts?: string;
   artifactType: ArtifactType;
   input: string;

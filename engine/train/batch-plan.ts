@@ -29,10 +29,10 @@ export const stepsPerEpoch = (rows: number, { batchSize, accumulation }: BatchPl
   Math.ceil(rows / (batchSize * accumulation));
 
 /**
- * The micro-batches of each step of one epoch, a function of (seed, epoch) alone. The rows of a step are a random
- * sample, of those that the rows' weights leave in the epoch: grouping whole steps by length would also group them by task, and a small model then swings from one task to
- * the next; `lengthGrouping` does it all the same, in windows of 16 steps whose order is then drawn. Within a step rows
- * are sorted by length, so that its micro-batches are padded little.
+ * The micro-batches of each step of one epoch, a function of (seed, epoch) alone. Rows come as often as their weights
+ * say. Those of a step are a random sample: grouping whole steps by length would also group them by task, and a small model
+ * then swings from one task to the next; `lengthGrouping` does it all the same, in windows of 16 steps whose order is then
+ * drawn. Within a step rows are sorted by length, so that its micro-batches are padded little.
  *
  * @param epoch from 0
  */
