@@ -378,8 +378,8 @@ export interface StoreActivities {
   /** Starts `count` trials of the study from number `from` on and returns their parameters. */
   proposeTrials(input: { key: RoundKey; from: number; count: number }): Promise<Partial<TrainingParameters>[]>;
   /**
-   * With the pruner `asha`: which trials train next, and how far, at most `count` of them; new ones start, waiting ones run
-   * again. None: the search is over, and what still waits is recorded as pruned. `turn` counts the calls of a round.
+   * With the pruner `asha`: which trials train next, and how long, at most `count` of them; new ones start, waiting ones
+   * run again. None: the search is over, and what still waits is recorded as pruned. `turn` counts the calls of a round.
    */
   proposeParts(input: { key: RoundKey; turn: number; trials: number; count: number }): Promise<ProposedPart[]>;
   /** Lets a running trial wait at an epoch for the others. */

@@ -1,8 +1,9 @@
 /**
  * What pruning saves and costs: LoRA trainings of `models/base` with parameters drawn at random, each to its end, and the
- * same trials under each pruner. A pruned training is the beginning of the whole one (its schedule is that of nine
- * epochs), so that each is computed once. The best of many trials is also the luckiest, so what is compared is the mean of
- * its parameters over other training seeds, in units of the standard deviation of one.
+ * same trials under each pruner. A training that a pruner stops is the beginning of the whole one (its schedule is that of
+ * nine epochs), so that each is computed once; those of `asha` have schedules of their own. The best of many trials is also
+ * the luckiest, so what is compared is the mean of its parameters over other training seeds, in units of the standard
+ * deviation of one.
  * `node dist/bench/pruning.js [--json] [--studies 5] [--from 1] [--trials 27]`; with --json also the curves.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,7 +17,9 @@ import { mean, standardDeviation } from '../learning/statistics/descriptive.js';
 import { HyperparameterOptimizer, TrialPruned } from '../learning/tuning/hyperparameter-optimizer.js';
 import { nextParts } from '../learning/tuning/asynchronous-halving.js';
 import { bestTrial, createStudy, finishTrial, reportValue } from '../learning/tuning/study.js';
+import { createDefaultSampler } from '../learning/tuning/default-sampler.js';
 import { createRandomSampler } from '../learning/tuning/random-sampler.js';
+import type { Sampler } from '../learning/tuning/sampler.js';
 import { defaultParameters, type ParameterValues, type SearchSpace } from '../learning/tuning/search-space.js';
 import { PRUNERS } from '../learning/tuning/methods.js';
 import type { Pruner } from '../learning/tuning/pruner.js';
@@ -40,7 +43,7 @@ const SPACE: SearchSpace = {
   loraAlpha: { low: 8, high: 64, scale: 'log', integer: false },
 };
 const { training } = LoopConfig.parse({ training: { targetModules: 'all-linear', batchSize: 8, loraDropout: 0 } });
-const DEFAULTS = { ...defaultParameters(training), gradientAccumulationSteps: 1, numEpochs: EPOCHS };
+const DEFAULTS = { ...defaultParameters(training), gradientAccumulationSteps: 1 };
 
 /** The loop's pruners, and successive halving that keeps fewer. */
 const COMPARED: Record<string, () => Pruner> = {
@@ -65,8 +68,11 @@ interface Found {
   again: number[];
 }
 
-/** Which pauses trials instead of stopping them. */
-const PROMOTING = 'asha';
+/** Short trainings, and the best of them anew: with the trials of the others, and with those of the loop's sampler. */
+const PROMOTING: Record<string, () => Sampler> = {
+  asha: createRandomSampler,
+  'asha, not random': createDefaultSampler,
+};
 
 const folder = mkdtempSync(path.join(tmpdir(), 'ratchet-pruning-'));
 const engine = createEngine();
@@ -77,7 +83,7 @@ try {
     process.stdout.write(flags.json ? `${JSON.stringify(figures.at(-1))}\n` : `${line(figures.at(-1)!)}\n`);
   }
   if (!flags.json)
-    for (const name of [...Object.keys(COMPARED), PROMOTING]) process.stdout.write(`${summary(name, figures)}\n`);
+    for (const name of Object.keys({ ...COMPARED, ...PROMOTING })) process.stdout.write(`${summary(name, figures)}\n`);
 } finally {
   await engine.close();
   rmSync(folder, { recursive: true, force: true });
@@ -96,7 +102,7 @@ async function playStudy(study: number): Promise<StudyFigures> {
     writeFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   }
   let runs = 0;
-  const trainCurve = async (parameters: ParameterValues, seed: number): Promise<number[]> => {
+  const trainCurve = async (parameters: ParameterValues, seed: number, numEpochs = EPOCHS): Promise<number[]> => {
     const run = path.join(folder, `${study}-${runs++}`);
     const curve: number[] = [];
     await engine.train(
@@ -109,7 +115,7 @@ async function playStudy(study: number): Promise<StudyFigures> {
         checkpointDir: path.join(run, 'checkpoints'),
         checkpointEverySteps: Number.MAX_SAFE_INTEGER,
         seed,
-        parameters: { ...DEFAULTS, ...parameters, targetModules: training.targetModules },
+        parameters: { ...DEFAULTS, ...parameters, numEpochs, targetModules: training.targetModules },
       },
       { onValidation: ({ loss }) => curve.push(loss) },
     );
@@ -160,8 +166,14 @@ async function playStudy(study: number): Promise<StudyFigures> {
       share: epochs / (TRIALS * EPOCHS),
     };
   }
-  const halved = halve(study, [...curves]);
-  pruners[PROMOTING] = { ...halved, again: await trainAgain(halved.parameters) };
+  const trainFor = async (parameters: ParameterValues, epochs: number): Promise<number> => {
+    const known = epochs === EPOCHS ? curves.get(JSON.stringify(parameters)) : undefined;
+    return (known ?? (await trainCurve(parameters, study, epochs))).at(-1)!;
+  };
+  for (const [name, sampler] of Object.entries(PROMOTING)) {
+    const halved = await halve(study, sampler(), trainFor);
+    pruners[name] = { ...halved, again: await trainAgain(halved.parameters) };
+  }
   return {
     study,
     full: { best: full.bestScore!, again: await trainAgain(full.bestParams) },
@@ -170,29 +182,29 @@ async function playStudy(study: number): Promise<StudyFigures> {
   };
 }
 
-/** The same trials with promotions: one that waits goes on along its curve. */
-function halve(
+/** As many trials with promotions; a random sampler draws those of the other searches. */
+async function halve(
   seed: number,
-  trials: [string, number[]][],
-): { best: number; share: number; parameters: ParameterValues } {
-  const sampler = createRandomSampler();
-  const queue = trials.map(([parameters]) => ({ ...(JSON.parse(parameters) as ParameterValues), numEpochs: EPOCHS }));
-  let study = createStudy({ name: `${seed}`, space: SPACE, direction: 'minimize', seed });
+  { name, suggest }: Sampler,
+  train: (parameters: ParameterValues, epochs: number) => Promise<number>,
+): Promise<{ best: number; share: number; parameters: ParameterValues }> {
+  const sampler: Sampler = { name, suggest: (...asked) => ({ ...suggest(...asked), numEpochs: EPOCHS }) };
+  const drawn = ({ numEpochs: _, ...parameters }: ParameterValues) => parameters;
+  let study = createStudy({ name: 'all', space: SPACE, direction: 'minimize', seed });
+  let trained = 0;
   for (;;) {
-    const next = nextParts({ study, queue }, sampler, { trials: trials.length, count: 1 });
+    const next = nextParts({ study, queue: [] }, sampler, { trials: TRIALS, count: 1 });
     study = next.study;
     const [part] = next.parts;
     if (part === undefined) break;
-    const { number: trial, untilEpoch } = part;
-    const curve = trials[trial]![1];
-    for (let epoch = 1; epoch <= (untilEpoch ?? EPOCHS); epoch++)
-      study = reportValue(study, trial, epoch, curve[epoch - 1]!);
-    study = finishTrial(study, trial, untilEpoch === null ? { value: curve.at(-1)! } : 'pruned');
+    const { number: trial, waits, parameters } = part;
+    const epochs = parameters.numEpochs!;
+    trained += epochs;
+    const value = await train(drawn(parameters), epochs);
+    study = finishTrial(reportValue(study, trial, epochs, value), trial, waits ? 'pruned' : { value });
   }
   const best = bestTrial(study)!;
-  const parameters = JSON.parse(trials[best.number]![0]) as ParameterValues;
-  const epochs = study.trials.reduce((sum, { intermediate }) => sum + intermediate.length, 0);
-  return { best: best.value!, share: epochs / (trials.length * EPOCHS), parameters };
+  return { best: best.value!, share: trained / (TRIALS * EPOCHS), parameters: drawn(best.parameters) };
 }
 
 function line({ study, full, pruners }: StudyFigures): string {

@@ -255,7 +255,7 @@ const LoopSettings = z.strictObject({
         .enum(['none', 'median', 'successive-halving', 'hyperband', 'asha'])
         .default('median')
         .describe(
-          'What stops bad trials after their first, second, fourth … epoch; asha lets them go on later, once they belong to the better half.',
+          'What stops bad trials after their first, second, fourth … epoch; asha trains all for one epoch instead, and only the best fifth anew for longer.',
         ),
       parallel: z.int().min(1).max(32).default(1).describe('Trials that run at once.'),
       warmStart: z

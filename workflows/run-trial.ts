@@ -1,5 +1,5 @@
 import { isCancellation } from '@temporalio/workflow';
-import type { RoundKey } from '../activities/interfaces.js';
+import type { RoundKey, TrialProgress } from '../activities/interfaces.js';
 import type { ModelReference } from '../activities/loop-state.js';
 import type { ArtifactRef, TrainingParameters } from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
@@ -22,42 +22,41 @@ export interface RunTrialInput extends TrialData {
   /** Its number in the round's study, and that of the first trial that started together with it. */
   number: number;
   generation: number;
-  /** The epoch at which it waits for others this time; null: it goes to its end. Absent: a pruner is asked on the way. */
-  untilEpoch?: number | null;
+  /** With the pruner `asha`: whether it waits for the others once it is trained. */
+  waits?: boolean;
 }
 
 /**
  * One trial of the tuning stage: trains to its first, second, fourth … epoch, each time asks the pruner whether to go
- * on, and ends with the validation loss. A trial that fails for good costs itself, not the search.
+ * on, and ends with the validation loss. With `asha` it trains once, for as many epochs as were proposed. A trial that
+ * fails for good costs itself, not the search.
  */
 export async function runTrial(input: RunTrialInput): Promise<'complete' | 'pruned' | 'failed'> {
-  const { key, config, settings, number, generation, untilEpoch: epoch } = input;
+  const { key, config, settings, number, generation, waits } = input;
+  const { numEpochs } = input.parameters;
   const { store } = connectActivities(settings);
-  let reported = 0;
-  const report = async (validationLosses: number[]): Promise<boolean> => {
-    const losses = validationLosses.map((loss, place) => ({ epoch: place + 1, loss })).slice(reported);
-    if (losses.length === 0) return false;
-    reported += losses.length;
-    return (await store.reportTrial({ key, number, generation, losses })).prune;
-  };
+  const report = async (losses: { epoch: number; loss: number }[]): Promise<boolean> =>
+    losses.length > 0 && (await store.reportTrial({ key, number, generation, losses })).prune;
+  const byEpoch = ({ validationLosses }: TrialProgress, from: number) =>
+    validationLosses.map((loss, place) => ({ epoch: place + 1, loss })).slice(from);
   try {
     const train = trainer(input);
-    if (typeof epoch === 'number') {
-      const { validationLosses } = await train(epoch);
-      await report(validationLosses);
-      // One that stopped early has nothing to wait for.
-      if (validationLosses.length >= epoch) {
-        await store.pauseTrial({ key, number, epoch });
-        return 'pruned';
-      }
-    }
-    for (const untilEpoch of epoch === undefined ? rungs(input.parameters.numEpochs, config.tuning.pruner) : []) {
-      if (!(await report((await train(untilEpoch)).validationLosses))) continue;
+    let reported = 0;
+    for (const untilEpoch of rungs(numEpochs, config.tuning.pruner)) {
+      const losses = byEpoch(await train(untilEpoch), reported);
+      reported += losses.length;
+      if (!(await report(losses))) continue;
       await store.finishTrial({ key, number, outcome: 'pruned' });
       return 'pruned';
     }
-    const { validationLosses, loss } = await train(null);
-    await report(validationLosses);
+    const progress = await train(null);
+    const { loss } = progress;
+    if (config.tuning.pruner !== 'asha') await report(byEpoch(progress, reported));
+    else if (loss !== null) await report([{ epoch: numEpochs, loss }]);
+    if (waits && loss !== null) {
+      await store.pauseTrial({ key, number, epoch: numEpochs });
+      return 'pruned';
+    }
     await store.finishTrial({ key, number, outcome: loss === null ? 'failed' : { loss } });
     return loss === null ? 'failed' : 'complete';
   } catch (error) {
@@ -67,10 +66,10 @@ export async function runTrial(input: RunTrialInput): Promise<'complete' | 'prun
   }
 }
 
-/** Epochs after which the pruner is asked; the last epoch needs no decision. */
+/** Epochs after which the pruner is asked on the way; the last epoch needs no decision. */
 export function rungs(numEpochs: number, pruner: LoopConfig['tuning']['pruner']): number[] {
   const epochs: number[] = [];
-  if (pruner !== 'none') for (let epoch = 1; epoch < numEpochs; epoch *= 2) epochs.push(epoch);
+  if (pruner !== 'none' && pruner !== 'asha') for (let epoch = 1; epoch < numEpochs; epoch *= 2) epochs.push(epoch);
   return epochs;
 }
 

@@ -10,7 +10,7 @@ export interface TuneParametersInput extends TrialData {
 }
 
 /**
- * Searches the round's training parameters: generations of `parallel` trials, or of parts of trials with the pruner `asha`,
+ * Searches the round's training parameters: generations of `parallel` trials, or of trainings of trials with the pruner `asha`,
  * each a child workflow. Those of a generation are proposed together and judged against earlier generations alone, so that
  * the search does not depend on which of them is faster. Returns the best trial's parameters, or the current ones when
  * every trial failed.
@@ -23,10 +23,7 @@ export async function tuneParameters(
   const { trials, parallel, pruner } = config.tuning;
   const newAdapter = config.strategy === 'lora' && initialModel === null;
   await store.openStudy({ key, config, current, newAdapter });
-  const run = (
-    parameters: Partial<TrainingParameters>,
-    part: Pick<RunTrialInput, 'number' | 'generation' | 'untilEpoch'>,
-  ) =>
+  const run = (parameters: Partial<TrainingParameters>, part: Pick<RunTrialInput, 'number' | 'generation' | 'waits'>) =>
     executeChild(runTrial, {
       workflowId: trialWorkflowId(key.loop, key.round, part.number),
       args: [{ ...input, parameters: { ...current, ...parameters }, ...part }],

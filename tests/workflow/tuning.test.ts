@@ -70,7 +70,7 @@ describe('the tuning stage', () => {
     });
   });
 
-  it('R7: with asha a trial waits for the others, goes on from its checkpoint, and nothing is trained twice', async () => {
+  it('R7: with asha a trial waits for the others, the best train longer, and a killed one goes on from its checkpoint', async () => {
     const found = [];
     for (const lost of [false, true]) {
       let killed = false;
@@ -91,6 +91,13 @@ describe('the tuning stage', () => {
       expect(trials).toHaveLength(12);
       expect(new Set(trials.map(({ state }) => state))).toEqual(new Set(['complete', 'pruned']));
       const complete = trials.filter(({ state }) => state === 'complete');
+      // Each trial was one training of one epoch, and those that went on one more.
+      const trainings = new Set(
+        loop.engine.epochs.map((entry) => entry.split(' ')[0]!).filter((run) => /^\d/.test(run)),
+      );
+      const longer = complete.filter(({ parameters }) => parameters.numEpochs! > 1);
+      expect(longer.length).toBeGreaterThan(0);
+      expect(trainings.size).toBe(12 + longer.length);
       const best = complete.reduce((a, b) => (b.objective! < a.objective! ? b : a));
       expect((await loop.store.trainingRuns('tuned'))[0]!.parameters).toMatchObject(best.parameters);
       found.push(await traces(loop));
