@@ -253,7 +253,7 @@ const LoopSettings = z.strictObject({
         .describe('What proposes parameters; default is the Gaussian process, and TPE for more than 100 trials.'),
       pruner: z
         .enum(['none', 'median', 'successive-halving', 'hyperband', 'asha'])
-        .default('median')
+        .default('asha')
         .describe(
           'What stops bad trials after their first, second, fourth … epoch; asha trains all for one epoch instead, and only the best fifth anew for longer.',
         ),
