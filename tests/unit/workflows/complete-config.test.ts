@@ -22,7 +22,8 @@ describe('completeConfig', () => {
     drop(old.augmentation!, ['backTranslation']);
     drop(old.gate!, ['checks']);
     drop(old.tracking!, ['gate', 'alpha', 'minimumGain', 'maximumPairs', 'rollback']);
-    expect(completeConfig(old as LoopConfig)).toEqual(today);
+    // Without a pruner of its own such a loop has the default of then.
+    expect(completeConfig(old as LoopConfig)).toEqual({ ...today, tuning: { ...today.tuning, pruner: 'median' } });
   });
 
   it('W1: gives simulated users the types they asked for, and no simulated users to a loop without', () => {
