@@ -1,5 +1,5 @@
 import { isCancellation } from '@temporalio/workflow';
-import type { RoundKey, TrialProgress } from '../activities/interfaces.js';
+import type { RoundKey } from '../activities/interfaces.js';
 import type { ModelReference } from '../activities/loop-state.js';
 import type { ArtifactRef, TrainingParameters } from '../config/domain.js';
 import type { LoopConfig } from '../config/loop.js';
@@ -35,24 +35,23 @@ export async function runTrial(input: RunTrialInput): Promise<'complete' | 'prun
   const { key, config, settings, number, generation, waits } = input;
   const { numEpochs } = input.parameters;
   const { store } = connectActivities(settings);
-  const report = async (losses: { epoch: number; loss: number }[]): Promise<boolean> =>
-    losses.length > 0 && (await store.reportTrial({ key, number, generation, losses })).prune;
-  const byEpoch = ({ validationLosses }: TrialProgress, from: number) =>
-    validationLosses.map((loss, place) => ({ epoch: place + 1, loss })).slice(from);
+  let reported = 0;
+  const report = async (validationLosses: number[]): Promise<boolean> => {
+    const losses = validationLosses.map((loss, place) => ({ epoch: place + 1, loss })).slice(reported);
+    if (losses.length === 0) return false;
+    reported += losses.length;
+    return (await store.reportTrial({ key, number, generation, losses })).prune;
+  };
   try {
     const train = trainer(input);
-    let reported = 0;
     for (const untilEpoch of rungs(numEpochs, config.tuning.pruner)) {
-      const losses = byEpoch(await train(untilEpoch), reported);
-      reported += losses.length;
-      if (!(await report(losses))) continue;
+      if (!(await report((await train(untilEpoch)).validationLosses))) continue;
       await store.finishTrial({ key, number, outcome: 'pruned' });
       return 'pruned';
     }
-    const progress = await train(null);
-    const { loss } = progress;
-    if (config.tuning.pruner !== 'asha') await report(byEpoch(progress, reported));
-    else if (loss !== null) await report([{ epoch: numEpochs, loss }]);
+    const { validationLosses, loss } = await train(null);
+    if (config.tuning.pruner !== 'asha') await report(validationLosses);
+    else if (loss !== null) await store.reportTrial({ key, number, generation, losses: [{ epoch: numEpochs, loss }] });
     if (waits && loss !== null) {
       await store.pauseTrial({ key, number, epoch: numEpochs });
       return 'pruned';

@@ -10,10 +10,10 @@ export interface TuneParametersInput extends TrialData {
 }
 
 /**
- * Searches the round's training parameters: generations of `parallel` trials, or of trainings of trials with the pruner `asha`,
- * each a child workflow. Those of a generation are proposed together and judged against earlier generations alone, so that
- * the search does not depend on which of them is faster. Returns the best trial's parameters, or the current ones when
- * every trial failed.
+ * Searches the round's training parameters: generations of `parallel` trials (with the pruner `asha` of trainings, of which
+ * a trial may have several), each a child workflow. Those of a generation are proposed together and judged against earlier
+ * generations alone, so that the search does not depend on which of them is faster. Returns the best trial's parameters, or
+ * the current ones when every trial failed.
  */
 export async function tuneParameters(
   { store, cpu }: Activities,
