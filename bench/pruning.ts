@@ -45,6 +45,12 @@ const SPACE: SearchSpace = {
 const { training } = LoopConfig.parse({ training: { targetModules: 'all-linear', batchSize: 8, loraDropout: 0 } });
 const DEFAULTS = { ...defaultParameters(training), gradientAccumulationSteps: 1 };
 
+/** Every trial is to train for all epochs; only halving trains it for fewer first. */
+const inFull = ({ name, suggest }: Sampler): Sampler => ({
+  name,
+  suggest: (...asked) => ({ ...suggest(...asked), numEpochs: EPOCHS }),
+});
+
 /** The loop's pruners, and successive halving that keeps fewer. */
 const COMPARED: Record<string, () => Pruner> = {
   median: PRUNERS.median,
@@ -102,7 +108,7 @@ async function playStudy(study: number): Promise<StudyFigures> {
     writeFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   }
   let runs = 0;
-  const trainCurve = async (parameters: ParameterValues, seed: number, numEpochs = EPOCHS): Promise<number[]> => {
+  const trainCurve = async (parameters: ParameterValues, seed: number): Promise<number[]> => {
     const run = path.join(folder, `${study}-${runs++}`);
     const curve: number[] = [];
     await engine.train(
@@ -115,7 +121,7 @@ async function playStudy(study: number): Promise<StudyFigures> {
         checkpointDir: path.join(run, 'checkpoints'),
         checkpointEverySteps: Number.MAX_SAFE_INTEGER,
         seed,
-        parameters: { ...DEFAULTS, ...parameters, numEpochs, targetModules: training.targetModules },
+        parameters: { ...DEFAULTS, ...parameters, targetModules: training.targetModules },
       },
       { onValidation: ({ loss }) => curve.push(loss) },
     );
@@ -128,7 +134,7 @@ async function playStudy(study: number): Promise<StudyFigures> {
     space: SPACE,
     direction: 'minimize',
     seed: study,
-    sampler: createRandomSampler(),
+    sampler: inFull(createRandomSampler()),
     defaults: {},
   } as const;
   const full = await new HyperparameterOptimizer(search).optimize(async (parameters) => {
@@ -166,12 +172,10 @@ async function playStudy(study: number): Promise<StudyFigures> {
       share: epochs / (TRIALS * EPOCHS),
     };
   }
-  const trainFor = async (parameters: ParameterValues, epochs: number): Promise<number> => {
-    const known = epochs === EPOCHS ? curves.get(JSON.stringify(parameters)) : undefined;
-    return (known ?? (await trainCurve(parameters, study, epochs))).at(-1)!;
-  };
+  const trainPart = async (parameters: ParameterValues): Promise<number> =>
+    (curves.get(JSON.stringify(parameters)) ?? (await trainCurve(parameters, study))).at(-1)!;
   for (const [name, sampler] of Object.entries(PROMOTING)) {
-    const halved = await halve(study, sampler(), trainFor);
+    const halved = await halve(study, inFull(sampler()), trainPart);
     pruners[name] = { ...halved, again: await trainAgain(halved.parameters) };
   }
   return {
@@ -185,11 +189,9 @@ async function playStudy(study: number): Promise<StudyFigures> {
 /** As many trials with promotions; a random sampler draws those of the other searches. */
 async function halve(
   seed: number,
-  { name, suggest }: Sampler,
-  train: (parameters: ParameterValues, epochs: number) => Promise<number>,
+  sampler: Sampler,
+  train: (parameters: ParameterValues) => Promise<number>,
 ): Promise<{ best: number; share: number; parameters: ParameterValues }> {
-  const sampler: Sampler = { name, suggest: (...asked) => ({ ...suggest(...asked), numEpochs: EPOCHS }) };
-  const drawn = ({ numEpochs: _, ...parameters }: ParameterValues) => parameters;
   let study = createStudy({ name: 'all', space: SPACE, direction: 'minimize', seed });
   let trained = 0;
   for (;;) {
@@ -200,11 +202,11 @@ async function halve(
     const { number: trial, waits, parameters } = part;
     const epochs = parameters.numEpochs!;
     trained += epochs;
-    const value = await train(drawn(parameters), epochs);
+    const value = await train(parameters);
     study = finishTrial(reportValue(study, trial, epochs, value), trial, waits ? 'pruned' : { value });
   }
   const best = bestTrial(study)!;
-  return { best: best.value!, share: trained / (TRIALS * EPOCHS), parameters: drawn(best.parameters) };
+  return { best: best.value!, share: trained / (TRIALS * EPOCHS), parameters: best.parameters };
 }
 
 function line({ study, full, pruners }: StudyFigures): string {

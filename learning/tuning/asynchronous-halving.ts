@@ -12,7 +12,7 @@ export interface TrialPart {
   waits: boolean;
 }
 
-/** One in so many trials goes on from a rung, for so many times its epochs: 1, 5, 25 … (chosen in bench/pruning.ts). */
+/** One in so many trials goes on from a rung, for so many times its epochs: 1, 5, 25 … (how it was chosen: docs/log.md). */
 const REDUCTION_FACTOR = 5;
 
 /**
